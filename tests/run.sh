@@ -8,24 +8,21 @@ run_tests() {
     broken= passed=0 failed=0 skipped=0
     solution=$root/Attune.slnx
 
-    stage restore dotnet_quietly restore "$solution" --locked-mode # fails where a lock file is out of date
-    stage format dotnet_quietly format "$solution" --verify-no-changes --no-restore
-    stage build dotnet_quietly build "$solution" -c Release --no-restore -warnaserror -v quiet -p:UseSharedCompilation=false
-    if [ -z "$broken" ]; then
-        # In shells of their own: an error that ends them must still be counted here.
-        stage bridge in_own_shell prepare_bridge
-        stage program in_own_shell prepare_program
-    fi
-    if [ -z "$broken" ]; then
+    # Where one of these fails there is nothing to test. Bridge and program: in shells of their own, as their errors end the shell.
+    if stage restore dotnet_quietly restore "$solution" --locked-mode && # fails where a lock file is out of date
+        stage build dotnet_quietly build "$solution" -c Release --no-restore -warnaserror -v quiet -p:UseSharedCompilation=false &&
+        stage bridge in_own_shell prepare_bridge &&
+        stage program in_own_shell prepare_program; then
         prepare_bridge
-        ! needs_browser || stage browser install_browser
-        stage projects check_projects
+        stage format dotnet_quietly format "$solution" --verify-no-changes --no-restore || true
+        stage projects check_projects || true
+        ! needs_browser || stage browser install_browser || true
         for project in "$root"/tests/*.Tests/*.csproj; do
             name=$(basename "$project" .csproj)
-            stage "$name" dotnet_quietly test "$project" -c Release --no-build --logger "trx;LogFileName=$name.trx" --results-directory "$results" "$@"
+            stage "$name" dotnet_quietly test "$project" -c Release --no-build --logger "trx;LogFileName=$name.trx" --results-directory "$results" "$@" || true
             count "$name" "$@"
         done
-        stage skips check_skips
+        stage skips check_skips || true
         [ $((passed + failed)) -gt 0 ] || { echo "no test ran, expected at least one; correct the filter" && broken=yes; }
     fi
     [ -z "$broken" ] || [ "$failed" -gt 0 ] || failed=1 # a stage that fails counts as a failed test: the last line may not look green
@@ -42,7 +39,7 @@ stage() {
     began=$(date +%s)
     if "$@" >"$results/$stage_name.log" 2>&1 </dev/null; then outcome=ok; else outcome=FAILED broken=yes; fi
     printf '%-22s %-6s %4d s\n' "$stage_name" "$outcome" "$(($(date +%s) - began))"
-    [ $outcome = ok ] || tail -n 200 "$results/$stage_name.log"
+    [ $outcome = ok ] || { tail -n 200 "$results/$stage_name.log" && return 1; }
 }
 
 # Every project of src/ has its tests, and every test project is built with the solution.

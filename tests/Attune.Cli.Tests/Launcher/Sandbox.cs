@@ -82,6 +82,7 @@ internal sealed class Sandbox : IDisposable
         start.Environment["ATTUNE_LIBTORCH"] = libtorch ?? Libtorch;
         start.Environment.Remove("ATTUNE_BRIDGE");
         start.Environment.Remove("CXX");
+        start.Environment.Remove("ATTUNE_FIXTURES");
         foreach (var (name, value) in environment ?? [])
             start.Environment[name] = value;
         return Process.Start(start)!;
@@ -154,7 +155,7 @@ internal sealed class Sandbox : IDisposable
 
     public void Dispose() => Directory.Delete(Folder, recursive: true);
 
-    private void Copy(params string[] files)
+    public void Copy(params string[] files)
     {
         foreach (var file in files)
         {
