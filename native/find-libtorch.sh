@@ -78,7 +78,7 @@ include/torch; name libtorch's folder or its lib, or unset the variable so that 
 # Python takes seconds to import torch, so its answer is kept until python3 itself, or a torch folder on its path, changes.
 find_python_torch() {
     python=$(command -v python3) || return 1
-    asked="$python|${VIRTUAL_ENV:-}|${PYTHONPATH:-}|${PYENV_VERSION:-$(cat "${PYENV_ROOT:-$HOME/.pyenv}/version" 2>/dev/null)}"
+    asked="$python|${VIRTUAL_ENV:-}|${PYTHONPATH:-}|${PYENV_VERSION:-$(cat "${PYENV_ROOT:-${HOME:-}/.pyenv}/version" 2>/dev/null)}"
     answer=$ATTUNE_STATE/python-torch
     read_python_answer || { ask_python; read_python_answer; } || return 1
     [ -n "$python_torch" ] && try_libtorch "$python_torch/lib" "$python_torch/include" "$python" || return 1

@@ -1,5 +1,5 @@
 # ./attune publish DIR, sourced by the launcher: a build that needs no .NET where it runs, only a POSIX shell, libtorch and a
-# C++ compiler. Not trimmed: recipes are bound by reflection, and the whole is far below the 60 MB that trimming would aim for.
+# C++ compiler. Whole files that Attune never loads are left out; assemblies are not trimmed, as recipes are bound by reflection.
 
 publish() {
     target=$1
@@ -21,6 +21,9 @@ publish() {
         problem "The program" src "cannot be published, expected no error; the lines above say why"
     fi
     unlock
+    # For debuggers, for tracing, other garbage collectors, Visual Basic.
+    for unneeded in createdump libmscordbi.so libmscordaccore.so libcoreclrtraceptprovider.so libclrgc.so libclrgcexp.so \
+        Microsoft.VisualBasic.dll Microsoft.VisualBasic.Core.dll; do rm -f "$target/program/$unneeded"; done
     mkdir "$target/native"
     cp "$ATTUNE_NATIVE"/*.cpp "$ATTUNE_NATIVE/find-libtorch.sh" "$target/native/"
     for header in "$ATTUNE_NATIVE"/*.h; do [ ! -f "$header" ] || cp "$header" "$target/native/"; done
