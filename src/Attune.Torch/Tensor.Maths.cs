@@ -163,7 +163,17 @@ public sealed partial class Tensor
     public Tensor Mv(Tensor vector) => MathOps.Mv.Call(this, vector);
 
     /// <summary>x·weightᵀ + bias: <c>[…, in] → […, out]</c> with weight <c>[out, in]</c>.</summary>
-    public static Tensor Linear(Tensor x, Tensor weight, Tensor? bias = null) => MathOps.Linear.Call(x, weight, bias);
+    public static Tensor Linear(Tensor x, Tensor weight, Tensor? bias = null)
+    {
+        // One row is bound by reading the weights once, which a matrix-vector product does and a matrix product does not.
+        if (x.Count != weight.Shape[1] || x.Device.Kind != DeviceKind.Cpu)
+            return MathOps.Linear.Call(x, weight, bias);
+        using var scope = TensorScope.Begin();
+        var product = weight.Mv(x.View(-1));
+        if (bias is not null)
+            product += bias;
+        return scope.Keep(product.View([.. x.Shape[..^1], weight.Shape[0]]));
+    }
 
     private static readonly Argument GeluTanh = "tanh";
     private static readonly Argument GeluNone = "none";

@@ -1,0 +1,111 @@
+using Attune.Torch.Testing;
+
+namespace Attune.Torch.Tests;
+
+[NoTensorLeaks]
+public sealed class AutogradTests
+{
+    [Fact]
+    public void The_gradient_of_a_product_is_the_other_factor()
+    {
+        using var scope = TensorScope.Begin();
+        var (x, y) = (Leaf([2.0, 3]), Leaf([5.0, 7]));
+        (x * y).Sum().Backward();
+        x.Grad!.ShouldBeNear([5.0, 7], tolerance: 0);
+        y.Grad!.ShouldBeNear([2.0, 3], tolerance: 0);
+    }
+
+    [Fact]
+    public void Backward_from_given_gradients_weighs_the_roots()
+    {
+        using var scope = TensorScope.Begin();
+        var x = Leaf([2.0, 3]);
+        Autograd.Backward([x.Square(), x * 10], [Tensor.Of([1.0, 0]), Tensor.Of([0.0, 1])]);
+        x.Grad!.ShouldBeNear([4.0, 10], tolerance: 0);
+    }
+
+    [Fact]
+    public void Gradients_on_request_leave_the_leaves_alone()
+    {
+        using var scope = TensorScope.Begin();
+        var (x, unused) = (Leaf([2.0]), Leaf([1.0]));
+        var found = Autograd.Grad([x.Pow(3).Sum()], [x, unused]);
+        found[0]!.ShouldBeNear([12.0], tolerance: 1e-12);
+        Assert.Null(found[1]);
+        Assert.Null(x.Grad);
+    }
+
+    [Fact]
+    public void Nothing_is_recorded_without_gradients_and_after_detaching()
+    {
+        using var scope = TensorScope.Begin();
+        var x = Leaf([2.0]);
+        using (Autograd.NoGrad())
+            Assert.False((x * 2).RequiresGrad);
+        Assert.True((x * 2).RequiresGrad);
+        Assert.False(x.Detach().RequiresGrad);
+    }
+
+    [Fact]
+    public void Gradients_flow_through_a_checkpointed_function_exactly_as_without()
+    {
+        using var scope = TensorScope.Begin();
+        var weight = Tensor.Of([[0.5, -1], [2, 0.25]]);
+        weight.RequiresGrad = true;
+        var x = Tensor.Of([[1.0, 2], [3, 4]]);
+        x.RequiresGrad = true;
+        var calls = 0;
+        Tensor F(Tensor t)
+        {
+            calls++;
+            return Attune.Torch.Modules.Dropout.Apply(t.MatMul(weight).Tanh(), 0.5, new Seed(3)).MatMul(weight);
+        }
+
+        F(x).Square().Sum().Backward();
+        var (plainX, plainWeight) = (x.Grad!.Clone(), weight.Grad!.Clone());
+        x.Grad = null;
+        weight.Grad = null;
+        Autograd.Checkpoint(F, x).Square().Sum().Backward();
+
+        Assert.Equal(3, calls);
+        x.Grad!.ShouldBeNear(plainX, tolerance: 0);
+        weight.Grad!.ShouldBeNear(plainWeight, tolerance: 0);
+    }
+
+    [Fact]
+    public void An_error_during_recomputation_reaches_the_caller_of_backward()
+    {
+        using var scope = TensorScope.Begin();
+        var x = Leaf([1.0]);
+        var calls = 0;
+        var y = Autograd.Checkpoint(t => calls++ == 0 ? t * 2 : throw new InvalidOperationException("second time"), x);
+        Assert.Equal("second time", Assert.Throws<InvalidOperationException>(y.Sum().Backward).Message);
+    }
+
+    [Fact]
+    public void The_backward_of_indexing_with_repeats_is_bit_equal_twice()
+    {
+        using var scope = TensorScope.Begin();
+        var table = Tensor.From(new Seed(1).Normals(64 * 32), 64, 32);
+        table.RequiresGrad = true;
+        var index = Tensor.From(Enumerable.Range(0, 4096).Select(k => (long)(k * 7919 % 64)).ToArray(), 4096);
+        var scale = Tensor.From(new Seed(2).Normals(4096 * 32), 4096, 32);
+        float[] Run()
+        {
+            using var inner = TensorScope.Begin();
+            table.Grad = null;
+            (Tensor.Embedding(table, index) * scale).Sum().Backward();
+            (table.Index(index) * scale).Sum().Backward();
+            return table.Grad!.ToArray<float>();
+        }
+
+        Assert.Equal(Run(), Run());
+    }
+
+    private static Tensor Leaf(double[] values)
+    {
+        var leaf = Tensor.Of(values);
+        leaf.RequiresGrad = true;
+        return leaf;
+    }
+}
