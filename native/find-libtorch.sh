@@ -137,7 +137,7 @@ run 'apt-get install -y --no-install-recommends g++' as root (Debian), or set CX
 }
 
 may_install() {
-    [ -z "${ATTUNE_NO_INSTALL:-}" ] && [ -f /etc/debian_version ] && command -v apt-get >/dev/null || return 1
+    [ -z "${ATTUNE_NO_INSTALL:-}" ] && command -v apt-get >/dev/null || return 1
     as_root=
     [ "$(id -u)" = 0 ] || { as_root="sudo -n"; sudo -n true 2>/dev/null; }
 }

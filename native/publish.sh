@@ -4,7 +4,7 @@
 publish() {
     target=$1
     mkdir -p "$target" || problem "attune publish" DIR "is $target, expected a folder that can be made; name another"
-    [ -z "$(ls -A "$target")" ] || [ -f "$target/program/Attune.Cli.dll" ] ||
+    [ -z "$(ls -A "$target")" ] || [ -f "$target/program/Attune.Cli" ] ||
         problem "attune publish" DIR "is $target, which holds other things, expected a new folder, an empty one, or an earlier publish; name another"
     target=$(CDPATH='' cd -- "$target" && pwd)
     case $(uname -m) in x86_64) platform=linux-x64 ;; aarch64 | arm64) platform=linux-arm64 ;;

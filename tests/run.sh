@@ -10,7 +10,7 @@ run_tests() {
 
     # Where one of these fails there is nothing to test. Bridge and program: in shells of their own, as their errors end the shell.
     if stage restore dotnet_quietly restore "$solution" --locked-mode && # fails where a lock file is out of date
-        stage build dotnet_quietly build "$solution" -c Release --no-restore -warnaserror -v quiet -p:UseSharedCompilation=false &&
+        stage build locked build dotnet_quietly build "$solution" -c Release --no-restore -warnaserror -v quiet -p:UseSharedCompilation=false &&
         stage bridge in_own_shell prepare_bridge &&
         stage program in_own_shell prepare_program; then
         prepare_bridge
@@ -31,6 +31,13 @@ run_tests() {
 }
 
 in_own_shell() { ("$@"); }
+
+# A launcher that starts meanwhile must not build into the same folders.
+locked() {
+    lock "$1"
+    shift
+    if "$@"; then unlock; else unlock && return 1; fi
+}
 
 # stage NAME COMMAND...: one line with its time; the command's output only where it fails.
 stage() {

@@ -73,7 +73,18 @@ public sealed class Attention : Module
 /// <param name="Rotary">Angles of this pass, for rotary models.</param>
 /// <param name="Mask">Added to scores, broadcast to <c>[B·G, H/G·T, K]</c>; null where every key counts.</param>
 /// <param name="Cache">Keys and values so far, when decoding.</param>
-internal sealed record PassContext(RotaryAngles? Rotary, Tensor? Mask, KvCache? Cache);
+internal sealed record PassContext(RotaryAngles? Rotary, Tensor? Mask, KvCache? Cache)
+{
+    /// <summary>Hands its tensors to the scope around the given one.</summary>
+    public void KeepIn(TensorScope scope)
+    {
+        foreach (var tensor in new[] { Rotary?.Cos, Rotary?.Sin, Mask })
+        {
+            if (tensor is not null)
+                scope.Keep(tensor);
+        }
+    }
+}
 
 /// <summary>cos and sin of one pass's positions <c>[B or 1, T, 1, W]</c>; the first half of sin carries the minus of the rotation.</summary>
 internal sealed record RotaryAngles(Tensor Cos, Tensor Sin)

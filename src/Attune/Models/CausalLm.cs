@@ -76,8 +76,11 @@ public sealed class CausalLm : Module
         if (_positions is not null)
             x += _positions.Forward(input.Positions);
         var context = new PassContext(Rotary(input.Positions), Mask(input, cache), cache);
+        var recomputes = UsesCheckpointing && cache is null && Autograd.IsEnabled;
+        if (recomputes)
+            context.KeepIn(scope); // backward reads it again, in the caller's scope
         foreach (var block in _blocks)
-            x = UsesCheckpointing && cache is null ? Autograd.Checkpoint(y => block.Forward(y, context), x) : block.Forward(x, context);
+            x = recomputes ? Autograd.Checkpoint(y => block.Forward(y, context), x) : block.Forward(x, context);
         cache?.Advance(input.Ids.Size(1));
         return scope.Keep(_norm.Forward(x));
     }

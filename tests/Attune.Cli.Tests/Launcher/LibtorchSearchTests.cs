@@ -128,6 +128,29 @@ public sealed class LibtorchSearchTests
         Assert.Contains("apt-get install -y --no-install-recommends g++", outcome.Errors);
     }
 
+    [Theory]
+    [InlineData("0", null, true)] // the administrator
+    [InlineData("0", "1", false)] // who does not want it
+    [InlineData("1000", null, false)] // somebody without the right to
+    public void What_is_missing_is_installed_by_whoever_may_and_wants_to(string userId, string? noInstall, bool installs)
+    {
+        using var sandbox = new Sandbox();
+        sandbox.Tool("id", $"echo {userId}");
+        sandbox.Tool("sudo", "exit 1");
+        sandbox.Tool("apt-get", """
+            echo "apt-get $*" >> "$CALLS"
+            [ "$1" = update ] || mv "${0%/*}/kept" "${0%/*}/g++"
+            """);
+        File.Move(Path.Combine(sandbox.Folder, "tools/c++"), Path.Combine(sandbox.Folder, "tools/kept"));
+
+        var path = Path.Combine(sandbox.Folder, "tools") + ":" + sandbox.PathWithout("c++", "g++", "clang++");
+        var outcome = sandbox.Run(["bridge"], environment: new() { ["PATH"] = path, ["ATTUNE_NO_INSTALL"] = noInstall });
+
+        Assert.Equal(installs ? 0 : 2, outcome.ExitCode);
+        Assert.Equal(installs, outcome.Errors.Contains("attune: installing g++"));
+        Assert.Equal(installs ? ["apt-get update", "apt-get install -y --no-install-recommends g++"] : [], sandbox.Calls.Where(call => call.StartsWith("apt-get", StringComparison.Ordinal)));
+    }
+
     [Fact]
     public void A_bridge_that_does_not_compile_is_reported_with_the_compilers_words_and_leaves_nothing()
     {

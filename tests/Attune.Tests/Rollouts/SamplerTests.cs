@@ -1,0 +1,155 @@
+using System.Text;
+using Attune.Models;
+using Attune.Rollouts;
+using Attune.Tests.Models;
+using Attune.Torch;
+using Attune.Torch.Testing;
+
+namespace Attune.Tests.Rollouts;
+
+[NoTensorLeaks]
+public sealed class SamplerTests
+{
+    private static readonly SampleRequest[] Requests =
+    [
+        new([3, 17, 42], 0), new([8], 1), new([3, 17, 42], 2), new([60, 1, 29, 14, 5], 3), new([8], 4),
+    ];
+
+    [Theory]
+    [InlineData("gpt2")]
+    [InlineData("llama")]
+    public void Neighbours_and_batch_size_never_change_a_draw(string family)
+    {
+        using var model = TinyModel.Create(family);
+        var options = new SamplingOptions { MaximumNewTokens = 12, EndTokens = [7, 9, 11] };
+        var together = new Sampler(model, options).Sample(Requests, new Seed(5));
+        var backwards = new Sampler(model, options) { MaximumBatch = 2 }.Sample([.. Requests.Reverse()], new Seed(5));
+        for (var k = 0; k < Requests.Length; k++)
+        {
+            var alone = new Sampler(model, options).Sample([Requests[k]], new Seed(5))[0];
+            Assert.Equal(alone.Response, together[k].Response);
+            Assert.Equal(alone.Response, backwards[^(k + 1)].Response);
+            Assert.Equal(alone.Finish, together[k].Finish);
+        }
+
+        Assert.Contains(together, r => r.Finish == FinishReason.EndToken);
+        Assert.NotEqual(together[0].Response, together[2].Response); // same prompt, other request
+    }
+
+    [Theory]
+    [InlineData("gpt2")]
+    [InlineData("llama")]
+    public void Kept_log_probs_are_those_of_a_full_pass(string family)
+    {
+        using var model = TinyModel.Create(family);
+        foreach (var rollout in new Sampler(model, new SamplingOptions { MaximumNewTokens = 10 }).Sample(Requests, new Seed(5)))
+        {
+            var scored = TokenScoring.LogProbs(model, [[.. rollout.Prompt, .. rollout.Response]])[0];
+            for (var k = 0; k < rollout.Response.Length; k++)
+                Assert.Equal(scored[rollout.Prompt.Length - 1 + k], rollout.LogProbs[k], 2e-5f);
+        }
+    }
+
+    [Fact]
+    public void Log_probs_under_a_temperature_are_of_the_divided_logits_and_stay_whole_under_truncation()
+    {
+        using var model = TinyModel.Create("gpt2");
+        var options = new SamplingOptions { MaximumNewTokens = 1, Temperature = 0.7, TopK = 3 };
+        var rollout = new Sampler(model, options).Sample([Requests[0]], new Seed(5))[0];
+        using var scope = TensorScope.Begin();
+        using var frozen = Autograd.NoGrad();
+        var logits = model.Logits(model.Hidden(ModelInput.Causal(Requests[0].Prompt, 1, Compute.Cpu)).Select(1, 2));
+        var expected = (logits / 0.7).LogSoftmax(-1).ToArray<float>()[rollout.Response[0]];
+        Assert.Equal(expected, rollout.LogProbs[0], 1e-5f);
+    }
+
+    [Fact]
+    public void Draws_follow_the_distribution()
+    {
+        using var model = TinyModel.Create("gpt2");
+        const int Draws = 4000;
+        var requests = Enumerable.Range(0, Draws).Select(k => new SampleRequest([3, 17], k)).ToArray();
+        var rollouts = new Sampler(model, new SamplingOptions { MaximumNewTokens = 1 }) { MaximumBatch = Draws }.Sample(requests, new Seed(11));
+        using var scope = TensorScope.Begin();
+        using var frozen = Autograd.NoGrad();
+        var p = model.Logits(model.Hidden(ModelInput.Causal([3, 17], 1, Compute.Cpu)).Select(1, 1)).Softmax(-1).ToArray<float>();
+        // Pearson's statistic over 61 tokens: mean 60, standard deviation 11; 115 is five above.
+        var statistic = p.Select((q, token) => Math.Pow(rollouts.Count(r => r.Response[0] == token) - Draws * q, 2) / (Draws * q)).Sum();
+        Assert.InRange(statistic, 20, 115);
+    }
+
+    [Fact]
+    public void Greedy_takes_the_most_likely_token_at_every_place()
+    {
+        using var model = TinyModel.Create("llama");
+        var rollout = new Sampler(model, new SamplingOptions { IsGreedy = true, MaximumNewTokens = 6 }).Sample([Requests[0]], new Seed(1))[0];
+        var ids = Requests[0].Prompt.ToList();
+        using var scope = TensorScope.Begin();
+        using var frozen = Autograd.NoGrad();
+        foreach (var token in rollout.Response)
+        {
+            var best = model.Logits(model.Hidden(ModelInput.Causal(ids.ToArray(), 1, Compute.Cpu)).Select(1, ids.Count - 1)).ArgMax(-1).ItemInt64();
+            Assert.Equal(best, token);
+            ids.Add(token);
+        }
+    }
+
+    [Fact]
+    public void A_minimum_length_bans_end_tokens_until_it_is_reached()
+    {
+        using var model = TinyModel.Create("gpt2");
+        int[] ends = [.. Enumerable.Range(0, 55)];
+        var options = new SamplingOptions { MaximumNewTokens = 9, MinimumNewTokens = 5, EndTokens = ends };
+        var rollouts = new Sampler(model, options).Sample(Requests, new Seed(2));
+        Assert.All(rollouts, r => Assert.All(r.Response.Take(5), token => Assert.True(token >= 55)));
+        Assert.All(rollouts, r => Assert.True(r.Response.Length > 5));
+    }
+
+    [Fact]
+    public void A_stop_text_ends_a_response_even_when_it_spans_tokens()
+    {
+        using var model = TinyModel.Create("gpt2");
+        byte[] BytesOf(int token) => Encoding.UTF8.GetBytes(token.ToString("00"));
+        var free = new Sampler(model, new SamplingOptions { MaximumNewTokens = 8 }).Sample([Requests[0]], new Seed(4))[0];
+        var text = string.Concat(free.Response.Select(t => t.ToString("00")));
+        var stopAt = text.Substring(3, 2); // begins inside the second token, ends inside the third
+        var firstEnd = text.IndexOf(stopAt, StringComparison.Ordinal) + 2;
+        var stopped = new Sampler(model, new SamplingOptions { MaximumNewTokens = 8, StopStrings = [stopAt] }, BytesOf).Sample([Requests[0]], new Seed(4))[0];
+        Assert.Equal(FinishReason.StopString, stopped.Finish);
+        Assert.Equal((firstEnd + 1) / 2, stopped.Response.Length);
+    }
+
+    [Fact]
+    public void A_value_head_reads_the_state_before_each_token()
+    {
+        using var model = TinyModel.Create("llama");
+        using var head = ScalarHead.ForReward(model.Config.Width, new Seed(3), Compute.Cpu);
+        var rollout = new Sampler(model, new SamplingOptions { MaximumNewTokens = 4 }) { ValueHead = head.Forward }.Sample([Requests[0]], new Seed(1))[0];
+        using var scope = TensorScope.Begin();
+        using var frozen = Autograd.NoGrad();
+        int[] ids = [.. rollout.Prompt, .. rollout.Response];
+        var values = head.Forward(model.Hidden(ModelInput.Causal(ids, 1, Compute.Cpu))).ToArray<float>();
+        for (var k = 0; k < 4; k++)
+            Assert.Equal(values[rollout.Prompt.Length - 1 + k], rollout.Values![k], 1e-5f);
+    }
+
+    [Fact]
+    public void What_cannot_be_sampled_is_refused_before_anything_runs()
+    {
+        using var model = TinyModel.Create("gpt2");
+        var sampler = new Sampler(model, new SamplingOptions { MaximumNewTokens = 60 });
+        Assert.Contains("at most 59", Assert.Throws<ArgumentException>(() => sampler.Sample([new([1, 2, 3, 4, 5], 0)], new Seed(1))).Message);
+        Assert.Contains("empty prompt", Assert.Throws<ArgumentException>(() => sampler.Sample([new([], 0)], new Seed(1))).Message);
+        Assert.Contains("token 61 at place 1", Assert.Throws<ArgumentException>(() => sampler.Sample([new([1, 61], 0)], new Seed(1))).Message);
+        Assert.Contains("temperature is 0", Assert.Throws<ArgumentException>(() => new Sampler(model, new SamplingOptions { Temperature = 0 })).Message);
+    }
+
+    [Fact]
+    public void Weights_that_are_not_numbers_stop_sampling_with_the_place()
+    {
+        using var model = TinyModel.Create("gpt2");
+        using (Autograd.NoGrad())
+            model.Parameters.First().Value.FillInPlace(double.NaN);
+        Assert.Contains("not finite", Assert.Throws<ArithmeticException>(() => new Sampler(model, new SamplingOptions { MaximumNewTokens = 4 }).Sample([Requests[0]], new Seed(1))).Message);
+    }
+}
