@@ -1,0 +1,190 @@
+using Attune.Rewards;
+using Attune.Rollouts;
+using Attune.Runs;
+using Attune.Torch;
+using Attune.Torch.Optimisers;
+
+namespace Attune.Updates;
+
+/// <summary>Prompts of a step as token ids; a pure function of the step, so that a resumed run asks the same.</summary>
+public delegate IReadOnlyList<int[]> PromptSource(int step);
+
+/// <summary>A batch of pretraining text as token ids, at least two a row, for PPO-ptx; a pure function of the seed.</summary>
+public delegate IReadOnlyList<int[]> PretrainingSource(Seed seed);
+
+/// <summary>What PPO works with besides its choices.</summary>
+/// <param name="Models">Who learns, and from where.</param>
+/// <param name="Sampling">How answers are drawn; the update scores them at the same temperature.</param>
+/// <param name="Prompts">What is asked.</param>
+/// <param name="Reward">Who judges.</param>
+/// <param name="Seed">Every draw comes from it.</param>
+public sealed record PpoSetup(PpoModels Models, SamplingOptions Sampling, PromptSource Prompts, IReward Reward, Seed Seed)
+{
+    /// <summary>Text for PPO-ptx; needed where its coefficient is not 0.</summary>
+    public PretrainingSource? Pretraining { get; init; }
+
+    /// <summary>Bytes of a token; needed for stop texts only.</summary>
+    public Func<int, byte[]>? BytesOf { get; init; }
+}
+
+/// <summary>
+/// PPO for language models (Schulman 2017; Ziegler 2019; Ouyang 2022): sample, judge, estimate advantages, improve. A run killed after
+/// <see cref="SaveState"/> and continued after <see cref="LoadState"/> ends bit-identical to one that was never stopped.
+/// </summary>
+/// <remarks>
+/// Not here: prompts, logging and checkpoints (the caller's loop), formulas (one file each beside this one), whitening afresh within each
+/// minibatch (the 2019 program; the same where there is one minibatch), scores paid behind the last token, several machines.
+/// </remarks>
+public sealed class PpoTrainer : IDisposable
+{
+    private const string StateFile = "ppo.safetensors";
+
+    private readonly PpoConfig _config;
+    private readonly PpoSetup _setup;
+    private readonly Sampler _sampler;
+    private readonly PpoUpdate _update;
+    private Moments _seenScores = Moments.None;
+
+    /// <summary>Creates the trainer at step 0.</summary>
+    /// <exception cref="InputException">Values of the configuration make no sense, alone or together.</exception>
+    public PpoTrainer(PpoConfig config, PpoSetup setup)
+    {
+        Problem[] problems = [.. config.Check(), .. Conflicts(config, setup)];
+        if (problems.Length > 0)
+            throw new InputException("ppo", problems);
+        (_config, _setup, KlCoefficient) = (config, setup, config.KlCoefficient);
+        var values = setup.Models.ValueHead;
+        _sampler = new Sampler(setup.Models.Policy, setup.Sampling, setup.BytesOf) { ValueHead = setup.Models.Critic is null ? values.Forward : null };
+        _update = new PpoUpdate(config, setup);
+    }
+
+    /// <summary>The step that comes next, from 0.</summary>
+    public int NextStep { get; private set; }
+
+    /// <summary>Current price per nat of distance from the reference.</summary>
+    public double KlCoefficient { get; private set; }
+
+    /// <summary>Where the last step's time went.</summary>
+    public PpoTimings Timings { get; private set; }
+
+    /// <summary>One whole step: answers to new prompts, then what is learned from them.</summary>
+    /// <returns>Metrics by name, defined in docs/metrics.md.</returns>
+    /// <exception cref="RunFailedException">The loss is not a number, or the first ratio is not 1. Weights are those before the failed update.</exception>
+    public IReadOnlyDictionary<string, double> Step(int step, CancellationToken stop = default)
+    {
+        var clock = PpoClock.Start();
+        var rollouts = Sample(step, stop);
+        clock.Lap();
+        return Learn(step, rollouts, clock);
+    }
+
+    /// <summary>The first half of a step: answers with the log-probs and values they were drawn with.</summary>
+    public Rollout[] Sample(int step, CancellationToken stop = default)
+    {
+        var requests = _setup.Prompts(step).Select((prompt, row) => new SampleRequest(prompt, row)).ToArray();
+        try
+        {
+            return _sampler.Sample(requests, _setup.Seed.For("answers").For(step), finished: null, stop);
+        }
+        catch (ArithmeticException e)
+        {
+            throw new RunFailedException($"step {step}: {e.Message}; go on from an earlier checkpoint with a lower learning rate", e);
+        }
+    }
+
+    /// <summary>The second half: scores, advantages and the update, from answers that this policy has just given.</summary>
+    public IReadOnlyDictionary<string, double> Learn(int step, IReadOnlyList<Rollout> rollouts) => Learn(step, rollouts, PpoClock.Start());
+
+    private Dictionary<string, double> Learn(int step, IReadOnlyList<Rollout> rollouts, PpoClock clock)
+    {
+        using var scope = TensorScope.Begin();
+        var batch = new PpoBatch(rollouts);
+        batch.RefLogProbs = _update.ReferenceLogProbs(batch);
+        batch.Values ??= _update.Values(batch); // by a separate critic; a shared trunk gave them while sampling
+        var scores = _setup.Reward.Score(rollouts).CheckedFor(rollouts);
+        var rewards = PpoRewards.Estimate(batch, scores, _config, KlCoefficient, ScaleOf(scores));
+        clock.Lap();
+
+        var stats = _update.Run(step, batch, KlCoefficient);
+        clock.Lap();
+
+        var metrics = Metrics(step, batch, rewards, stats);
+        KlCoefficient = NextKlCoefficient(metrics["objective/kl"], batch.Rows);
+        NextStep = step + 1;
+        Timings = clock.Timings;
+        return metrics;
+    }
+
+    /// <summary>Writes all that the next step depends on, besides prompts and the reference model: weights, moments, coefficients, the step.</summary>
+    public void SaveState(string folder)
+    {
+        Directory.CreateDirectory(folder);
+        var numbers = new Dictionary<string, double>
+        {
+            ["step"] = NextStep,
+            ["klCoefficient"] = KlCoefficient,
+            ["scores.count"] = _seenScores.Count,
+            ["scores.mean"] = _seenScores.Mean,
+            ["scores.squaredDeviations"] = _seenScores.SquaredDeviations,
+            ["scores.min"] = _seenScores.Min,
+            ["scores.max"] = _seenScores.Max,
+            ["optimiser.steps"] = _update.OptimiserSteps,
+        };
+        TrainerState.Write(Path.Combine(folder, StateFile), _update.State(), numbers);
+    }
+
+    /// <summary>Reads what <see cref="SaveState"/> wrote into models of the same shape.</summary>
+    /// <exception cref="InputException">The file is damaged or of another model.</exception>
+    public void LoadState(string folder)
+    {
+        var numbers = TrainerState.ReadInto(Path.Combine(folder, StateFile), _update.State());
+        NextStep = (int)numbers["step"];
+        KlCoefficient = numbers["klCoefficient"];
+        _seenScores = new((long)numbers["scores.count"], numbers["scores.mean"], numbers["scores.squaredDeviations"], numbers["scores.min"], numbers["scores.max"]);
+        _update.OptimiserSteps = (long)numbers["optimiser.steps"];
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _update.Dispose();
+
+    private Dictionary<string, double> Metrics(int step, PpoBatch batch, PpoRewards rewards, PpoStats stats)
+    {
+        var metrics = new Dictionary<string, double>
+        {
+            ["kl/coefficient"] = KlCoefficient,
+            ["learning_rate"] = _update.LearningRate(step),
+            ["policy/entropy"] = stats.Entropy(),
+            ["tensors_live"] = TorchRuntime.LiveTensors,
+        };
+        PpoStats.Write(metrics, batch, rewards);
+        stats.Write(metrics);
+        return metrics;
+    }
+
+    private double NextKlCoefficient(double kl, int answers) => _config.KlController switch
+    {
+        KlController.Adaptive => AdaptiveKl.Next(KlCoefficient, kl, _config.KlTarget, answers, _config.KlHorizon),
+        KlController.AdaptivePerStep => AdaptiveKl.NextPerStep(KlCoefficient, kl, _config.KlTarget),
+        _ => KlCoefficient,
+    };
+
+    /// <summary>What scores are divided by; this batch's are among those it is measured on.</summary>
+    private double ScaleOf(Scores scores)
+    {
+        if (_config.ScoreScaling == ScoreScaling.None)
+            return 1;
+        _seenScores = _seenScores.Combine(PpoStats.MomentsOf(scores.Totals));
+        var deviation = _seenScores.Std(VarianceKind.Population);
+        return deviation > 0 ? deviation : 1;
+    }
+
+    private static IEnumerable<Problem> Conflicts(PpoConfig config, PpoSetup setup)
+    {
+        if (setup.Sampling.IsTruncated && !config.AllowsTruncatedSampling)
+            yield return new("allowsTruncatedSampling", "is false, but sampling drops or reweighs tokens, so that ratios would be biased; turn top-k, top-p, min-p, penalty and minimum length off, or set it to true");
+        if (config.PretrainingCoefficient > 0 && setup.Pretraining is null)
+            yield return new("pretrainingCoefficient", $"is {config.PretrainingCoefficient}, but there is no pretraining text; name some, or set it to 0");
+        foreach (var (key, problem) in setup.Sampling.Problems())
+            yield return new("sampling." + key, problem);
+    }
+}

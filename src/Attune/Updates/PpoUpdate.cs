@@ -1,0 +1,236 @@
+using Attune.Models;
+using Attune.Rollouts;
+using Attune.Runs;
+using Attune.Torch;
+using Attune.Torch.Modules;
+using Attune.Torch.Optimisers;
+
+namespace Attune.Updates;
+
+/// <summary>
+/// The part of PPO that runs models over whole answers: reference log-probs, a separate critic's values, and the epochs of updates. Every loss
+/// is a sum over response tokens divided by those of the whole minibatch, so that micro-batches change rounding only (decision 0005). Logits
+/// are computed at response tokens only, one micro-batch at a time.
+/// </summary>
+internal sealed class PpoUpdate : IDisposable
+{
+    private readonly PpoConfig _config;
+    private readonly PpoSetup _setup;
+    private readonly PpoModels _models;
+    private readonly double _temperature;
+    private readonly RatioClip _clip;
+    private readonly Parameter[] _policyParameters;
+    private readonly Parameter[] _criticParameters;
+    private readonly AdamW _optimiser;
+    private readonly AdamW _criticOptimiser;
+
+    public PpoUpdate(PpoConfig config, PpoSetup setup)
+    {
+        (_config, _setup, _models) = (config, setup, setup.Models);
+        _temperature = setup.Sampling.IsGreedy ? 1 : setup.Sampling.Temperature; // as the sampler kept them
+        _clip = new(config.ClipRange, config.ClipRangeHigh ?? config.ClipRange, config.DualClip);
+        _policyParameters = [.. _models.PolicyParameters().Select(p => p.Parameter)];
+        _criticParameters = [.. _models.CriticParameters().Select(p => p.Parameter)];
+        _optimiser = new(_models.PolicyParameters(), config.Optimiser);
+        _criticOptimiser = new(_models.CriticParameters(), config.Optimiser);
+    }
+
+    /// <summary>Optimiser steps done; policy and critic step together.</summary>
+    public long OptimiserSteps
+    {
+        get => _optimiser.Steps;
+        set => _optimiser.Steps = _criticOptimiser.Steps = value;
+    }
+
+    /// <summary>The policy's learning rate at a step.</summary>
+    public double LearningRate(int step) => Rate(_config.LearningRate, step);
+
+    /// <summary>Everything that learns, and the optimisers' moments.</summary>
+    public List<(string Name, Tensor Value)> State() =>
+    [
+        .. _models.PolicyParameters().Concat(_models.CriticParameters()).Select(p => (p.Name, p.Parameter.Value)),
+        .. _optimiser.State().Concat(_criticOptimiser.State()).Select(s => ("optimiser." + s.Name, s.Value)),
+    ];
+
+    /// <summary>Log-probs of the answers' tokens under the reference <c>[N]</c>.</summary>
+    public float[] ReferenceLogProbs(PpoBatch batch) =>
+        Read(batch, _models.Reference, (hidden, tokens) => LogProbs.OfTaken(_models.Reference.Logits(hidden), tokens, _temperature));
+
+    /// <summary>The critic's value before each of the answers' tokens <c>[N]</c>.</summary>
+    public float[] Values(PpoBatch batch) =>
+        Read(batch, _models.Critic ?? _models.Policy, (hidden, _) => _models.ValueHead.Forward(hidden).To(DType.Float32));
+
+    /// <summary>All epochs over a batch with advantages and returns.</summary>
+    public PpoStats Run(int step, PpoBatch batch, double klCoefficient)
+    {
+        var stats = new PpoStats();
+        var seed = _setup.Seed.For("update").For(step);
+        for (var epoch = 0; epoch < _config.Epochs; epoch++)
+        {
+            var order = seed.For(epoch).Permutation(batch.Rows);
+            for (var part = 0; part < _config.Minibatches; part++)
+            {
+                var rows = order[(batch.Rows * part / _config.Minibatches)..(batch.Rows * (part + 1) / _config.Minibatches)];
+                if (rows.Length == 0)
+                    continue;
+                var isFirst = epoch == 0 && part == 0;
+                var minibatch = Differentiate(step, batch, rows, new(klCoefficient, WantsEntropy: epoch == 0, seed.For(epoch).For(part)));
+                if (isFirst)
+                    RequireRatioOne(step, minibatch.LargestLogRatio);
+                if (!isFirst && minibatch.Mean(PpoSum.HalfSquaredLogRatio) > _config.KlStop)
+                {
+                    Forget();
+                    stats.StoppedEarly = true;
+                    return stats;
+                }
+
+                _optimiser.Step(LearningRate(step));
+                _criticOptimiser.Step(Rate(_config.CriticLearningRate ?? _config.LearningRate, step));
+                stats.Add(minibatch);
+            }
+        }
+
+        return stats;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _optimiser.Dispose();
+        _criticOptimiser.Dispose();
+    }
+
+    /// <summary>Gradients of one minibatch, clipped, and what its losses were.</summary>
+    private PpoMinibatch Differentiate(int step, PpoBatch batch, int[] rows, MinibatchContext context)
+    {
+        var tokens = batch.TokensOf(rows);
+        double[]? sums = null;
+        var largest = 0.0;
+        foreach (var micro in MicroBatches(batch, rows))
+        {
+            using var scope = TensorScope.Begin();
+            var parts = Losses(batch, micro, context, out var total);
+            (total / tokens).Backward();
+            var numbers = parts.ToVector().ToDoubles();
+            sums = sums is null ? numbers : [.. sums.Zip(numbers, (a, b) => a + b)];
+            largest = MaxOrNaN(largest, parts.Policy.LargestLogRatio.Item());
+        }
+
+        var pretraining = _config.PretrainingCoefficient > 0 ? DifferentiatePretraining(context.Seed) : 0;
+        var result = new PpoMinibatch(tokens, sums!, largest)
+        {
+            PretrainingLoss = pretraining,
+            GradientNorm = GradientClip.ByGlobalNorm(_policyParameters, _config.GradientClip),
+            CriticGradientNorm = GradientClip.ByGlobalNorm(_criticParameters, _config.GradientClip),
+        };
+        RequireFinite(step, result);
+        return result;
+    }
+
+    private PpoSums Losses(PpoBatch batch, int[] rows, MinibatchContext context, out Tensor total)
+    {
+        var device = _models.Policy.Compute.Device;
+        var slice = batch.Slice(rows, _models.Policy.Compute);
+        var hidden = slice.Hidden(_models.Policy);                                                    // [n,D]
+        var logits = _models.Policy.Logits(hidden);                                                   // [n,V]
+        var logp = LogProbs.OfTaken(logits, slice.Tokens, _temperature);                              // all below [n]
+        var entropy = Entropy(logits, context.WantsEntropy);
+        var critic = _models.Critic is { } own ? batch.Slice(rows, own.Compute).Hidden(own) : hidden;
+        var values = _models.ValueHead.Forward(critic).To(DType.Float32);
+        var all = Tensor.Full([slice.Tokens.Count], 1, new Compute(device, DType.Bool));
+
+        var policy = PpoLoss.Of(logp, batch.Take(batch.LogProbs, rows, device), batch.Take(batch.Advantages, rows, device), all, _clip);
+        var value = ValueLoss.Of(values, batch.Take(batch.Values!, rows, device), batch.Take(batch.Returns, rows, device), all, _config.ValueClipRange);
+        total = policy.Loss + value.Loss * _config.ValueCoefficient;
+        if (_config.EntropyCoefficient != 0)
+            total += EntropyBonus.Of(entropy!, all, _config.EntropyCoefficient);
+        if (_config.KlPlace == KlPlace.Reward)
+            return new(policy, value, entropy?.Sum(), Kl: null);
+        var kl = KlEstimators.Of(logp, batch.Take(batch.RefLogProbs, rows, device), _config.KlEstimator, _config.KlClamp).Sum();
+        total += kl * context.KlCoefficient;
+        return new(policy, value, entropy?.Sum(), kl);
+    }
+
+    /// <summary>Exact entropies <c>[n]</c>; without history and only where wanted when no loss reads them.</summary>
+    private Tensor? Entropy(Tensor logits, bool isWanted)
+    {
+        if (_config.EntropyCoefficient != 0)
+            return LogProbs.Entropy(logits, _temperature);
+        if (!isWanted)
+            return null;
+        using var constants = Autograd.NoGrad();
+        using var scope = TensorScope.Begin();
+        return scope.Keep(LogProbs.Entropy(logits, _temperature));
+    }
+
+    /// <summary>PPO-ptx, InstructGPT eq. 2: adds γ · the gradient of the mean next-token loss on pretraining text, at temperature 1.</summary>
+    private double DifferentiatePretraining(Seed seed)
+    {
+        // Text is an answer to its own first token: the same places are predicted and the same slices read.
+        var text = new PpoBatch([.. _setup.Pretraining!(seed).Select(ids => new Rollout { Id = 0, Prompt = ids[..1], Response = ids[1..], LogProbs = [], Finish = FinishReason.Length })]);
+        var sum = 0.0;
+        foreach (var micro in MicroBatches(text, Enumerable.Range(0, text.Rows)))
+        {
+            using var scope = TensorScope.Begin();
+            var slice = text.Slice(micro, _models.Policy.Compute);
+            var loss = -LogProbs.OfTaken(_models.Policy.Logits(slice.Hidden(_models.Policy)), slice.Tokens).Sum();
+            (loss * (_config.PretrainingCoefficient / text.Tokens)).Backward();
+            sum += loss.Item();
+        }
+
+        return sum / text.Tokens;
+    }
+
+    /// <summary>One number for each of the answers' tokens, without gradients.</summary>
+    private float[] Read(PpoBatch batch, CausalLm model, Func<Tensor, Tensor, Tensor> read)
+    {
+        using var frozen = Autograd.NoGrad();
+        var results = new float[batch.Tokens];
+        foreach (var micro in MicroBatches(batch, Enumerable.Range(0, batch.Rows)))
+        {
+            using var scope = TensorScope.Begin();
+            var slice = batch.Slice(micro, model.Compute);
+            batch.Put(results, micro, read(slice.Hidden(model), slice.Tokens).ToArray<float>());
+        }
+
+        return results;
+    }
+
+    /// <summary>Rows of similar length together, so that little padding is computed; sums do not care.</summary>
+    private IEnumerable<int[]> MicroBatches(PpoBatch batch, IEnumerable<int> rows) =>
+        rows.OrderBy(row => batch.Rollouts[row].Prompt.Length + batch.Rollouts[row].Response.Length).ThenBy(row => row).Chunk(_config.MicroBatch);
+
+    private double Rate(double peak, int step) => new LearningRateSchedule(peak, _config.Schedule, _config.Steps, _config.WarmUpSteps).At(step);
+
+    private void RequireRatioOne(int step, double largest)
+    {
+        var bound = _config.FirstRatioBound ?? PpoRounding.Bound(_models.Policy.Compute.DType);
+        if (largest <= bound)
+            return;
+        Forget();
+        throw new RunFailedException(
+            $"step {step}: a token's log-prob in the first minibatch differs by {largest:G4} nats from the one it was sampled with, expected at most {bound:G4} (rounding); "
+            + "the policy changed between sampling and learning, or is computed differently there: look for altered weights, another temperature or dropout");
+    }
+
+    private void RequireFinite(int step, PpoMinibatch minibatch)
+    {
+        var sum = minibatch.Sums.Sum() + minibatch.GradientNorm + minibatch.CriticGradientNorm + minibatch.PretrainingLoss;
+        if (double.IsFinite(sum))
+            return;
+        Forget();
+        throw new RunFailedException(
+            $"step {step}: policy loss {minibatch.Mean(PpoSum.PolicyLoss):G4}, value loss {minibatch.Mean(PpoSum.ValueLoss):G4}, gradient length {minibatch.GradientNorm:G4}, expected finite numbers; "
+            + "this update was not made: go on from the last checkpoint with a lower learning rate or a tighter gradient clip");
+    }
+
+    private void Forget()
+    {
+        foreach (var parameter in _policyParameters.Concat(_criticParameters))
+            parameter.Value.Grad = null;
+    }
+
+    private static double MaxOrNaN(double a, double b) => double.IsNaN(a) || double.IsNaN(b) ? double.NaN : Math.Max(a, b);
+
+    private readonly record struct MinibatchContext(double KlCoefficient, bool WantsEntropy, Seed Seed);
+}
