@@ -139,7 +139,7 @@ public sealed class PpoTrainerTests
 
         var metrics = ppo.RunTo(10);
 
-        Assert.InRange(metrics[0]["pretraining/loss"], 2, 3.5); // log 16 = 2.77 before anything is learned
+        Assert.InRange(metrics[0]["pretraining/loss"], 1.5, 2.9); // log 16 = 2.77 before anything is learned; the mean of four updates
         Assert.InRange(metrics[9]["pretraining/loss"], 0, 1.2);
     }
 
@@ -151,8 +151,8 @@ public sealed class PpoTrainerTests
 
         var scores = ppo.RunTo(25).ConvertAll(m => m["objective/score"] / m["response/length"]);
 
-        Assert.InRange(scores.Take(3).Average(), 0, 0.25);
-        Assert.InRange(scores.TakeLast(3).Average(), 0.5, 1);
+        Assert.InRange(scores[0], 0, 0.2);
+        Assert.InRange(scores.TakeLast(3).Average(), 0.6, 1);
     }
 
     [Fact]
@@ -161,6 +161,59 @@ public sealed class PpoTrainerTests
         var failure = Assert.Throws<InputException>(() => TinyPpo.Create(TinyPpo.Config with { ClipRange = 2, Epochs = 0, PretrainingCoefficient = 1 }));
 
         Assert.Equal(["epochs", "clipRange", "pretrainingCoefficient"], failure.Problems.Select(p => p.Key));
+    }
+
+    [Fact]
+    public void Separate_critics_start_as_the_reward_model_and_learn()
+    {
+        using var ppo = TinyPpo.Create(hasCritic: true);
+        using var judge = Attune.Models.ScalarHead.ForReward(TinyPpo.Model.Width, new Seed(3), Compute.Cpu);
+        using var scope = TensorScope.Begin();
+        Assert.Equal(judge.Parameters.First().Value.ToDoubles(), ppo.Models.ValueHead.Parameters.First().Value.ToDoubles());
+
+        var metrics = ppo.RunTo(15);
+
+        Assert.All(metrics, m => Assert.True(m["value/gradient_norm"] > 0));
+        Assert.InRange(metrics[14]["value/error"], 0, metrics[0]["value/error"] / 2);
+    }
+
+    [Theory]
+    [InlineData("openai-2019")]
+    [InlineData("instructgpt")]
+    [InlineData("trl")]
+    public void Presets_name_keys_that_exist_and_values_that_pass(string name)
+    {
+        using var folder = new TemporaryFolder();
+        var path = Path.Combine(folder.Path, "recipe.yaml");
+        File.WriteAllText(path, $"ppo:\n  preset: {name}\n");
+
+        var config = Recipe.Load<PpoSection>(path, []).Ppo;
+
+        Assert.Empty(config.Check());
+        Assert.Equal(name == "openai-2019" ? 0.15 : name == "trl" ? 0.05 : 0.02, config.KlCoefficient);
+        Assert.Equal(name == "openai-2019" ? Torch.Optimisers.AdamForm.TensorFlow : Torch.Optimisers.AdamForm.PyTorch, config.Optimiser.Form);
+    }
+
+    [Fact]
+    public void Truncated_sampling_has_to_be_allowed()
+    {
+        var failure = Assert.Throws<InputException>(() => TinyPpo.Create(sampling: new() { TopP = 0.9 }));
+
+        Assert.StartsWith("allowsTruncatedSampling", failure.Problems.Single().Key);
+        using var allowed = TinyPpo.Create(TinyPpo.Config with { AllowsTruncatedSampling = true }, sampling: new() { TopP = 0.9, MaximumNewTokens = 4 });
+        Assert.InRange(allowed.RunTo(1)[0]["policy/first_log_ratio"], 0, 1e-5); // log-probs kept are those of the full distribution
+    }
+
+    [Fact]
+    public void The_metrics_page_defines_every_metric()
+    {
+        using var ppo = TinyPpo.Create(reward: new WeightedReward([new("share", 1, TinyPpo.ShareOfPaidToken)]));
+        var page = File.ReadAllText(Repository.PathOf("docs/metrics.md"));
+
+        var names = ppo.RunTo(1)[0].Keys.Select(name => name.StartsWith("reward/", StringComparison.Ordinal) ? "reward/NAME" : name).ToArray();
+
+        Assert.True(names.Length > 30);
+        Assert.All(names, name => Assert.Contains($"| `{name}` |", page));
     }
 
     [Fact]
@@ -175,6 +228,12 @@ public sealed class PpoTrainerTests
 
         Assert.Contains("has no tensor critic.embed.weight", failure.Message);
     }
+}
+
+/// <summary>A recipe of one section.</summary>
+internal sealed record PpoSection
+{
+    public PpoConfig Ppo { get; init; } = new();
 }
 
 /// <summary>A folder that goes with the test.</summary>

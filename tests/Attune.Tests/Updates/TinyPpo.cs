@@ -50,13 +50,13 @@ internal sealed class TinyPpo : IDisposable
     public PpoTrainer Trainer { get; }
 
     /// <summary>Fresh objects; equal ones for equal arguments.</summary>
-    public static TinyPpo Create(PpoConfig? config = null, bool hasCritic = false, IReward? reward = null, PretrainingSource? pretraining = null, int answers = 16)
+    public static TinyPpo Create(PpoConfig? config = null, bool hasCritic = false, IReward? reward = null, PretrainingSource? pretraining = null, int answers = 16, SamplingOptions? sampling = null)
     {
         var policy = CausalLm.Create(Model, new Seed(1), Compute.Cpu);
         using var judge = CausalLm.Create(Model, new Seed(2), Compute.Cpu);
         using var head = ScalarHead.ForReward(Model.Width, new Seed(3), Compute.Cpu);
         var models = hasCritic ? PpoModels.WithCritic(policy, judge, head) : PpoModels.Shared(policy);
-        var sampling = new SamplingOptions { MaximumNewTokens = 8, EndTokens = [0], Temperature = 0.9 };
+        sampling ??= new() { MaximumNewTokens = 8, EndTokens = [0], Temperature = 0.9 };
         var setup = new PpoSetup(models, sampling, step => Prompts(step, answers), reward ?? ShareOfPaidToken, new Seed(4)) { Pretraining = pretraining };
         return new(policy, models, new PpoTrainer(config ?? Config, setup));
     }
@@ -71,8 +71,11 @@ internal sealed class TinyPpo : IDisposable
     }
 
     /// <summary>Every learned number.</summary>
-    public double[] Weights() =>
-        [.. Policy.Parameters.Concat(Models.ValueHead.Parameters).Concat(Models.Critic?.Parameters ?? []).SelectMany(p => p.Value.ToDoubles())];
+    public double[] Weights()
+    {
+        using var scope = TensorScope.Begin();
+        return [.. Policy.Parameters.Concat(Models.ValueHead.Parameters).Concat(Models.Critic?.Parameters ?? []).SelectMany(p => p.Value.ToDoubles())];
+    }
 
     public void Dispose()
     {
