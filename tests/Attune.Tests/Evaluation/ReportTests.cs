@@ -134,6 +134,19 @@ public sealed partial class ReportTests
     public void What_is_not_a_report_is_refused_with_the_reason(string json, string reason) =>
         Assert.Contains(reason, Assert.Throws<FormatException>(() => ReportFile.Parse(json)).Message, StringComparison.Ordinal);
 
+    [Fact]
+    public void Every_property_of_the_json_is_described_in_the_documentation()
+    {
+        var folder = new DirectoryInfo(AppContext.BaseDirectory);
+        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "Attune.slnx")))
+            folder = folder.Parent;
+        var page = File.ReadAllText(Path.Combine(folder!.FullName, "docs", "algorithms", "evaluation.md"));
+        var names = PropertyName().Matches(ReportFile.Json(Report)).Select(m => m.Groups[1].Value).Distinct().ToList();
+
+        Assert.Equal(88, names.Count); // a new property is a new line of the table
+        Assert.All(names, name => Assert.Contains($"`{name}`", page, StringComparison.Ordinal));
+    }
+
     [GeneratedRegex("\"([a-zA-Z0-9]+)\":")]
     private static partial Regex PropertyName();
 }
