@@ -16,15 +16,20 @@ public static class EvaluationSummary
         };
         lines.AddRange(Table(["model", "against", "judges"], ["win rate", "95 % interval", "won", "tied", "lost"], [.. round.Wins.Select(w => new[]
         {
-            w.Model, w.Opponent, w.Judges, NumberText.Percent(w.Result.Rate), NumberText.Percents(w.Result.Wilson), $"{w.Result.Wins}", $"{w.Result.Ties}", $"{w.Result.Losses}",
+            w.Model, w.Opponent, w.Judges, NumberText.Percent(w.Result.Rate), NumberText.Percents(w.Result.Wilson), $"{w.Result.Wins}",
+                $"{w.Result.Ties}", $"{w.Result.Losses}",
         })]));
-        lines.AddRange(Table(["model"], ["reward", "held-out", $"over {report.Headline.Opponent}", "distance", "copied"], [.. round.Baselines.Select(b => new[]
+        lines.AddRange(Table(["model"], ["reward", "held-out", $"over {report.Headline.Opponent}", "distance", "copied"],
+            [.. round.Baselines.Select(b => new[]
         {
-            b.Model, NumberText.WithError(b.Reward, b.RewardStandardError), NumberText.Number(b.HeldOut), NumberText.Percent(b.WinRate), NumberText.Number(b.Kl), NumberText.Percent(b.CopyRate),
+            b.Model, NumberText.WithError(b.Reward, b.RewardStandardError), NumberText.Number(b.HeldOut), NumberText.Percent(b.WinRate),
+                NumberText.Number(b.Kl), NumberText.Percent(b.CopyRate),
         })]));
-        lines.AddRange(Table(["model"], ["distinct-1", "distinct-2", "distinct-3", "repetition", "words", "perplexity"], [.. round.TextMetrics.Select(t => new[]
+        lines.AddRange(Table(["model"], ["distinct-1", "distinct-2", "distinct-3", "repetition", "words", "perplexity"],
+            [.. round.TextMetrics.Select(t => new[]
         {
-            t.Model, NumberText.Percent(t.Distinct1), NumberText.Percent(t.Distinct2), NumberText.Percent(t.Distinct3), NumberText.Percent(t.Repetition), NumberText.Number(t.MeanWords), NumberText.Number(t.Perplexity),
+            t.Model, NumberText.Percent(t.Distinct1), NumberText.Percent(t.Distinct2), NumberText.Percent(t.Distinct3),
+                NumberText.Percent(t.Repetition), NumberText.Number(t.MeanWords), NumberText.Number(t.Perplexity),
         })]));
         if (report.Checks.Count + report.Warnings.Count > 0)
             lines.Add("");
@@ -40,6 +45,7 @@ public static class EvaluationSummary
             return [];
         var all = rows.Prepend([.. texts, .. numbers]).ToList();
         var widths = all[0].Select((_, i) => all.Max(r => r[i].Length)).ToArray();
-        return all.Select(r => string.Join("  ", r.Select((cell, i) => i < texts.Length ? cell.PadRight(widths[i]) : cell.PadLeft(widths[i]))).TrimEnd()).Prepend("");
+        return all.Select(r =>
+            string.Join("  ", r.Select((cell, i) => i < texts.Length ? cell.PadRight(widths[i]) : cell.PadLeft(widths[i]))).TrimEnd()).Prepend("");
     }
 }

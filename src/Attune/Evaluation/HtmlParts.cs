@@ -39,7 +39,8 @@ internal sealed class HtmlParts(IReadOnlySet<string> sources)
         Element("div", "scroll", new XAttribute("role", "region"), new XAttribute("tabindex", "0"), new XAttribute("aria-label", caption),
             Element("table", null,
                 Element("caption", null, caption),
-                Element("thead", null, Element("tr", null, columns.Select(c => Element("th", c.Numeric ? "num" : null, new XAttribute("scope", "col"), c.Name)))),
+                Element("thead", null,
+                    Element("tr", null, columns.Select(c => Element("th", c.Numeric ? "num" : null, new XAttribute("scope", "col"), c.Name)))),
                 Element("tbody", null, rows.Select((row, r) => Element("tr", strong?.Invoke(r) == true ? "strong" : null, row.Select((cell, i) =>
                     i == 0
                         ? Element("th", null, new XAttribute("scope", "row"), cell)

@@ -17,7 +17,9 @@ internal sealed class PlotAxis
 
     public double High { get; }
 
-    /// <summary>An axis that covers the values with round ends, about <paramref name="ticks"/> ticks apart by 1, 2 or 5 times a power of ten.</summary>
+    /// <summary>
+    /// An axis that covers the values with round ends, with about <paramref name="ticks"/> steps of 1, 2 or 5 times a power of ten.
+    /// </summary>
     public static PlotAxis Covering(
         IEnumerable<double> values, (double From, double To) place, int ticks, (double? Low, double? High) fixedEnds, bool percent)
     {

@@ -4,8 +4,9 @@ using System.Text.Json.Serialization;
 namespace Attune.Evaluation;
 
 /// <summary>
-/// The report's JSON form: properties in camelCase, enums as kebab-case strings, a missing measurement as null, NaN and infinities as the strings "NaN", "Infinity",
-/// "-Infinity" (JSON has no such numbers), and every other number in the shortest form that reads back to the same double.
+/// The report's JSON form: properties in camelCase, enums as kebab-case strings, a missing measurement as null, NaN and infinities as the
+/// strings "NaN", "Infinity", "-Infinity" (JSON has no such numbers), and every other number in the shortest form that reads back to the
+/// same double.
 /// </summary>
 public static class ReportFile
 {
@@ -19,15 +20,18 @@ public static class ReportFile
         try
         {
             using var document = JsonDocument.Parse(json);
-            var schema = document.RootElement.ValueKind == JsonValueKind.Object && document.RootElement.TryGetProperty("schema", out var value) ? value.ToString() : "nothing";
+            var schema = document.RootElement.ValueKind == JsonValueKind.Object && document.RootElement.TryGetProperty("schema", out var value)
+                ? value.ToString() : "nothing";
             if (schema != EvaluationReport.SchemaName)
-                throw new FormatException($"The report's schema is {schema}, expected {EvaluationReport.SchemaName}; evaluate again with this version of Attune.");
+                throw new FormatException($"The report's schema is {schema}, expected {EvaluationReport.SchemaName}; evaluate again with this "
+                    + "version of Attune.");
             return document.RootElement.Deserialize(ReportJson.Default.EvaluationReport)!;
         }
         catch (JsonException problem)
         {
             throw new FormatException(
-                $"The report cannot be read at {problem.Path ?? "the top"} (line {problem.LineNumber + 1}), expected {EvaluationReport.SchemaName}; evaluate again. {problem.Message}", problem);
+                $"The report cannot be read at {problem.Path ?? "the top"} (line {problem.LineNumber + 1}), expected "
+                    + $"{EvaluationReport.SchemaName}; evaluate again. {problem.Message}", problem);
         }
     }
 }

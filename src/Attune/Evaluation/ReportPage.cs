@@ -22,7 +22,8 @@ public static class ReportPage
             : report.Rounds[^1]);
         var duplicate = report.Sources.GroupBy(s => s.Id, StringComparer.Ordinal).FirstOrDefault(g => g.Count() > 1);
         if (duplicate is not null)
-            throw new ArgumentException($"{duplicate.Count()} sources have the id {duplicate.Key}, expected one; give each its own id.", nameof(report));
+            throw new ArgumentException($"{duplicate.Count()} sources have the id {duplicate.Key}, expected one; give each its own id.",
+                nameof(report));
 
         var parts = new HtmlParts(report.Sources.Select(s => s.Id).ToHashSet(StringComparer.Ordinal));
         var sections = Sections(report, parts).ToList();
@@ -30,7 +31,8 @@ public static class ReportPage
             Element("head", null,
                 new XElement("meta", new XAttribute("charset", "utf-8")),
                 Meta("viewport", "width=device-width, initial-scale=1"),
-                new XElement("meta", new XAttribute("http-equiv", "Content-Security-Policy"), new XAttribute("content", "default-src 'none'; style-src 'unsafe-inline'")),
+                new XElement("meta", new XAttribute("http-equiv", "Content-Security-Policy"),
+                    new XAttribute("content", "default-src 'none'; style-src 'unsafe-inline'")),
                 Meta("generator", "Attune"),
                 Element("title", null, PageText.Clean(report.Title)),
                 Element("style", null, ReportStyle.Css)),
@@ -42,14 +44,16 @@ public static class ReportPage
                 Element("main", null,
                     Hero(report, headline, parts),
                     Warnings(report),
-                    Element("nav", null, new XAttribute("aria-label", "Sections"), Element("ul", null, sections.Where(s => s.Name == "section").Select(s =>
+                    Element("nav", null, new XAttribute("aria-label", "Sections"),
+                        Element("ul", null, sections.Where(s => s.Name == "section").Select(s =>
                         Element("li", null, Element("a", null, new XAttribute("href", $"#{(string)s.Attribute("id")!}"), s.Element("h2")!.Value))))),
                     sections),
                 Element("footer", null, "Made by Attune. The exact numbers are in report.json; this page needs no network and runs no script.")));
 
         if (parts.Dangling.Count > 0)
             throw new ArgumentException(
-                $"Numbers of the report name sources it does not have: {string.Join(", ", parts.Dangling)}; add them to Sources so that every number can be traced.",
+                $"Numbers of the report name sources it does not have: {string.Join(", ", parts.Dangling)}; add them to Sources so that every "
+                    + "number can be traced.",
                 nameof(report));
         return Write(page);
     }
@@ -58,7 +62,8 @@ public static class ReportPage
     internal static WinTableRow HeadlineOf(EvaluationReport report, RoundReport round) =>
         round.Wins.FirstOrDefault(w => w.Model == report.Headline.Model && w.Opponent == report.Headline.Opponent)
         ?? throw new ArgumentException(
-            $"The headline {report.Headline.Model} / {report.Headline.Opponent} is not in the win table of round {round.Number}; name a pair that was judged.",
+            $"The headline {report.Headline.Model} / {report.Headline.Opponent} is not in the win table of round {round.Number}; name a pair that "
+                + "was judged.",
             nameof(report));
 
     private static XElement Hero(EvaluationReport report, WinTableRow row, HtmlParts parts)
@@ -77,7 +82,8 @@ public static class ReportPage
                 Paragraph("claim", "is how often ", judges, " preferred ", Element("b", null, PageText.Clean(row.Model)), " over ",
                     Element("b", null, PageText.Clean(row.Opponent)), $" on {result.Prompts} prompts that training never saw, ties counting half."),
                 Paragraph("lede", $"95\u00A0% interval {NumberText.Percents(result.Wilson)}. {meaning}"),
-                Element("div", "strip", new XAttribute("aria-hidden", "true"), Strip("w", result.Wins), Strip("t", result.Ties), Strip("l", result.Losses)),
+                Element("div", "strip", new XAttribute("aria-hidden", "true"), Strip("w", result.Wins), Strip("t", result.Ties),
+                    Strip("l", result.Losses)),
                 Element("ul", "key", Key("w", "won", result.Wins), Key("t", "tied", result.Ties), Key("l", "lost", result.Losses))),
             report.Checks.Count == 0 ? null : Element("div", null,
                 Element("h3", null, "What was asked of this run"),
@@ -107,13 +113,19 @@ public static class ReportPage
         if (report.Facts.Count + report.Models.Count > 0)
             yield return Section("run", "The run", "What was compared, and how to do it again.",
                 Element("dl", null,
-                    report.Models.Select(m => new[] { Element("dt", null, PageText.Clean(m.Name)), Element("dd", null, PageText.Clean(m.Description), m.Path is { } path ? Element("code", null, " " + PageText.Clean(path)) : null) }),
-                    report.Facts.Select(f => new[] { Element("dt", null, PageText.Clean(f.Name)), Element("dd", null, PageText.Clean(f.Value)) })));
+                    report.Models.Select(m => Entry(m.Name, m.Description, m.Path)),
+                    report.Facts.Select(f => Entry(f.Name, f.Value, null))));
         if (report.Sources.Count > 0)
             yield return Section("sources", "Where the numbers come from",
                 "Every underlined number leads here: to the file it was computed from and, for votes, to the very rows of the judgment log.",
                 report.Sources.Select(Origin));
     }
+
+    private static XElement[] Entry(string name, string value, string? path) =>
+    [
+        Element("dt", null, PageText.Clean(name)),
+        Element("dd", null, PageText.Clean(value), path is null ? null : Element("code", null, " " + PageText.Clean(path))),
+    ];
 
     // The anchor sits inside the details element: browsers open a closed one only for a target within it.
     private static XElement Origin(Source source)
@@ -121,13 +133,16 @@ public static class ReportPage
         var anchor = new XAttribute("id", Anchor(source.Id));
         var place = source.Lines is { } lines ? $"{source.File}, lines {lines}" : source.File;
         if (source.Rows.Count == 0)
-            return Element("div", "source", anchor, PageText.Clean(source.About), " ", Element("small", null, Element("code", null, PageText.Clean(place))));
+            return Element("div", "source", anchor, PageText.Clean(source.About), " ",
+                Element("small", null, Element("code", null, PageText.Clean(place))));
 
         var comparisons = source.Rows.GroupBy(r => r.Comparison, StringComparer.Ordinal).ToList();
         return Element("details", "source",
             Element("summary", null, PageText.Clean(source.About), " ",
-                Element("small", null, Element("code", null, PageText.Clean(place)), $" · {comparisons.Count} comparisons, {source.Rows.Count} judgments")),
-            Element("div", "scroll tall", anchor, new XAttribute("role", "region"), new XAttribute("tabindex", "0"), new XAttribute("aria-label", "Judgments"),
+                Element("small", null, Element("code", null, PageText.Clean(place)),
+                    $" · {comparisons.Count} comparisons, {source.Rows.Count} judgments")),
+            Element("div", "scroll tall", anchor, new XAttribute("role", "region"), new XAttribute("tabindex", "0"),
+                new XAttribute("aria-label", "Judgments"),
                 Element("table", "rows",
                     Element("caption", null, "Judgments"),
                     Element("thead", null, Element("tr", null, Header("Comparison"), Header("Lines and judgments"))),

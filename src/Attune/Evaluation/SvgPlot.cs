@@ -29,8 +29,10 @@ public static class SvgPlot
         .plot .line { fill: none; stroke-width: 2; stroke-linejoin: round; stroke-linecap: round; }
         .plot .halo { paint-order: stroke; stroke: var(--paper); stroke-width: 3px; stroke-linejoin: round; }
         .plot .s1 { --c: var(--c1); } .plot .s2 { --c: var(--c2); stroke-dasharray: 6 3; } .plot .s3 { --c: var(--c3); stroke-dasharray: 2 3; }
-        .plot .s4 { --c: var(--c4); stroke-dasharray: 8 3 2 3; } .plot .s5 { --c: var(--c5); stroke-dasharray: 4 2; } .plot .s6 { --c: var(--c6); stroke-dasharray: 1 4; }
-        .plot .line, .plot .point-error { stroke: var(--c); } .plot .mark, .plot .bar { fill: var(--c); } .plot .mark { stroke: var(--paper); stroke-width: 1; stroke-dasharray: none; }
+        .plot .s4 { --c: var(--c4); stroke-dasharray: 8 3 2 3; } .plot .s5 { --c: var(--c5); stroke-dasharray: 4 2; }
+        .plot .s6 { --c: var(--c6); stroke-dasharray: 1 4; }
+        .plot .line, .plot .point-error { stroke: var(--c); } .plot .mark, .plot .bar { fill: var(--c); }
+        .plot .mark { stroke: var(--paper); stroke-width: 1; stroke-dasharray: none; }
         """;
 
     private const double Width = 320; // close to what a phone leaves a figure, so that 12 px text stays near 12 px there
@@ -63,7 +65,8 @@ public static class SvgPlot
         if (plot.XLabel.Length > 0)
             svg.Add(Text(Right, bottom + 32, plot.XLabel, "end"));
         if (plot.Diagonal)
-            svg.Add(Line("reference", x.Place(Math.Max(x.Low, y.Low)), y.Place(Math.Max(x.Low, y.Low)), x.Place(Math.Min(x.High, y.High)), y.Place(Math.Min(x.High, y.High))));
+            svg.Add(Line("reference", x.Place(Math.Max(x.Low, y.Low)), y.Place(Math.Max(x.Low, y.Low)), x.Place(Math.Min(x.High, y.High)),
+                y.Place(Math.Min(x.High, y.High))));
         for (var i = 0; i < plot.Series.Count; i++)
             svg.Add(Series(plot.Series[i], i, x, y));
         svg.Add(Labels(plot.Series, x, y, top));
@@ -95,7 +98,8 @@ public static class SvgPlot
                 Text(left, y + 13, bar.Name, "start", "name"),
                 Text(Right, y + 13, NumberText.Value(bar.Value, plot.Percent), "end", "value"),
                 Rectangle("track", left, y + 19, Right - left, 10),
-                double.IsFinite(bar.Value) ? Rectangle($"bar {(bar.Strong ? "s1" : "s6")}", Math.Min(zero, end), y + 19, Math.Abs(end - zero), 10) : null);
+                double.IsFinite(bar.Value) ? Rectangle($"bar {(bar.Strong ? "s1" : "s6")}", Math.Min(zero, end), y + 19, Math.Abs(end - zero), 10)
+                    : null);
             if (bar is { Lower: { } lower, Upper: { } upper } && double.IsFinite(lower) && double.IsFinite(upper))
                 svg.Add(ErrorBar("error", axis.Place(lower), y + 24, axis.Place(upper), y + 24));
             if (plot.Reference is { } reference) // bar by bar, so that it does not run through the names
@@ -220,7 +224,8 @@ public static class SvgPlot
     {
         var (dx, dy) = Math.Abs(x1 - x2) > Math.Abs(y1 - y2) ? (0, 4) : (4, 0); // caps stand across the bar
         return new XElement("path", new XAttribute("class", style), new XAttribute("d",
-            $"M{N(x1)} {N(y1)} L{N(x2)} {N(y2)} M{N(x1 - dx)} {N(y1 - dy)} L{N(x1 + dx)} {N(y1 + dy)} M{N(x2 - dx)} {N(y2 - dy)} L{N(x2 + dx)} {N(y2 + dy)}"));
+            $"M{N(x1)} {N(y1)} L{N(x2)} {N(y2)} "
+            + $"M{N(x1 - dx)} {N(y1 - dy)} L{N(x1 + dx)} {N(y1 + dy)} M{N(x2 - dx)} {N(y2 - dy)} L{N(x2 + dx)} {N(y2 + dy)}"));
     }
 
     private static XElement Line(string style, double x1, double y1, double x2, double y2) =>
@@ -231,7 +236,9 @@ public static class SvgPlot
     {
         var x = axis.Place(tick);
         var half = TextWidth(axis.Label(tick)) / 2;
-        return x + half > Width ? Text(Width, y, axis.Label(tick), "end") : x - half < 0 ? Text(Math.Max(0, x - 2), y, axis.Label(tick), "start") : Text(x, y, axis.Label(tick), "middle");
+        if (x + half > Width)
+            return Text(Width, y, axis.Label(tick), "end");
+        return x - half < 0 ? Text(Math.Max(0, x - 2), y, axis.Label(tick), "start") : Text(x, y, axis.Label(tick), "middle");
     }
 
     private static XElement Rectangle(string style, double x, double y, double width, double height) =>

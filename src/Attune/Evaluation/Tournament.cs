@@ -25,7 +25,8 @@ public sealed record Tournament
     public static Tournament Of(IReadOnlyList<PairResult> results, string baseline, string judges, Seed seed)
     {
         if (!results.Any(r => r.Model == baseline || r.Opponent == baseline))
-            throw new ArgumentException($"The baseline {baseline} is in none of the {results.Count} results; name a model that was judged.", nameof(baseline));
+            throw new ArgumentException($"The baseline {baseline} is in none of the {results.Count} results; name a model that was judged.",
+                nameof(baseline));
 
         // One direction per pair (ordinal order of names), then rates both ways from the same draws.
         var pairs = results.Select(r => string.CompareOrdinal(r.Model, r.Opponent) <= 0 ? r : r.Reversed())

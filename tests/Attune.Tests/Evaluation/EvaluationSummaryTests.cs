@@ -6,7 +6,8 @@ public sealed class EvaluationSummaryTests
 {
     private static WinRate Rate() => new()
     {
-        Prompts = 8, Wins = 5, Ties = 2, Losses = 1, Votes = 24, Rate = 0.75, Wilson = new(0.40928, 0.92852), Bootstrap = new(0.5, 1), ModelShownFirst = 0.5,
+        Prompts = 8, Wins = 5, Ties = 2, Losses = 1, Votes = 24, Rate = 0.75, Wilson = new(0.40928, 0.92852), Bootstrap = new(0.5, 1),
+            ModelShownFirst = 0.5,
     };
 
     [Fact]
@@ -18,7 +19,8 @@ public sealed class EvaluationSummaryTests
             Rounds = [new()
             {
                 Wins = [new() { Model = "PPO", Opponent = "SFT", Judges = "crowd", Result = Rate() }],
-                Baselines = [new() { Model = "best of 16", Reward = 1.736, RewardStandardError = 0.07, Kl = -0.001, WinRate = 0.77 }, new() { Model = "base", Reward = double.NaN }],
+                Baselines = [new() { Model = "best of 16", Reward = 1.736, RewardStandardError = 0.07, Kl = -0.001, WinRate = 0.77 },
+                    new() { Model = "base", Reward = double.NaN }],
             }],
             Checks = [new("Preferred", "75.0 %", true)],
         });

@@ -30,7 +30,8 @@ public sealed partial class ReportTests
         Assert.DoesNotContain("url(", Html, StringComparison.OrdinalIgnoreCase);
         Assert.DoesNotContain("@import", Html, StringComparison.OrdinalIgnoreCase);
         Assert.DoesNotContain(Page.Descendants(), e => e.Name.LocalName is "script" or "link" or "img" or "iframe" or "object" or "base");
-        Assert.DoesNotContain(Page.Descendants().Attributes(), a => a.Name.LocalName is "src" || a.Name.LocalName.StartsWith("on", StringComparison.Ordinal));
+        Assert.DoesNotContain(Page.Descendants().Attributes(), a => a.Name.LocalName is "src"
+            || a.Name.LocalName.StartsWith("on", StringComparison.Ordinal));
         Assert.All(Page.Descendants("a"), a => Assert.StartsWith("#", a.Attribute("href")!.Value, StringComparison.Ordinal));
     }
 
@@ -60,7 +61,9 @@ public sealed partial class ReportTests
         var big = Page.Descendants("p").Single(p => (string?)p.Attribute("class") == "big");
         var rows = Page.Descendants().Single(e => (string?)e.Attribute("id") == big.Element("a")!.Attribute("href")!.Value[1..]);
         var vote = Report.Sources[0].Rows;
-        Assert.Contains(Report.Sources.Single(s => s.Id == Report.Rounds[^1].Wins.First(w => w is { Model: "PPO", Opponent: "SFT" }).Source).Rows[0].Judgment, rows.Value, StringComparison.Ordinal);
+        Assert.Contains(Report.Sources.Single(s =>
+            s.Id == Report.Rounds[^1].Wins.First(w => w is { Model: "PPO", Opponent: "SFT" }).Source).Rows[0].Judgment, rows.Value,
+            StringComparison.Ordinal);
         Assert.NotEmpty(vote);
     }
 
@@ -77,7 +80,9 @@ public sealed partial class ReportTests
         var plots = Page.Descendants("svg").ToList();
         Assert.Equal(2 * 11, plots.Count); // per round: 2 of wins, 2 frontiers, 2 of the reward model, 5 curves
         Assert.All(plots, p => Assert.Equal("img", p.Attribute("role")!.Value));
-        Assert.All(plots, p => Assert.Equal([$"{p.Element("title")!.Attribute("id")!.Value}", p.Element("desc")!.Attribute("id")!.Value], p.Attribute("aria-labelledby")!.Value.Split(' ')));
+        Assert.All(plots, p =>
+            Assert.Equal([$"{p.Element("title")!.Attribute("id")!.Value}", p.Element("desc")!.Attribute("id")!.Value],
+            p.Attribute("aria-labelledby")!.Value.Split(' ')));
         Assert.All(Page.Descendants("th"), h => Assert.Contains(h.Attribute("scope")!.Value, new[] { "row", "col" }));
         Assert.All(Page.Descendants("table"), t => Assert.NotNull(t.Element("caption")));
         Assert.Single(Page.Descendants("h1"));
@@ -86,7 +91,8 @@ public sealed partial class ReportTests
     [Fact]
     public void A_number_without_a_source_in_the_report_is_refused_by_name()
     {
-        var problem = Assert.Throws<ArgumentException>(() => ReportPage.Html(Report with { Sources = [.. Report.Sources.Where(s => s.Id != "samples")] }));
+        var problem = Assert.Throws<ArgumentException>(() =>
+            ReportPage.Html(Report with { Sources = [.. Report.Sources.Where(s => s.Id != "samples")] }));
         Assert.Contains("samples", problem.Message, StringComparison.Ordinal);
         Assert.Throws<ArgumentException>(() => ReportPage.Html(Report with { Sources = [.. Report.Sources, Report.Sources[0]] }));
         Assert.Throws<ArgumentException>(() => ReportPage.Html(Report with { Headline = new("PPO", "nobody") }));
@@ -96,7 +102,8 @@ public sealed partial class ReportTests
     [Fact]
     public void A_report_with_the_headline_alone_is_a_page_too()
     {
-        var bare = new EvaluationReport { Title = "t", Headline = Report.Headline, Rounds = [new() { Wins = [Report.Rounds[0].Wins.First(w => w is { Model: "PPO", Opponent: "SFT" }) with { Source = null }] }] };
+        var bare = new EvaluationReport { Title = "t", Headline = Report.Headline,
+            Rounds = [new() { Wins = [Report.Rounds[0].Wins.First(w => w is { Model: "PPO", Opponent: "SFT" }) with { Source = null }] }] };
 
         var page = XDocument.Parse(ReportPage.Html(bare)).Root!;
 
@@ -117,7 +124,8 @@ public sealed partial class ReportTests
     public void Doubles_survive_json_to_the_last_bit_not_a_number_included()
     {
         double?[] values = [0.1 + 0.2, 1 / 3.0, double.Epsilon, double.MaxValue, -0.0, double.NaN, double.PositiveInfinity, null];
-        var report = Report with { Rounds = [Report.Rounds[0] with { Baselines = [.. values.Select(v => new BaselineRow { Model = "m", Reward = v })] }] };
+        var report = Report with { Rounds = [Report.Rounds[0] with { Baselines = [.. values.Select(v =>
+            new BaselineRow { Model = "m", Reward = v })] }] };
 
         var back = ReportFile.Parse(ReportFile.Json(report)).Rounds[0].Baselines.Select(b => b.Reward);
 

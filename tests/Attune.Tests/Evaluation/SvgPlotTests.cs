@@ -69,13 +69,15 @@ public sealed class SvgPlotTests
         Assert.NotNull(SvgPlot.Draw(Of(new PlotSeries("none", []))));
         Assert.NotNull(SvgPlot.Draw(Of(Series(3, _ => 0))));
         Assert.NotNull(SvgPlot.Draw(new BarPlot { Id = "b", Title = "t", Description = "d", Bars = [] }));
-        Assert.Contains("–", SvgPlot.Draw(new BarPlot { Id = "b", Title = "t", Description = "d", Bars = [new("x", double.NaN)] }).Value, StringComparison.Ordinal);
+        Assert.Contains("–", SvgPlot.Draw(new BarPlot { Id = "b", Title = "t", Description = "d", Bars = [new("x", double.NaN)] }).Value,
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public void Bars_grow_from_zero_and_carry_their_error()
     {
-        var svg = SvgPlot.Draw(new BarPlot { Id = "b", Title = "t", Description = "d", Low = -1, High = 1, Bars = [new("up", 0.5, 0.4, 0.6), new("down", -0.5)] });
+        var svg = SvgPlot.Draw(new BarPlot { Id = "b", Title = "t", Description = "d", Low = -1, High = 1,
+            Bars = [new("up", 0.5, 0.4, 0.6), new("down", -0.5)] });
         var bars = svg.Elements("rect").Where(r => r.Attribute("class")!.Value.StartsWith("bar", StringComparison.Ordinal)).ToList();
 
         var up = (double)bars[0].Attribute("x")!;
@@ -86,5 +88,6 @@ public sealed class SvgPlotTests
 
     [Fact]
     public void Too_many_series_are_refused() =>
-        Assert.Contains("expected at most 6", Assert.Throws<ArgumentException>(() => SvgPlot.Draw(Of([.. Enumerable.Repeat(Series(2, i => i), 7)]))).Message, StringComparison.Ordinal);
+        Assert.Contains("expected at most 6",
+            Assert.Throws<ArgumentException>(() => SvgPlot.Draw(Of([.. Enumerable.Repeat(Series(2, i => i), 7)]))).Message, StringComparison.Ordinal);
 }
