@@ -48,7 +48,7 @@ internal sealed class HtmlParts(IReadOnlySet<string> sources)
 
     /// <summary>A plot with a heading and a sentence on how to read it.</summary>
     public static XElement Figure(XElement plot, string title, string reading) =>
-        Element("figure", null, Element("figcaption", null, Element("b", null, PageText.Clean(title)), reading), plot);
+        Element("figure", null, Element("figcaption", null, Element("b", null, title), reading), plot);
 
     /// <summary>A section with a heading and an introduction in plain words.</summary>
     public static XElement Section(string id, string heading, string lede, params object?[] content) =>

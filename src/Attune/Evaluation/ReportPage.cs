@@ -34,13 +34,13 @@ public static class ReportPage
                 new XElement("meta", new XAttribute("http-equiv", "Content-Security-Policy"),
                     new XAttribute("content", "default-src 'none'; style-src 'unsafe-inline'")),
                 Meta("generator", "Attune"),
-                Element("title", null, PageText.Clean(report.Title)),
+                Element("title", null, report.Title),
                 Element("style", null, ReportStyle.Css)),
             Element("body", null,
                 Element("header", null,
                     Paragraph("eyebrow", "Attune · evaluation report", report.Created is { } made ? $" · {made.UtcDateTime:d MMMM yyyy}" : null),
-                    Element("h1", null, PageText.Clean(report.Title)),
-                    report.Summary.Length > 0 ? Paragraph("claim", PageText.Clean(report.Summary)) : null),
+                    Element("h1", null, report.Title),
+                    report.Summary.Length > 0 ? Paragraph("claim", report.Summary) : null),
                 Element("main", null,
                     Hero(report, headline, parts),
                     Warnings(report),
@@ -75,12 +75,12 @@ public static class ReportPage
             (_, < 0.5) => "The whole interval lies below 50\u00A0%: the model got worse by these judges.",
             _ => "The interval includes 50\u00A0%: this evaluation cannot tell the two apart.",
         };
-        var judges = row.Judges.Length > 0 ? $"the {PageText.Clean(row.Judges)}" : "the judges";
+        var judges = row.Judges.Length > 0 ? $"the {row.Judges}" : "the judges";
         return Element("div", "hero",
             Element("div", null,
                 Paragraph("big", parts.Number(Math.Round(result.Rate * 100).ToString("0"), row.Source), Element("small", null, "%")),
-                Paragraph("claim", "is how often ", judges, " preferred ", Element("b", null, PageText.Clean(row.Model)), " over ",
-                    Element("b", null, PageText.Clean(row.Opponent)), $" on {result.Prompts} prompts that training never saw, ties counting half."),
+                Paragraph("claim", "is how often ", judges, " preferred ", Element("b", null, row.Model), " over ",
+                    Element("b", null, row.Opponent), $" on {result.Prompts} prompts, ties counting half."),
                 Paragraph("lede", $"95\u00A0% interval {NumberText.Percents(result.Wilson)}. {meaning}"),
                 Element("div", "strip", new XAttribute("aria-hidden", "true"), Strip("w", result.Wins), Strip("t", result.Ties),
                     Strip("l", result.Losses)),
@@ -89,7 +89,7 @@ public static class ReportPage
                 Element("h3", null, "What was asked of this run"),
                 Element("ul", "checks", report.Checks.Select(c => Element("li", null,
                     Element("b", c.Passed ? "yes" : "no", c.Passed ? "✓ met" : "✗ not met"),
-                    Element("span", null, PageText.Clean(c.Name)), Element("b", null, parts.Number(PageText.Clean(c.Value), c.Source)))))));
+                    Element("span", null, c.Name), Element("b", null, parts.Number(c.Value, c.Source)))))));
     }
 
     private static XElement Strip(string style, int count) => Element("span", style, new XAttribute("style", $"flex-grow:{count}"));
@@ -99,7 +99,7 @@ public static class ReportPage
     private static XElement? Warnings(EvaluationReport report) =>
         report.Warnings.Count == 0 ? null : Element("div", "warnings", new XAttribute("role", "note"),
             Element("b", null, "Worth a look before you trust the number"),
-            Element("ul", null, report.Warnings.Select(w => Element("li", null, PageText.Clean(w)))));
+            Element("ul", null, report.Warnings.Select(w => Element("li", null, w))));
 
     private static IEnumerable<XElement> Sections(EvaluationReport report, HtmlParts parts)
     {
@@ -123,8 +123,8 @@ public static class ReportPage
 
     private static XElement[] Entry(string name, string value, string? path) =>
     [
-        Element("dt", null, PageText.Clean(name)),
-        Element("dd", null, PageText.Clean(value), path is null ? null : Element("code", null, " " + PageText.Clean(path))),
+        Element("dt", null, name),
+        Element("dd", null, value, path is null ? null : Element("code", null, " " + path)),
     ];
 
     // The anchor sits inside the details element: browsers open a closed one only for a target within it.
@@ -133,13 +133,13 @@ public static class ReportPage
         var anchor = new XAttribute("id", Anchor(source.Id));
         var place = source.Lines is { } lines ? $"{source.File}, lines {lines}" : source.File;
         if (source.Rows.Count == 0)
-            return Element("div", "source", anchor, PageText.Clean(source.About), " ",
-                Element("small", null, Element("code", null, PageText.Clean(place))));
+            return Element("div", "source", anchor, source.About, " ",
+                Element("small", null, Element("code", null, place)));
 
         var comparisons = source.Rows.GroupBy(r => r.Comparison, StringComparer.Ordinal).ToList();
         return Element("details", "source",
-            Element("summary", null, PageText.Clean(source.About), " ",
-                Element("small", null, Element("code", null, PageText.Clean(place)),
+            Element("summary", null, source.About, " ",
+                Element("small", null, Element("code", null, place),
                     $" · {comparisons.Count} comparisons, {source.Rows.Count} judgments")),
             Element("div", "scroll tall", anchor, new XAttribute("role", "region"), new XAttribute("tabindex", "0"),
                 new XAttribute("aria-label", "Judgments"),
@@ -147,8 +147,8 @@ public static class ReportPage
                     Element("caption", null, "Judgments"),
                     Element("thead", null, Element("tr", null, Header("Comparison"), Header("Lines and judgments"))),
                     Element("tbody", null, comparisons.Select(c => Element("tr", null,
-                        Element("th", null, new XAttribute("scope", "row"), PageText.Clean(c.Key)),
-                        Element("td", null, c.Select(r => Element("div", null, $"{r.Line} · {PageText.Clean(r.Judgment)}")))))))));
+                        Element("th", null, new XAttribute("scope", "row"), c.Key),
+                        Element("td", null, c.Select(r => Element("div", null, $"{r.Line} · {r.Judgment}")))))))));
     }
 
     private static XElement Header(string name) => Element("th", null, new XAttribute("scope", "col"), name);
@@ -159,11 +159,15 @@ public static class ReportPage
     {
         foreach (var element in page.DescendantsAndSelf().Where(e => e.IsEmpty && !Void.Contains(e.Name.LocalName)))
             element.Value = "";
+        foreach (var text in page.DescendantNodes().OfType<XText>())
+            text.Value = PageText.Clean(text.Value);
+        foreach (var attribute in page.DescendantsAndSelf().Attributes())
+            attribute.Value = PageText.Clean(attribute.Value);
 
-        var text = new StringBuilder("<!DOCTYPE html>\n");
+        var html = new StringBuilder("<!DOCTYPE html>\n");
         var settings = new XmlWriterSettings { OmitXmlDeclaration = true, NewLineHandling = NewLineHandling.None };
-        using (var writer = XmlWriter.Create(text, settings))
+        using (var writer = XmlWriter.Create(html, settings))
             page.WriteTo(writer);
-        return text.Append('\n').ToString();
+        return html.Append('\n').ToString();
     }
 }

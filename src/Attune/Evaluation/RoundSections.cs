@@ -33,7 +33,7 @@ internal static class RoundSections
                 Text: r.TextMetrics.FirstOrDefault(t => t.Model == report.Headline.Model))).ToList();
         return Section("rounds", "Round by round",
             $"Each round collects fresh judgments on the newest model's answers and learns from them. All rows show "
-                + $"{PageText.Clean(report.Headline.Model)} of that round.",
+                + $"{report.Headline.Model} of that round.",
             Table("Rounds", [new("Round", false), new($"Preferred over {report.Headline.Opponent}"), new("95 % interval"), new("Reward"),
                 new("Held-out score"), new("Distance, nats"), new("Distinct-2")],
                 rounds.Select(r => new object[]
@@ -62,7 +62,7 @@ internal static class RoundSections
             "Two models answer the same prompt; judges see both answers without names, some in one order, some in the other, and choose. "
             + "Each pair of answers is decided by the majority of its votes; without a majority it is a tie and counts half.",
             Element("div", "grid", 
-                Draw("baseline", $"Against {PageText.Clean(report.Headline.Opponent)}",
+                Draw("baseline", $"Against {report.Headline.Opponent}",
                     [.. round.Wins.Where(w => w.Opponent == report.Headline.Opponent)]),
                 Draw("others", "Against each other", [.. round.Wins.Where(w => w.Opponent != report.Headline.Opponent)])),
             Table("Win rates",
@@ -70,7 +70,7 @@ internal static class RoundSections
                     new("Won / tied / lost"), new("Prompts"), new("Votes"), new("First shown")],
                 round.Wins.Select(w => new object[]
                 {
-                    PageText.Clean(w.Model), PageText.Clean(w.Opponent), PageText.Clean(w.Judges),
+                    w.Model, w.Opponent, w.Judges,
                         parts.Number(NumberText.Percent(w.Result.Rate), w.Source),
                     parts.Number(NumberText.Percents(w.Result.Wilson), w.Source), parts.Number(NumberText.Percents(w.Result.Bootstrap), w.Source),
                     parts.Number($"{w.Result.Wins} / {w.Result.Ties} / {w.Result.Losses}", w.Source),
@@ -85,7 +85,7 @@ internal static class RoundSections
 
     private static XElement Baselines(string id, EvaluationReport report, RoundReport round, HtmlParts parts)
     {
-        var opponent = PageText.Clean(report.Headline.Opponent);
+        var opponent = report.Headline.Opponent;
         return Section($"{id}baselines", "Beside simpler ways to the same end",
             "Training is worth its trouble only if it beats what needs none: the untrained model, the model with a few examples in its prompt, "
                 + "and best-of-N, "
@@ -95,7 +95,7 @@ internal static class RoundSections
                     new("Copied from prompt")],
                 round.Baselines.Select(b => new object[]
                 {
-                    PageText.Clean(b.Model), parts.Number(NumberText.WithError(b.Reward, b.RewardStandardError), b.Source),
+                    b.Model, parts.Number(NumberText.WithError(b.Reward, b.RewardStandardError), b.Source),
                         parts.Number(NumberText.Number(b.HeldOut), b.Source),
                     parts.Number(NumberText.Percent(b.WinRate), b.Source), parts.Number(NumberText.Number(b.Kl), b.Source),
                         parts.Number(NumberText.Percent(b.CopyRate), b.Source),
@@ -140,7 +140,7 @@ internal static class RoundSections
             Table("Reward against distance", [new("Model", false), new("Distance, nats"), new("Reward"), new("Held-out score")],
                 both.Select(p => new object[]
                 {
-                    PageText.Clean(p.Label), parts.Number(NumberText.Number(p.Kl), p.Source),
+                    p.Label, parts.Number(NumberText.Number(p.Kl), p.Source),
                         parts.Number(NumberText.WithError(p.Reward, p.RewardStandardError), p.Source),
                     parts.Number(NumberText.Number(p.HeldOut), p.Source),
                 })));
@@ -157,7 +157,7 @@ internal static class RoundSections
                     new("Tokens"), new("Perplexity"), new("Copied from prompt")],
                 round.TextMetrics.Select(t => new object[]
                 {
-                    PageText.Clean(t.Model), parts.Number($"{t.Texts}", t.Source), parts.Number(NumberText.Percent(t.Distinct1), t.Source),
+                    t.Model, parts.Number($"{t.Texts}", t.Source), parts.Number(NumberText.Percent(t.Distinct1), t.Source),
                         parts.Number(NumberText.Percent(t.Distinct2), t.Source),
                     parts.Number(NumberText.Percent(t.Distinct3), t.Source), parts.Number(NumberText.Percent(t.Repetition), t.Source),
                         parts.Number(NumberText.Number(t.MeanWords), t.Source),
@@ -174,15 +174,15 @@ internal static class RoundSections
     {
         const int shown = 5;
         XElement Draw(SampleRow s) => Element("article", "sample",
-            Paragraph("text prompt", PageText.Clean(s.Prompt)),
+            Paragraph("text prompt", s.Prompt),
             Element("div", "answers", s.Answers.Select(a => Element("div", null,
-                Element("h4", null, PageText.Clean(a.Model), Element("span", null, string.Join(" · ", new[]
+                Element("h4", null, a.Model, Element("span", null, string.Join(" · ", new[]
                 {
                     a.Reward is null ? null : $"reward {NumberText.Number(a.Reward)}",
                     a.HeldOut is null ? null : $"held-out {NumberText.Number(a.HeldOut)}",
                 }.OfType<string>()))),
-                Paragraph("text", PageText.Clean(a.Text))))),
-            s.Verdict is null ? null : Paragraph("verdict", parts.Number(PageText.Clean(s.Verdict), s.Source)));
+                Paragraph("text", a.Text)))),
+            s.Verdict is null ? null : Paragraph("verdict", parts.Number(s.Verdict, s.Source)));
         return Section($"{id}samples", "Read for yourself",
             "The same prompts, answered by each model. Taken in order, not picked.",
             round.Samples.Take(shown).Select(Draw),
@@ -223,7 +223,7 @@ internal static class RoundSections
             Table("Accuracy", [new("Judgments", false), new("Accuracy"), new("95 % interval"), new("Pairs")],
                 rows.Select(r => new object[]
                 {
-                    PageText.Clean(r.Name), parts.Number(NumberText.Percent(r.Accuracy), r.Source),
+                    r.Name, parts.Number(NumberText.Percent(r.Accuracy), r.Source),
                     r.Interval is { } i ? parts.Number(NumberText.Percents(i), r.Source) : NumberText.Missing,
                     parts.Number($"{r.Pairs:#,0}", r.Source),
                 }),
@@ -243,13 +243,13 @@ internal static class RoundSections
         var stages = round.Curves.GroupBy(c => c.Stage, StringComparer.Ordinal).ToList();
         var number = 0;
         return Section($"{id}curves", "How training went", "What each stage logged while it learned.",
-            stages.Select(stage => Element("div", "sub", Element("h3", null, PageText.Clean(stage.Key)),
+            stages.Select(stage => Element("div", "sub", Element("h3", null, stage.Key),
                 Element("div", "grid", stage.Select(c =>
                 {
                     var last = c.Points.Count > 0 ? c.Points[^1].Value : double.NaN;
                     var plot = SvgPlot.Draw(new Plot
                     {
-                        Id = $"{id}curve-{++number}", Title = $"{c.Metric} over steps", XLabel = "step", YLabel = PageText.Clean(c.Unit),
+                        Id = $"{id}curve-{++number}", Title = $"{c.Metric} over steps", XLabel = "step", YLabel = c.Unit,
                         XLow = c.Points.Count > 1 ? c.Points[0].Step : null,
                         XHigh = c.Points.Count > 1 ? c.Points[^1].Step : null,
                         Description = c.Points.Count == 0 ? "no values"
@@ -258,7 +258,7 @@ internal static class RoundSections
                         Series = [new(c.Metric, [.. c.Points.Select(p => new PlotPoint(p.Step, p.Value))])],
                     });
                     return Element("figure", null,
-                        Element("figcaption", null, Element("b", null, PageText.Clean(c.Metric), " "), PageText.Clean(c.Explanation), " Last: ",
+                        Element("figcaption", null, Element("b", null, c.Metric, " "), c.Explanation, " Last: ",
                         parts.Number(NumberText.Number(last), c.Source), "."), plot);
                 })))));
     }

@@ -126,7 +126,7 @@ public static class SvgPlot
                 yield return ErrorBar($"point-error {style}", px, y.Place(lower), px, y.Place(upper));
             var marker = Marker(index, px, py);
             if (point.Label is { } label)
-                marker.Add(new XElement("title", label));
+                marker.Add(new XElement("title", PageText.Clean(label)));
             yield return marker;
         }
     }
@@ -217,8 +217,8 @@ public static class SvgPlot
     private static XElement Frame(string id, string title, string description, double height) =>
         new("svg", new XAttribute("class", "plot"), new XAttribute("viewBox", $"0 0 {N(Width)} {N(height)}"), new XAttribute("role", "img"),
             new XAttribute("aria-labelledby", $"{id}-title {id}-desc"),
-            new XElement("title", new XAttribute("id", $"{id}-title"), title),
-            new XElement("desc", new XAttribute("id", $"{id}-desc"), description));
+            new XElement("title", new XAttribute("id", $"{id}-title"), PageText.Clean(title)),
+            new XElement("desc", new XAttribute("id", $"{id}-desc"), PageText.Clean(description)));
 
     private static XElement ErrorBar(string style, double x1, double y1, double x2, double y2)
     {

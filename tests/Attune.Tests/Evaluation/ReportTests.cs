@@ -43,6 +43,17 @@ public sealed partial class ReportTests
     }
 
     [Fact]
+    public void Control_characters_in_any_text_of_the_report_do_not_break_the_page()
+    {
+        // Every string of the report but the schema's name gets a control character; ids stay consistent.
+        var odd = Regex.Replace(ReportFile.Json(Report), """("(?!schema|distinctVariant|created)[a-zA-Z]+": ")([^"])""", "$1\\u0007$2");
+
+        var page = XDocument.Parse(ReportPage.Html(ReportFile.Parse(odd)));
+
+        Assert.Contains("\uFFFDFriendly film reviews", page.Descendants("h1").Single().Value, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void What_a_page_cannot_hold_becomes_the_replacement_character()
     {
         Assert.Equal("\uFFFD half", PageText.Clean("\uD800 half"));
