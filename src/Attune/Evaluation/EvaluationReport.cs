@@ -1,3 +1,5 @@
+using Attune.Feedback;
+
 namespace Attune.Evaluation;
 
 /// <summary>

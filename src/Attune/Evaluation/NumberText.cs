@@ -1,4 +1,5 @@
 using System.Text;
+using Attune.Feedback;
 
 namespace Attune.Evaluation;
 

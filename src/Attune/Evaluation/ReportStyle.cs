@@ -56,7 +56,6 @@ internal static class ReportStyle
         .scroll.tall { max-height: 26rem; overflow-y: auto; } .source:has(:target), .source:target { background: var(--tint); outline: 8px solid var(--tint); border-radius: 2px; }
         footer { color: var(--muted); font-size: .85rem; padding-top: 2.5rem; padding-bottom: 3rem; }
         @media (min-width: 820px) { .hero { grid-template-columns: minmax(0, 6fr) minmax(0, 5fr); } }
-        @media (prefers-reduced-motion: no-preference) { html { scroll-behavior: smooth; } }
 
         """;
 

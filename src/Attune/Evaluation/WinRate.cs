@@ -1,11 +1,7 @@
+using Attune.Feedback;
 using Attune.Torch;
 
 namespace Attune.Evaluation;
-
-/// <summary>A 95 % interval.</summary>
-/// <param name="Lower">2.5 % end.</param>
-/// <param name="Upper">97.5 % end.</param>
-public readonly record struct Interval(double Lower, double Upper);
 
 /// <summary>How often one model's answers were preferred, counted by prompt.</summary>
 /// <remarks>
@@ -72,7 +68,6 @@ public sealed record WinRate
         var points = results.GroupBy(r => r.Prompt, StringComparer.Ordinal).Select(g => g.Average(r => r.Points)).ToArray();
         var votes = results.SelectMany(r => r.Votes).ToList();
         var decisive = votes.Where(v => v.Outcome != PairOutcome.Tie).ToList();
-        var rate = points.Average();
         return new WinRate
         {
             Prompts = points.Length,
@@ -80,46 +75,13 @@ public sealed record WinRate
             Ties = results.Count(r => r.Majority == PairOutcome.Tie),
             Losses = results.Count(r => r.Majority == PairOutcome.Loss),
             Votes = votes.Count,
-            Rate = rate,
-            Wilson = WilsonOf(rate, points.Length),
-            Bootstrap = BootstrapOf(points, seed),
+            Rate = points.Average(),
+            Wilson = new Proportion(points.Sum(), points.Length).Wilson(),
+            Bootstrap = ClusterBootstrap.OfMean([.. points.Select(p => new[] { p })], seed, BootstrapDraws),
             FirstShownShare = decisive.Count == 0
                 ? null
                 : (double)decisive.Count(v => (v.Outcome == PairOutcome.Win) == v.ShownFirst) / decisive.Count,
             ModelShownFirst = (double)votes.Count(v => v.ShownFirst) / votes.Count,
         };
-    }
-
-    private static Interval WilsonOf(double rate, int n)
-    {
-        const double z = 1.959963984540054; // 97.5 % quantile of the normal distribution
-        var centre = (rate + z * z / (2 * n)) / (1 + z * z / n);
-        var half = z / (1 + z * z / n) * Math.Sqrt(rate * (1 - rate) / n + z * z / (4.0 * n * n));
-        return new(Math.Max(0, centre - half), Math.Min(1, centre + half));
-    }
-
-    private static Interval BootstrapOf(double[] points, Seed seed)
-    {
-        var draws = seed.For("win-rate bootstrap");
-        var means = new double[BootstrapDraws];
-        for (var draw = 0; draw < means.Length; draw++)
-        {
-            double sum = 0;
-            for (var place = 0; place < points.Length; place++)
-                sum += points[draws.Below(points.Length, draw, place)];
-            means[draw] = sum / points.Length;
-        }
-
-        Array.Sort(means);
-        return new(Quantile(means, 0.025), Quantile(means, 0.975));
-    }
-
-    // Linear between order statistics, as numpy's default.
-    private static double Quantile(double[] ascending, double share)
-    {
-        var place = share * (ascending.Length - 1);
-        var below = (int)place;
-        var above = Math.Min(below + 1, ascending.Length - 1);
-        return ascending[below] + (place - below) * (ascending[above] - ascending[below]);
     }
 }

@@ -1,4 +1,5 @@
 using Attune.Evaluation;
+using Attune.Feedback;
 using Attune.Torch;
 
 namespace Attune.Tests.Evaluation;
