@@ -1,0 +1,199 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.ExceptionServices;
+using System.Runtime.InteropServices;
+using Attune.Torch.Native;
+
+namespace Attune.Torch;
+
+/// <summary>Gradients by reverse-mode differentiation, done by libtorch's engine.</summary>
+public static unsafe class Autograd
+{
+    [ThreadStatic]
+    private static ExceptionDispatchInfo? t_recomputeFailure;
+
+    /// <summary>Whether operators of this thread record what gradients need.</summary>
+    public static bool IsEnabled => NativeMethods.GradMode() != 0;
+
+    /// <summary>Stops recording until the result is disposed: for inference and for updates of weights.</summary>
+    public static GradMode NoGrad() => new(enabled: false);
+
+    /// <summary>Adds d(root)/d(leaf) to <see cref="Tensor.Grad"/> of every leaf that requires it.</summary>
+    /// <param name="roots">Where to start.</param>
+    /// <param name="gradients">One a root and of its shape; null is allowed for scalars and stands for 1.</param>
+    /// <param name="retainGraph">Keep what a second backward would need.</param>
+    public static void Backward(Tensor[] roots, Tensor?[] gradients, bool retainGraph = false)
+    {
+        if (roots.Length != gradients.Length)
+            throw new ArgumentException($"{gradients.Length} gradients for {roots.Length} roots, expected one a root", nameof(gradients));
+        var r = stackalloc nint[roots.Length];
+        var g = stackalloc nint[roots.Length];
+        Fill(roots, r);
+        Fill(gradients, g);
+        var status = NativeMethods.Backward(r, g, roots.Length, retainGraph ? 1 : 0);
+        RethrowRecomputeFailure();
+        TorchRuntime.Check(status);
+        GC.KeepAlive(roots);
+        GC.KeepAlive(gradients);
+    }
+
+    /// <summary>Σ gradientᵢ · dᵢ/d(input) for each input, without touching <see cref="Tensor.Grad"/>.</summary>
+    /// <returns>One an input; null for inputs that the outputs do not depend on.</returns>
+    public static Tensor?[] Grad(Tensor[] outputs, Tensor[] inputs, Tensor?[]? gradients = null)
+    {
+        gradients ??= new Tensor?[outputs.Length];
+        var o = stackalloc nint[outputs.Length];
+        var g = stackalloc nint[outputs.Length];
+        var i = stackalloc nint[inputs.Length];
+        var results = stackalloc nint[inputs.Length];
+        Fill(outputs, o);
+        Fill(gradients, g);
+        Fill(inputs, i);
+        var status = NativeMethods.Gradients(o, g, outputs.Length, i, inputs.Length, results);
+        RethrowRecomputeFailure();
+        TorchRuntime.Check(status);
+        GC.KeepAlive(outputs);
+        GC.KeepAlive(gradients);
+        GC.KeepAlive(inputs);
+        var found = new Tensor?[inputs.Length];
+        for (var k = 0; k < found.Length; k++)
+            found[k] = results[k] == 0 ? null : new Tensor(results[k]);
+        return found;
+    }
+
+    /// <summary>
+    /// f(x) whose intermediate results are not kept: backward computes f again (Chen et al. 2016, arXiv:1604.06174). Exact as long as
+    /// f is a pure function; draws must come from a Seed. Parameters inside f receive their gradients too.
+    /// </summary>
+    /// <param name="f">One tensor in, one tensor out.</param>
+    /// <param name="x">Must require a gradient, directly or through what made it; otherwise f is simply called.</param>
+    public static Tensor Checkpoint(Func<Tensor, Tensor> f, Tensor x)
+    {
+        if (!IsEnabled || !x.RequiresGrad)
+            return f(x);
+        using var scope = TensorScope.Begin();
+        Tensor output;
+        using (NoGrad())
+            output = f(x);
+        // The node keeps its own handle on x: the caller's scope may close before backward runs.
+        var token = GCHandle.ToIntPtr(GCHandle.Alloc(new Recomputation(f, TensorScope.Detach(x.Detach()))));
+        nint joined;
+        TorchRuntime.Check(NativeMethods.Recompute(output.Pointer, x.Pointer, &Recompute, &Release, token, &joined));
+        GC.KeepAlive(output);
+        GC.KeepAlive(x);
+        return scope.Keep(new Tensor(joined));
+    }
+
+    private static void Fill(Tensor?[] tensors, nint* pointers)
+    {
+        for (var k = 0; k < tensors.Length; k++)
+        {
+            if (tensors[k] is { IsClosed: true })
+                throw new TorchException($"autograd: tensor {k + 1} is closed; its scope ended or it was disposed");
+            pointers[k] = tensors[k]?.Pointer ?? 0;
+        }
+    }
+
+    [UnmanagedCallersOnly]
+    private static int Recompute(long token, nint outputGradient, nint* inputGradient)
+    {
+        try
+        {
+            var work = (Recomputation)GCHandle.FromIntPtr((nint)token).Target!;
+            using var scope = TensorScope.Begin();
+            var gradient = new Tensor(outputGradient);
+            using var recording = new GradMode(enabled: true);
+            var input = work.Input.Detach();
+            input.RequiresGrad = true;
+            Backward([work.Function(input)], [gradient]);
+            *inputGradient = input.TakeGradPointer();
+            return 0;
+        }
+#pragma warning disable CA1031 // An exception must not cross the native boundary; Backward rethrows it.
+        catch (Exception e)
+        {
+            t_recomputeFailure ??= ExceptionDispatchInfo.Capture(e);
+            return 1;
+        }
+#pragma warning restore CA1031
+    }
+
+    [UnmanagedCallersOnly]
+    private static void Release(long token)
+    {
+        var handle = GCHandle.FromIntPtr((nint)token);
+        ((Recomputation)handle.Target!).Input.Dispose();
+        handle.Free();
+    }
+
+    private static void RethrowRecomputeFailure()
+    {
+        var failure = t_recomputeFailure;
+        t_recomputeFailure = null;
+        failure?.Throw();
+    }
+
+    private sealed record Recomputation(Func<Tensor, Tensor> Function, Tensor Input);
+
+    /// <summary>Restores the thread's recording mode when disposed.</summary>
+    public readonly ref struct GradMode
+    {
+        private readonly int _before;
+
+        internal GradMode(bool enabled)
+        {
+            _before = NativeMethods.GradMode();
+            NativeMethods.SetGradMode(enabled ? 1 : 0);
+        }
+
+        /// <summary>Back to how it was.</summary>
+        public void Dispose() => NativeMethods.SetGradMode(_before);
+    }
+}
+
+public sealed unsafe partial class Tensor
+{
+    private static readonly Operator DetachOp = Operator.Find("aten::detach");
+
+    /// <summary>Whether gradients flow to (or through) this tensor.</summary>
+    public bool RequiresGrad
+    {
+        get => NativeMethods.RequiresGrad(OpenPointer()) != 0;
+        set => TorchRuntime.Check(NativeMethods.SetRequiresGrad(OpenPointer(), value ? 1 : 0));
+    }
+
+    /// <summary>The accumulated gradient of a leaf, or null. The current scope owns the returned handle; the memory is shared.</summary>
+    public Tensor? Grad
+    {
+        get
+        {
+            var pointer = TakeGradPointer();
+            return pointer == 0 ? null : new Tensor(pointer);
+        }
+
+        set
+        {
+            TorchRuntime.Check(NativeMethods.SetGrad(OpenPointer(), value?.OpenPointer() ?? 0));
+            GC.KeepAlive(value);
+        }
+    }
+
+    /// <summary>Adds the gradient of this scalar to every leaf that requires one.</summary>
+    public void Backward() => Autograd.Backward([this], [null]);
+
+    /// <summary>The same memory, without history.</summary>
+    public Tensor Detach() => DetachOp.Call(this);
+
+    internal nint TakeGradPointer()
+    {
+        nint result;
+        TorchRuntime.Check(NativeMethods.Grad(OpenPointer(), &result));
+        GC.KeepAlive(this);
+        return result;
+    }
+
+    private nint OpenPointer()
+    {
+        ThrowIfClosed();
+        return Pointer;
+    }
+}

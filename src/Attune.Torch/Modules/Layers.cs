@@ -1,0 +1,113 @@
+namespace Attune.Torch.Modules;
+
+/// <summary>x·Wᵀ + b.</summary>
+public sealed class Linear : Module
+{
+    /// <summary>Creates the layer with the given first weights <c>[output, input]</c>, which it takes over.</summary>
+    /// <param name="weight">Checkpoint key <c>weight</c>.</param>
+    /// <param name="bias">Checkpoint key <c>bias</c>, shape <c>[output]</c>; null for none.</param>
+    public Linear(Tensor weight, Tensor? bias)
+    {
+        Weight = Register("weight", weight);
+        Bias = bias is null ? null : Register("bias", bias);
+    }
+
+    /// <summary>The weights <c>[output, input]</c>.</summary>
+    public Parameter Weight { get; }
+
+    /// <summary>The bias <c>[output]</c>, if there is one.</summary>
+    public Parameter? Bias { get; }
+
+    /// <param name="x">Activations <c>[…, input]</c>.</param>
+    /// <returns><c>[…, output]</c>.</returns>
+    public Tensor Forward(Tensor x) => Tensor.Linear(x, Weight.Value, Bias?.Value);
+}
+
+/// <summary>A learned vector for each id.</summary>
+public sealed class Embedding : Module
+{
+    /// <summary>Creates the table with the given first values <c>[count, width]</c>, which it takes over.</summary>
+    public Embedding(Tensor weight) => Weight = Register("weight", weight);
+
+    /// <summary>The table <c>[count, width]</c>.</summary>
+    public Parameter Weight { get; }
+
+    /// <param name="ids">Integers <c>[…]</c> below the table's length.</param>
+    /// <returns><c>[…, width]</c>.</returns>
+    public Tensor Forward(Tensor ids) => Tensor.Embedding(Weight.Value, ids);
+}
+
+/// <summary>Normalises the last axis to mean 0 and variance 1, then scales and shifts (Ba et al. 2016, arXiv:1607.06450).</summary>
+public sealed class LayerNorm : Module
+{
+    private static readonly Operator Op = Operator.Find("aten::layer_norm");
+    private readonly double _epsilon;
+    private readonly Parameter _weight;
+    private readonly Parameter _bias;
+
+    /// <summary>Creates the layer with gain 1 and shift 0.</summary>
+    /// <param name="width">Size of the last axis.</param>
+    /// <param name="epsilon">Added to the variance, inside the root.</param>
+    /// <param name="compute">Device and element type.</param>
+    public LayerNorm(int width, double epsilon, Compute compute)
+    {
+        _epsilon = epsilon;
+        _weight = Register("weight", Tensor.Ones([width], compute));
+        _bias = Register("bias", Tensor.Zeros([width], compute));
+    }
+
+    /// <param name="x">Activations <c>[…, width]</c>; the result has the same shape and dtype.</param>
+    public Tensor Forward(Tensor x) => Op.Call(x, _weight.Value.Shape, _weight.Value, _bias.Value, _epsilon);
+}
+
+/// <summary>Scales the last axis to unit root-mean-square, then by a learned gain (Zhang &amp; Sennrich 2019, arXiv:1910.07467).</summary>
+public sealed class RmsNorm : Module
+{
+    private readonly double _epsilon;
+    private readonly Parameter _weight;
+
+    /// <summary>Creates the layer with gain 1.</summary>
+    /// <param name="width">Size of the last axis.</param>
+    /// <param name="epsilon">Added to the mean square, inside the root.</param>
+    /// <param name="compute">Device and element type.</param>
+    public RmsNorm(int width, double epsilon, Compute compute)
+    {
+        _epsilon = epsilon;
+        _weight = Register("weight", Tensor.Ones([width], compute));
+    }
+
+    /// <param name="x">Activations <c>[…, width]</c>; the result has the same shape and dtype.</param>
+    public Tensor Forward(Tensor x)
+    {
+        using var scope = TensorScope.Begin();
+        var wide = x.DType is DType.Float16 or DType.BFloat16 ? x.To(DType.Float32) : x; // squares overflow in half precision
+        var meanSquare = wide.Square().Mean(-1, keepDim: true);
+        var unit = wide * (meanSquare + _epsilon).Rsqrt();
+        return scope.Keep(unit.To(x.DType) * _weight.Value);
+    }
+}
+
+/// <summary>
+/// Sets each element to 0 with probability p and scales the rest by 1/(1 − p) (Srivastava et al. 2014). Which ones is a pure function of
+/// the seed, so recomputation and resumed runs drop the same.
+/// </summary>
+public static class Dropout
+{
+    /// <param name="x">Activations of any shape.</param>
+    /// <param name="probability">Share to drop, 0 ≤ p &lt; 1; at 0 the result is x itself.</param>
+    /// <param name="seed">A seed of this layer and step.</param>
+    public static Tensor Apply(Tensor x, double probability, Seed seed)
+    {
+        if (probability is < 0 or >= 1)
+            throw new ArgumentOutOfRangeException(nameof(probability), probability, "expected at least 0 and below 1");
+        if (probability == 0)
+            return x;
+        using var scope = TensorScope.Begin();
+        var draws = new float[x.Count];
+        seed.Uniforms(draws);
+        var scale = (float)(1 / (1 - probability));
+        for (var k = 0; k < draws.Length; k++)
+            draws[k] = draws[k] < probability ? 0 : scale;
+        return scope.Keep(x * Tensor.From(draws, x.Shape).To(x.Device).To(x.DType));
+    }
+}

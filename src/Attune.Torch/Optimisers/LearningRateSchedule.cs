@@ -1,0 +1,39 @@
+namespace Attune.Torch.Optimisers;
+
+/// <summary>How the learning rate falls after the warm-up.</summary>
+public enum ScheduleShape
+{
+    /// <summary>It stays.</summary>
+    Constant,
+
+    /// <summary>Straight down to the final share at the last step.</summary>
+    Linear,
+
+    /// <summary>Half a cosine down to the final share at the last step.</summary>
+    Cosine,
+}
+
+/// <summary>Learning rate as a pure function of the step.</summary>
+/// <param name="Peak">Rate after the warm-up.</param>
+/// <param name="Shape">How it falls.</param>
+/// <param name="Steps">Steps of the whole run.</param>
+/// <param name="WarmUpSteps">Steps of linear rise; the first step has Peak/WarmUpSteps.</param>
+/// <param name="FinalShare">Share of the peak that is left at the end.</param>
+public sealed record LearningRateSchedule(double Peak, ScheduleShape Shape, int Steps, int WarmUpSteps = 0, double FinalShare = 0)
+{
+    /// <summary>The rate of a step, counted from 0.</summary>
+    public double At(int step)
+    {
+        if (step < WarmUpSteps)
+            return Peak * (step + 1) / WarmUpSteps;
+        var progress = Math.Clamp((double)(step - WarmUpSteps) / Math.Max(1, Steps - WarmUpSteps), 0, 1);
+        var share = Shape switch
+        {
+            ScheduleShape.Constant => 1,
+            ScheduleShape.Linear => 1 - progress,
+            ScheduleShape.Cosine => (1 + Math.Cos(Math.PI * progress)) / 2,
+            _ => throw new InvalidOperationException($"unknown schedule {Shape}"),
+        };
+        return Shape == ScheduleShape.Constant ? Peak : Peak * (FinalShare + (1 - FinalShare) * share);
+    }
+}

@@ -1,0 +1,136 @@
+using System.Runtime.InteropServices;
+using Attune.Torch.Native;
+
+namespace Attune.Torch;
+
+/// <summary>
+/// An n-dimensional array of libtorch. The thread's current <see cref="TensorScope"/> owns what operators make; methods never
+/// dispose their arguments.
+/// </summary>
+public sealed unsafe partial class Tensor : IDisposable
+{
+    private const int MaximumRank = 16;
+    private readonly TensorHandle _handle;
+    private long[]? _shape;
+    private DType _dtype;
+    private Device _device;
+
+    internal Tensor(nint pointer)
+    {
+        _handle = new TensorHandle(pointer);
+        TensorScope.Current?.Adopt(this);
+    }
+
+    internal TensorScope? Owner { get; set; }
+
+    internal int Slot { get; set; }
+
+    internal nint Pointer => _handle.DangerousGetHandle();
+
+    /// <summary>Whether the tensor was freed; nothing can be computed with it any more.</summary>
+    public bool IsClosed => _handle.IsClosed;
+
+    /// <summary>Sizes along each axis, for instance <c>[B, T]</c>. Not to be changed.</summary>
+    public long[] Shape => _shape ?? Inspect();
+
+    /// <summary>Number of axes.</summary>
+    public int Rank => Shape.Length;
+
+    /// <summary>Element type.</summary>
+    public DType DType
+    {
+        get
+        {
+            if (_shape is null)
+                Inspect();
+            return _dtype;
+        }
+    }
+
+    /// <summary>Where the elements are.</summary>
+    public Device Device
+    {
+        get
+        {
+            if (_shape is null)
+                Inspect();
+            return _device;
+        }
+    }
+
+    /// <summary>Number of elements.</summary>
+    public long Count
+    {
+        get
+        {
+            var count = 1L;
+            foreach (var size in Shape)
+                count *= size;
+            return count;
+        }
+    }
+
+    /// <summary>Size along an axis; negative axes count from the end.</summary>
+    public int Size(int axis) => checked((int)Shape[axis < 0 ? axis + Shape.Length : axis]);
+
+    /// <summary>Frees the tensor now instead of at its scope's end.</summary>
+    public void Dispose()
+    {
+        Owner?.Release(this);
+        _handle.Dispose();
+    }
+
+    /// <summary>dtype, shape and, off the processor, the device: <c>float32 [2,3]</c>.</summary>
+    internal string Describe()
+    {
+        if (IsClosed)
+            return "closed tensor";
+        var place = Device.Kind == DeviceKind.Cpu ? "" : $" on {Device}";
+        return $"{DType.Name()} [{string.Join(",", Shape)}]{place}";
+    }
+
+    private long[] Inspect()
+    {
+        ThrowIfClosed();
+        NativeTensorInfo info;
+        var sizes = stackalloc long[MaximumRank];
+        TorchRuntime.Check(NativeMethods.TensorInfo(Pointer, &info, sizes, MaximumRank));
+        GC.KeepAlive(this);
+        _dtype = (DType)info.DType;
+        _device = new((DeviceKind)info.DeviceType, Math.Max(0, info.DeviceIndex));
+        return _shape = new ReadOnlySpan<long>(sizes, info.Rank).ToArray();
+    }
+
+    private void ThrowIfClosed()
+    {
+        if (IsClosed)
+            throw new TorchException("The tensor is closed: its scope ended or it was disposed. Keep it with TensorScope.Keep.");
+    }
+
+    private sealed class TensorHandle : SafeHandle
+    {
+        private readonly LiveTensorCount _count = LiveTensorCount.OfThread;
+
+        public TensorHandle(nint pointer) : base(0, ownsHandle: true)
+        {
+            SetHandle(pointer);
+            _count.Opened();
+        }
+
+        public override bool IsInvalid => handle == 0;
+
+        protected override void Dispose(bool disposing)
+        {
+            // The finalizer comes here with false: nobody closed the tensor.
+            if (!IsClosed && !IsInvalid)
+                _count.Closed(leaked: !disposing);
+            base.Dispose(disposing);
+        }
+
+        protected override bool ReleaseHandle()
+        {
+            NativeMethods.TensorFree(handle);
+            return true;
+        }
+    }
+}

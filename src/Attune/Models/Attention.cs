@@ -1,0 +1,74 @@
+using Attune.Torch;
+using Attune.Torch.Modules;
+
+namespace Attune.Models;
+
+/// <summary>
+/// Causal self-attention with grouped key-value heads (Vaswani et al. 2017; Ainslie et al. 2023, arXiv:2305.13245) and optional rotary positions
+/// (Su et al. 2021, arXiv:2104.09864). Queries, keys and values come from one product; the query heads of a group are stacked along time, so
+/// that grouped heads cost no copies of keys and values.
+/// </summary>
+public sealed class Attention : Module
+{
+    private readonly TransformerConfig _config;
+    private readonly Linear _qkv;
+    private readonly Linear _out;
+
+    internal Attention(TransformerConfig config, WeightSource weights)
+    {
+        _config = config;
+        var (inner, shared) = (config.Heads * config.HeadWidth, config.KeyValueHeads * config.HeadWidth);
+        _qkv = Register("qkv", weights.Linear("qkv", inner + 2 * shared, config.Width, config.AttentionBias));
+        _out = Register("out", weights.Linear("out", config.Width, inner, config.AttentionOutBias, residual: true));
+    }
+
+    /// <param name="x">Activations <c>[B,T,D]</c>.</param>
+    /// <param name="context">Rotary angles and mask of this pass.</param>
+    /// <param name="layer">Which layer of the cache.</param>
+    /// <returns><c>[B,T,D]</c>.</returns>
+    internal Tensor Forward(Tensor x, PassContext context, int layer)
+    {
+        using var scope = TensorScope.Begin();
+        var (batch, time) = (x.Size(0), x.Size(1));
+        var (heads, groups, width) = (_config.Heads, _config.KeyValueHeads, _config.HeadWidth);
+        var parts = _qkv.Forward(x).Split(-1, (heads + groups) * width, groups * width);
+        var qk = parts[0].View(batch, time, heads + groups, width);
+        if (context.Rotary is { } rotary)
+            qk = rotary.Apply(qk);
+        var split = qk.Transpose(1, 2).Split(1, heads, groups); // [B,H,T,W], [B,G,T,W]
+        var (queries, keys) = (split[0], split[1]);
+        var values = parts[1].View(batch, time, groups, width).Transpose(1, 2);
+        if (context.Cache is { } cache)
+            (keys, values) = cache.Append(layer, keys, values);
+
+        var span = keys.Size(2);
+        var stacked = queries.Reshape(batch * groups, heads / groups * time, width); // query heads of a group share its keys
+        var k = keys.Reshape(batch * groups, span, width).Transpose(1, 2);
+        var v = values.Reshape(batch * groups, span, width);
+        var scale = 1 / Math.Sqrt(width);
+        var scores = context.Mask is { } mask ? Tensor.AddBmm(mask, stacked, k, scale) : (stacked * scale).Bmm(k);
+        var mixed = scores.Softmax(-1).Bmm(v).View(batch, heads, time, width);
+        return scope.Keep(_out.Forward(mixed.Transpose(1, 2).Reshape(batch, time, heads * width)));
+    }
+}
+
+/// <summary>What the layers of one forward pass share.</summary>
+/// <param name="Rotary">Angles of this pass, for rotary models.</param>
+/// <param name="Mask">Added to scores, broadcast to <c>[B·G, H/G·T, K]</c>; null where every key counts.</param>
+/// <param name="Cache">Keys and values so far, when decoding.</param>
+internal sealed record PassContext(RotaryAngles? Rotary, Tensor? Mask, KvCache? Cache);
+
+/// <summary>cos and sin of one pass's positions <c>[B or 1, T, 1, W]</c>; the first half of sin carries the minus of the rotation.</summary>
+internal sealed record RotaryAngles(Tensor Cos, Tensor Sin)
+{
+    private static readonly Operator Roll = Operator.Find("aten::roll");
+    private static readonly Operator AddProduct = Operator.Find("aten::addcmul");
+
+    /// <summary>Rotates each pair (i, i + W/2) of <c>[B,T,H,W]</c> by its position's angle.</summary>
+    public Tensor Apply(Tensor x)
+    {
+        using var scope = TensorScope.Begin();
+        var swapped = Roll.Call(x, new long[] { x.Size(-1) / 2 }, new long[] { -1 }); // (second half, first half)
+        return scope.Keep(AddProduct.Call(x * Cos, swapped, Sin));
+    }
+}

@@ -1,0 +1,88 @@
+using Attune.Torch;
+using Attune.Torch.Modules;
+
+namespace Attune.Models;
+
+/// <summary>One layer: x + attention(norm(x)), then x + mlp(norm(x)).</summary>
+public sealed class Block : Module
+{
+    private readonly Norm _norm1;
+    private readonly Attention _attention;
+    private readonly Norm _norm2;
+    private readonly Mlp _mlp;
+    private readonly int _layer;
+
+    internal Block(TransformerConfig config, int layer, WeightSource weights)
+    {
+        _layer = layer;
+        _norm1 = Register("norm1", new Norm(config, weights.Compute));
+        _attention = Register("attention", new Attention(config, weights.Within("attention")));
+        _norm2 = Register("norm2", new Norm(config, weights.Compute));
+        _mlp = Register("mlp", new Mlp(config, weights.Within("mlp")));
+    }
+
+    /// <param name="x">Activations <c>[B,T,D]</c>.</param>
+    /// <param name="context">What this pass's layers share.</param>
+    /// <returns><c>[B,T,D]</c>.</returns>
+    internal Tensor Forward(Tensor x, PassContext context)
+    {
+        using var scope = TensorScope.Begin();
+        var attended = x + _attention.Forward(_norm1.Forward(x), context, _layer);
+        return scope.Keep(attended + _mlp.Forward(_norm2.Forward(attended)));
+    }
+}
+
+/// <summary>The family's normalisation.</summary>
+public sealed class Norm : Module
+{
+    private readonly Func<Tensor, Tensor> _forward;
+
+    internal Norm(TransformerConfig config, Compute compute)
+    {
+        // The kind is a fact of the model, so checkpoint keys carry no name for it: weight and bias stand here directly.
+        if (config.Norm == NormKind.LayerNorm)
+            _forward = Register("", new LayerNorm(config.Width, config.NormEpsilon, compute)).Forward;
+        else
+            _forward = Register("", new RmsNorm(config.Width, config.NormEpsilon, compute)).Forward;
+    }
+
+    /// <param name="x">Activations <c>[…,D]</c>.</param>
+    public Tensor Forward(Tensor x) => _forward(x);
+}
+
+/// <summary>The position-wise network: down(act(up(x))), or down(act(gate(x))·up(x)) when gated (Shazeer 2020, arXiv:2002.05202).</summary>
+public sealed class Mlp : Module
+{
+    private readonly TransformerConfig _config;
+    private readonly Linear _up;
+    private readonly Linear _down;
+
+    internal Mlp(TransformerConfig config, WeightSource weights)
+    {
+        _config = config;
+        _up = config.IsGated
+            ? Register("gate_up", weights.Linear("gate_up", 2 * config.InnerWidth, config.Width, config.MlpBias))
+            : Register("up", weights.Linear("up", config.InnerWidth, config.Width, config.MlpBias));
+        _down = Register("down", weights.Linear("down", config.Width, config.InnerWidth, config.MlpBias, residual: true));
+    }
+
+    /// <param name="x">Activations <c>[B,T,D]</c>.</param>
+    public Tensor Forward(Tensor x)
+    {
+        using var scope = TensorScope.Begin();
+        var inner = _up.Forward(x);
+        if (!_config.IsGated)
+            return scope.Keep(_down.Forward(Activate(inner)));
+        var halves = inner.Split(-1, _config.InnerWidth, _config.InnerWidth); // gate, up
+        return scope.Keep(_down.Forward(Activate(halves[0]) * halves[1]));
+    }
+
+    private Tensor Activate(Tensor x) => _config.Activation switch
+    {
+        ActivationKind.GeluTanh => x.Gelu(approximateTanh: true),
+        ActivationKind.Gelu => x.Gelu(approximateTanh: false),
+        ActivationKind.Silu => x.Silu(),
+        ActivationKind.Relu => x.Relu(),
+        _ => throw new InvalidOperationException($"unknown activation {_config.Activation}"),
+    };
+}

@@ -1,0 +1,135 @@
+using Attune.Torch;
+using Attune.Torch.Modules;
+
+namespace Attune.Models;
+
+/// <summary>
+/// A decoder-only transformer that predicts the next token. One class serves GPT-2 and Llama: what differs is data in
+/// <see cref="TransformerConfig"/>. Hidden states and logits are separate steps, because the logits of a place that no loss reads are the
+/// most expensive thing a training step can compute for nothing.
+/// </summary>
+public sealed class CausalLm : Module
+{
+    private readonly Embedding _embed;
+    private readonly Embedding? _positions;
+    private readonly Block[] _blocks;
+    private readonly Norm _norm;
+    private readonly Linear? _head;
+    private readonly Tensor? _frequencies;
+
+    private CausalLm(TransformerConfig config, WeightSource weights)
+    {
+        Config = config;
+        Compute = weights.Compute;
+        _embed = Register("embed", new Embedding(weights.Weight("embed.weight", [config.VocabularySize, config.Width])));
+        if (config.Positions == PositionKind.Learned)
+            _positions = Register("positions", new Embedding(weights.Weight("positions.weight", [config.MaximumPositions, config.Width])));
+        _blocks = new Block[config.Layers];
+        for (var k = 0; k < _blocks.Length; k++)
+            _blocks[k] = Register($"blocks.{k}", new Block(config, k, weights.Within($"blocks.{k}")));
+        _norm = Register("norm", new Norm(config, Compute));
+        if (!config.TiedEmbeddings)
+            _head = Register("head", new Linear(weights.Weight("head.weight", [config.VocabularySize, config.Width]), bias: null));
+        if (config.Positions == PositionKind.Rotary)
+            _frequencies = Frequencies(config, Compute.Device);
+    }
+
+    /// <summary>The model's shape.</summary>
+    public TransformerConfig Config { get; }
+
+    /// <summary>Device and dtype of weights and activations.</summary>
+    public Compute Compute { get; }
+
+    /// <summary>Compute layers again in backward instead of keeping their activations: less memory for about a third more time.</summary>
+    public bool UsesCheckpointing { get; set; }
+
+    /// <summary>A new model with random weights.</summary>
+    public static CausalLm Create(TransformerConfig config, Seed seed, Compute compute)
+    {
+        using var scope = TensorScope.Begin();
+        return new CausalLm(config, new WeightSource(config, seed, compute));
+    }
+
+    /// <summary>A model whose weights are still to be read: all zero.</summary>
+    internal static CausalLm Blank(TransformerConfig config, Compute compute)
+    {
+        using var scope = TensorScope.Begin();
+        return new CausalLm(config, new WeightSource(config, Seed: null, compute));
+    }
+
+    /// <summary>A copy with weights of its own, for instance the frozen reference of PPO.</summary>
+    public CausalLm Copy()
+    {
+        var copy = Blank(Config, Compute);
+        copy.CopyFrom(this);
+        return copy;
+    }
+
+    /// <summary>The last layer's normalised activations.</summary>
+    /// <param name="input">Ids and layout <c>[B,T]</c>.</param>
+    /// <param name="cache">When given, the input continues what it holds, and it grows by T.</param>
+    /// <returns><c>[B,T,D]</c>.</returns>
+    public Tensor Hidden(ModelInput input, KvCache? cache = null)
+    {
+        using var scope = TensorScope.Begin();
+        var x = _embed.Forward(input.Ids);
+        if (_positions is not null)
+            x += _positions.Forward(input.Positions);
+        var context = new PassContext(Rotary(input.Positions), Mask(input, cache), cache);
+        foreach (var block in _blocks)
+            x = UsesCheckpointing && cache is null ? Autograd.Checkpoint(y => block.Forward(y, context), x) : block.Forward(x, context);
+        cache?.Advance(input.Ids.Size(1));
+        return scope.Keep(_norm.Forward(x));
+    }
+
+    /// <summary>Unnormalised log-probabilities of the next token.</summary>
+    /// <param name="hidden">Activations <c>[…,D]</c>: select the places that a loss reads first.</param>
+    /// <returns><c>[…,V]</c>.</returns>
+    public Tensor Logits(Tensor hidden) => _head is null ? Tensor.Linear(hidden, _embed.Weight.Value) : _head.Forward(hidden);
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        _frequencies?.Dispose();
+        base.Dispose(disposing);
+    }
+
+    /// <summary>The mask as attention adds it: query heads of a group are stacked along time, <c>[1 or B·G, H/G·T, K]</c>.</summary>
+    private Tensor? Mask(ModelInput input, KvCache? cache)
+    {
+        var time = input.Ids.Size(1);
+        var (groups, perGroup) = (Config.KeyValueHeads, Config.Heads / Config.KeyValueHeads);
+        if (input.Mask is not { } mask)
+        {
+            if (time == 1)
+                return null;
+            if (cache is { Length: > 0 })
+                throw new InvalidOperationException("several tokens after cached ones need an explicit mask");
+            var causal = Tensor.Full([time, time], double.NegativeInfinity, Compute).Triu(1).Unsqueeze(0);
+            return perGroup == 1 ? causal : Tensor.Cat(1, [.. Enumerable.Repeat(causal, perGroup)]);
+        }
+
+        var (batch, span) = (mask.Size(0), mask.Size(2));
+        return mask.View(batch, 1, 1, time, span).Expand(batch, groups, perGroup, time, span).Reshape(batch * groups, perGroup * time, span);
+    }
+
+    private RotaryAngles? Rotary(Tensor positions)
+    {
+        if (_frequencies is null)
+            return null;
+        var angles = positions.To(DType.Float32).Unsqueeze(-1) * _frequencies; // [B,T,W/2]
+        var (cos, sin) = (angles.Cos(), angles.Sin());
+        return new(
+            Tensor.Cat(-1, cos, cos).Unsqueeze(2).To(Compute.DType),
+            Tensor.Cat(-1, -sin, sin).Unsqueeze(2).To(Compute.DType));
+    }
+
+    private static Tensor Frequencies(TransformerConfig config, Device device)
+    {
+        var half = config.HeadWidth / 2;
+        var frequencies = new float[half];
+        for (var k = 0; k < half; k++)
+            frequencies[k] = (float)(1 / Math.Pow(config.RopeTheta, 2.0 * k / config.HeadWidth));
+        return TensorScope.Detach(Tensor.From(frequencies, half).To(device));
+    }
+}

@@ -1,0 +1,64 @@
+using Attune.Torch;
+
+namespace Attune.Models;
+
+/// <summary>Log-probs of given tokens. Never holds more than one micro-batch of <c>[B,T,V]</c>.</summary>
+public static class TokenScoring
+{
+    /// <summary>The log-prob of each token given those before it, in nats, under temperature 1.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="sequences">Token ids, each with at least one token; the first has no log-prob.</param>
+    /// <param name="microBatch">Sequences in one forward pass; has no influence on the result but rounding.</param>
+    /// <returns>One array a sequence, one shorter than it.</returns>
+    public static float[][] LogProbs(CausalLm model, IReadOnlyList<int[]> sequences, int microBatch = 16)
+    {
+        using var frozen = Autograd.NoGrad();
+        var results = new float[sequences.Count][];
+        var order = Enumerable.Range(0, sequences.Count).OrderBy(k => sequences[k].Length).ToArray();
+        foreach (var chunk in order.Chunk(microBatch))
+        {
+            using var scope = TensorScope.Begin();
+            Score(model, sequences, chunk, results);
+        }
+
+        return results;
+    }
+
+    private static void Score(CausalLm model, IReadOnlyList<int[]> sequences, int[] chunk, float[][] results)
+    {
+        var width = chunk.Max(k => sequences[k].Length);
+        var ids = new int[chunk.Length * width];
+        var places = new List<long>(); // flat places whose next token is scored
+        var targets = new List<long>();
+        for (var row = 0; row < chunk.Length; row++)
+        {
+            var sequence = sequences[chunk[row]];
+            sequence.CopyTo(ids, row * width);
+            for (var k = 0; k + 1 < sequence.Length; k++)
+            {
+                places.Add(row * width + k);
+                targets.Add(sequence[k + 1]);
+            }
+        }
+
+        if (places.Count == 0)
+        {
+            foreach (var k in chunk)
+                results[k] = [];
+            return;
+        }
+
+        var hidden = model.Hidden(ModelInput.Causal(ids, chunk.Length, model.Compute)).Flatten(0, 1);
+        var index = Tensor.From(places.ToArray(), places.Count).To(model.Compute.Device);
+        var target = Tensor.From(targets.ToArray(), targets.Count, 1).To(model.Compute.Device);
+        var logits = model.Logits(hidden.IndexSelect(0, index)).To(DType.Float32);
+        var logProbs = logits.LogSoftmax(-1).Gather(1, target).Squeeze(1).ToArray<float>();
+        var next = 0;
+        foreach (var k in chunk)
+        {
+            var count = Math.Max(0, sequences[k].Length - 1);
+            results[k] = logProbs.AsSpan(next, count).ToArray();
+            next += count;
+        }
+    }
+}

@@ -1,0 +1,57 @@
+namespace Attune.Rollouts;
+
+/// <summary>How the next token is drawn. The chain's order is that of transformers: penalty, bans, temperature, top-k, top-p, min-p.</summary>
+public sealed record SamplingOptions
+{
+    /// <summary>Take the most likely token; temperature and truncation then have no effect.</summary>
+    public bool IsGreedy { get; init; }
+
+    /// <summary>Logits are divided by it, above 0; log-probs are of the divided distribution.</summary>
+    public double Temperature { get; init; } = 1;
+
+    /// <summary>Keep the k most likely tokens and those that tie with the k-th; 0 keeps all.</summary>
+    public int TopK { get; init; }
+
+    /// <summary>Keep the fewest most likely tokens whose probability reaches p; 1 keeps all.</summary>
+    public double TopP { get; init; } = 1;
+
+    /// <summary>Keep tokens at least so likely relative to the most likely one; 0 keeps all.</summary>
+    public double MinP { get; init; }
+
+    /// <summary>Divides positive and multiplies negative logits of tokens that already stand in the row (Keskar et al. 2019); 1 does nothing.</summary>
+    public double RepetitionPenalty { get; init; } = 1;
+
+    /// <summary>No end token before so many new tokens.</summary>
+    public int MinimumNewTokens { get; init; }
+
+    /// <summary>Most new tokens.</summary>
+    public int MaximumNewTokens { get; init; } = 64;
+
+    /// <summary>Tokens that end a response; the ending one is part of it.</summary>
+    public IReadOnlyList<int> EndTokens { get; init; } = [];
+
+    /// <summary>Texts that end a response; they need a tokenizer.</summary>
+    public IReadOnlyList<string> StopStrings { get; init; } = [];
+
+    /// <summary>Whether some tokens can never be drawn: log-probs are of the full distribution, so policy ratios are then biased.</summary>
+    public bool IsTruncated => !IsGreedy && (TopK > 0 || TopP < 1 || MinP > 0 || RepetitionPenalty != 1 || MinimumNewTokens > 0);
+
+    /// <summary>What is wrong with the values, if anything: key, problem.</summary>
+    public IEnumerable<(string Key, string Problem)> Problems()
+    {
+        if (!(Temperature > 0) || double.IsInfinity(Temperature))
+            yield return ("temperature", $"is {Temperature}, expected above 0; use greedy for the most likely token");
+        if (TopK < 0)
+            yield return ("topK", $"is {TopK}, expected 0 (off) or more");
+        if (!(TopP is > 0 and <= 1))
+            yield return ("topP", $"is {TopP}, expected above 0 and at most 1");
+        if (!(MinP is >= 0 and <= 1))
+            yield return ("minP", $"is {MinP}, expected between 0 and 1");
+        if (!(RepetitionPenalty > 0))
+            yield return ("repetitionPenalty", $"is {RepetitionPenalty}, expected above 0; 1 does nothing");
+        if (MaximumNewTokens < 1)
+            yield return ("maximumNewTokens", $"is {MaximumNewTokens}, expected at least 1");
+        if (MinimumNewTokens < 0 || MinimumNewTokens > MaximumNewTokens)
+            yield return ("minimumNewTokens", $"is {MinimumNewTokens}, expected between 0 and maximumNewTokens ({MaximumNewTokens})");
+    }
+}

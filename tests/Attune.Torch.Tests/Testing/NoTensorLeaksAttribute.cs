@@ -1,0 +1,20 @@
+using System.Reflection;
+using Xunit.Sdk;
+
+namespace Attune.Torch.Testing;
+
+/// <summary>Fails a test after which more tensors of its thread are open than before it.</summary>
+[AttributeUsage(AttributeTargets.Method | AttributeTargets.Class)]
+public sealed class NoTensorLeaksAttribute : BeforeAfterTestAttribute
+{
+    private int _before;
+
+    public override void Before(MethodInfo methodUnderTest) => _before = TorchRuntime.LiveTensors;
+
+    public override void After(MethodInfo methodUnderTest)
+    {
+        var left = TorchRuntime.LiveTensors - _before;
+        if (left != 0)
+            throw new XunitException($"{methodUnderTest.Name} left {left} tensors open.");
+    }
+}
