@@ -13,44 +13,41 @@ namespace Attune.Updates;
 internal sealed record PpoRewards(Scores Scores, bool[] Ended, float[] PerToken, double[] LogRatios, Moments RawAdvantages)
 {
     /// <summary>
-    /// From scores to what policy and value function learn: end-token rule, scaling, clip, KL penalty, whitening, GAE, whitening. Fills the
+    /// From scores to what policy and value function learn: end-token rule, clip, KL penalty, whitening, GAE, whitening. Fills the
     /// batch's advantages and returns.
     /// </summary>
     /// <param name="batch">Tokens with log-probs, reference log-probs and values.</param>
     /// <param name="scores">One an answer, or one a token.</param>
     /// <param name="config">The choices.</param>
     /// <param name="klCoefficient">Current price per nat.</param>
-    /// <param name="scale">What scores are divided by; 1 for none.</param>
-    public static PpoRewards Estimate(PpoBatch batch, Scores scores, PpoConfig config, double klCoefficient, double scale)
+    public static PpoRewards Estimate(PpoBatch batch, Scores scores, PpoConfig config, double klCoefficient)
     {
         using var scope = TensorScope.Begin();
         var ended = batch.Rollouts.Select(r => r.Finish != FinishReason.Length).ToArray();
         var mask = batch.Mask();                                                            // all below [B,T], float64
-        var shaped = Shape(batch, scores, ended, mask, config, config.KlPlace == KlPlace.Reward ? klCoefficient : 0, scale);
-        var rewards = config.WhitensRewards ? Whitening.Apply(shaped.Rewards, mask, config.Variance, config.CentresRewards) : shaped.Rewards;
+        var shaped = Shape(batch, scores, ended, mask, config, config.KlPenaltyAt(klCoefficient) with { ScoreClip = null });
+        var rewards = config.WhitenRewards ? Whitening.Apply(shaped.Rewards, mask, config.WhitenVariance, config.WhitenRewardsShiftMean) : shaped.Rewards;
         var estimate = Gae.Estimate(rewards, batch.Pad(batch.Values!), mask, config.Discount, config.Lambda);
-        var advantages = config.WhitensAdvantages ? Whitening.Apply(estimate.PerToken, mask, config.Variance, config.CentresAdvantages) : estimate.PerToken;
+        var advantages = config.WhitenAdvantages ? Whitening.Apply(estimate.PerToken, mask, config.WhitenVariance, shiftMean: true) : estimate.PerToken;
         batch.Advantages = batch.Flatten(advantages);
         batch.Returns = batch.Flatten(estimate.Returns); // of advantages before whitening
         return new(scores, ended, batch.Flatten(shaped.Rewards), shaped.LogRatio.ToDoubles(), MaskedStatistics.Of(estimate.PerToken, mask));
     }
 
-    private static ShapedRewards Shape(PpoBatch batch, Scores scores, bool[] ended, Tensor mask, PpoConfig config, double klCoefficient, double scale)
+    private static ShapedRewards Shape(PpoBatch batch, Scores scores, bool[] ended, Tensor mask, PpoConfig config, KlPenaltySettings settings)
     {
-        var settings = new KlPenaltySettings { Coefficient = klCoefficient, Estimator = config.KlEstimator, ClampLogRatio = config.KlClamp };
         var (logp, refLogp) = (batch.Pad(batch.LogProbs), batch.Pad(batch.RefLogProbs));
         var (per, totals) = scores.PerToken is { } tokens ? UnderEndRule(tokens, ended, config) : (null, scores.Totals);
         var paid = Tensor.Of(totals);
         if (per is null)
             paid = EndTokenRule.Apply(paid, Tensor.From(ended, ended.Length), config.EndTokenRule, config.EndTokenValue);
-        paid /= scale;
         if (config.ScoreClip is { } bound)
             paid = paid.Clamp(-bound, bound);
         if (per is null)
             return KlPenalty.Apply(paid, logp, refLogp, mask, settings);
 
         var penalty = KlPenalty.Apply(Tensor.ZerosLike(paid), logp, refLogp, mask, settings);
-        var each = batch.Pad([.. per.SelectMany(row => row.Select(x => (float)x))]) / scale;
+        var each = batch.Pad([.. per.SelectMany(row => row.Select(x => (float)x))]);
         if (config.ScoreClip is { } tokenBound)
             each = each.Clamp(-tokenBound, tokenBound);
         return penalty with { Rewards = penalty.Rewards + each };

@@ -2,7 +2,6 @@ using Attune.Rewards;
 using Attune.Rollouts;
 using Attune.Runs;
 using Attune.Torch;
-using Attune.Torch.Optimisers;
 
 namespace Attune.Updates;
 
@@ -43,7 +42,6 @@ public sealed class PpoTrainer : IDisposable
     private readonly PpoSetup _setup;
     private readonly Sampler _sampler;
     private readonly PpoUpdate _update;
-    private Moments _seenScores = Moments.None;
 
     /// <summary>Creates the trainer at step 0.</summary>
     /// <exception cref="InputException">Values of the configuration make no sense, alone or together.</exception>
@@ -102,20 +100,20 @@ public sealed class PpoTrainer : IDisposable
         batch.RefLogProbs = _update.ReferenceLogProbs(batch);
         batch.Values ??= _update.Values(batch); // by a separate critic; a shared trunk gave them while sampling
         var scores = _setup.Reward.Score(rollouts).CheckedFor(rollouts);
-        var rewards = PpoRewards.Estimate(batch, scores, _config, KlCoefficient, ScaleOf(scores));
+        var rewards = PpoRewards.Estimate(batch, scores, _config, KlCoefficient);
         clock.Lap();
 
         var stats = _update.Run(step, batch, KlCoefficient);
         clock.Lap();
 
         var metrics = Metrics(step, batch, rewards, stats);
-        KlCoefficient = NextKlCoefficient(metrics["objective/kl"], batch.Rows);
+        KlCoefficient = _config.NextKlCoefficient(KlCoefficient, metrics["objective/kl"]);
         NextStep = step + 1;
         Timings = clock.Timings;
         return metrics;
     }
 
-    /// <summary>Writes all that the next step depends on, besides prompts and the reference model: weights, moments, coefficients, the step.</summary>
+    /// <summary>Writes all that the next step depends on, besides prompts and the reference model: weights, optimiser moments, the KL coefficient, the step.</summary>
     public void SaveState(string folder)
     {
         Directory.CreateDirectory(folder);
@@ -123,11 +121,6 @@ public sealed class PpoTrainer : IDisposable
         {
             ["step"] = NextStep,
             ["klCoefficient"] = KlCoefficient,
-            ["scores.count"] = _seenScores.Count,
-            ["scores.mean"] = _seenScores.Mean,
-            ["scores.squaredDeviations"] = _seenScores.SquaredDeviations,
-            ["scores.min"] = _seenScores.Min,
-            ["scores.max"] = _seenScores.Max,
             ["optimiser.steps"] = _update.OptimiserSteps,
         };
         TrainerState.Write(Path.Combine(folder, StateFile), _update.State(), numbers);
@@ -140,7 +133,6 @@ public sealed class PpoTrainer : IDisposable
         var numbers = TrainerState.ReadInto(Path.Combine(folder, StateFile), _update.State());
         NextStep = (int)numbers["step"];
         KlCoefficient = numbers["klCoefficient"];
-        _seenScores = new((long)numbers["scores.count"], numbers["scores.mean"], numbers["scores.squaredDeviations"], numbers["scores.min"], numbers["scores.max"]);
         _update.OptimiserSteps = (long)numbers["optimiser.steps"];
     }
 
@@ -161,27 +153,12 @@ public sealed class PpoTrainer : IDisposable
         return metrics;
     }
 
-    private double NextKlCoefficient(double kl, int answers) => _config.KlController switch
-    {
-        KlController.Adaptive => AdaptiveKl.Next(KlCoefficient, kl, _config.KlTarget, answers, _config.KlHorizon),
-        KlController.AdaptivePerStep => AdaptiveKl.NextPerStep(KlCoefficient, kl, _config.KlTarget),
-        _ => KlCoefficient,
-    };
-
-    /// <summary>What scores are divided by; this batch's are among those it is measured on.</summary>
-    private double ScaleOf(Scores scores)
-    {
-        if (_config.ScoreScaling == ScoreScaling.None)
-            return 1;
-        _seenScores = _seenScores.Combine(PpoStats.MomentsOf(scores.Totals));
-        var deviation = _seenScores.Std(VarianceKind.Population);
-        return deviation > 0 ? deviation : 1;
-    }
-
     private static IEnumerable<Problem> Conflicts(PpoConfig config, PpoSetup setup)
     {
-        if (setup.Sampling.IsTruncated && !config.AllowsTruncatedSampling)
-            yield return new("allowsTruncatedSampling", "is false, but sampling drops or reweighs tokens, so that ratios would be biased; turn top-k, top-p, min-p, penalty and minimum length off, or set it to true");
+        if (config.ScorePlace != ScorePlace.LastToken)
+            yield return new("scorePlace", "is end-slot, expected last-token: the sampler keeps no value behind the last token; set last-token");
+        if (config.WhitenOver == WhiteningScope.Minibatch && config.Minibatches > 1)
+            yield return new("whitenOver", $"is minibatch with {config.Minibatches} minibatches, expected one of them, where it is the same as batch; set minibatches to 1 or whitenOver to batch");
         if (config.PretrainingCoefficient > 0 && setup.Pretraining is null)
             yield return new("pretrainingCoefficient", $"is {config.PretrainingCoefficient}, but there is no pretraining text; name some, or set it to 0");
         foreach (var (key, problem) in setup.Sampling.Problems())

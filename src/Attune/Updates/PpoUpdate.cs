@@ -28,11 +28,12 @@ internal sealed class PpoUpdate : IDisposable
     {
         (_config, _setup, _models) = (config, setup, setup.Models);
         _temperature = setup.Sampling.IsGreedy ? 1 : setup.Sampling.Temperature; // as the sampler kept them
-        _clip = new(config.ClipRange, config.ClipRangeHigh ?? config.ClipRange, config.DualClip);
+        _clip = config.RatioClip;
         _policyParameters = [.. _models.PolicyParameters().Select(p => p.Parameter)];
         _criticParameters = [.. _models.CriticParameters().Select(p => p.Parameter)];
-        _optimiser = new(_models.PolicyParameters(), config.Optimiser);
-        _criticOptimiser = new(_models.CriticParameters(), config.Optimiser);
+        var adam = new AdamWOptions { Beta1 = config.AdamBeta1, Beta2 = config.AdamBeta2, Epsilon = config.AdamEpsilon, WeightDecay = config.WeightDecay, Form = config.AdamForm };
+        _optimiser = new(_models.PolicyParameters(), adam);
+        _criticOptimiser = new(_models.CriticParameters(), adam);
     }
 
     /// <summary>Optimiser steps done; policy and critic step together.</summary>
@@ -42,8 +43,8 @@ internal sealed class PpoUpdate : IDisposable
         set => _optimiser.Steps = _criticOptimiser.Steps = value;
     }
 
-    /// <summary>The policy's learning rate at a step.</summary>
-    public double LearningRate(int step) => Rate(_config.LearningRate, step);
+    /// <summary>The policy's learning rate at a step's first optimiser step.</summary>
+    public double LearningRate(int step) => Rate(_config.LearningRate, step * _config.Epochs * _config.Minibatches);
 
     /// <summary>Everything that learns, and the optimisers' moments.</summary>
     public List<(string Name, Tensor Value)> State() =>
@@ -77,15 +78,16 @@ internal sealed class PpoUpdate : IDisposable
                 var minibatch = Differentiate(step, batch, rows, new(klCoefficient, WantsEntropy: epoch == 0, seed.For(epoch).For(part)));
                 if (isFirst)
                     RequireRatioOne(step, minibatch.LargestLogRatio);
-                if (!isFirst && minibatch.Mean(PpoSum.HalfSquaredLogRatio) > _config.KlStop)
+                if (!isFirst && minibatch.Mean(PpoSum.HalfSquaredLogRatio) > _config.EarlyStopKl)
                 {
                     Forget();
                     stats.StoppedEarly = true;
                     return stats;
                 }
 
-                _optimiser.Step(LearningRate(step));
-                _criticOptimiser.Step(Rate(_config.CriticLearningRate ?? _config.LearningRate, step));
+                var optimiserStep = (step * _config.Epochs + epoch) * _config.Minibatches + part;
+                _optimiser.Step(Rate(_config.LearningRate, optimiserStep));
+                _criticOptimiser.Step(Rate(_config.ValueLearningRate ?? _config.LearningRate, optimiserStep));
                 stats.Add(minibatch);
             }
         }
@@ -144,9 +146,9 @@ internal sealed class PpoUpdate : IDisposable
         total = policy.Loss + value.Loss * _config.ValueCoefficient;
         if (_config.EntropyCoefficient != 0)
             total += EntropyBonus.Of(entropy!, all, _config.EntropyCoefficient);
-        if (_config.KlPlace == KlPlace.Reward)
+        if (_config.KlIn == KlPlace.Reward)
             return new(policy, value, entropy?.Sum(), Kl: null);
-        var kl = KlEstimators.Of(logp, batch.Take(batch.RefLogProbs, rows, device), _config.KlEstimator, _config.KlClamp).Sum();
+        var kl = KlEstimators.Of(logp, batch.Take(batch.RefLogProbs, rows, device), _config.KlEstimator, _config.KlClampLogRatio).Sum();
         total += kl * context.KlCoefficient;
         return new(policy, value, entropy?.Sum(), kl);
     }
@@ -200,11 +202,12 @@ internal sealed class PpoUpdate : IDisposable
     private IEnumerable<int[]> MicroBatches(PpoBatch batch, IEnumerable<int> rows) =>
         rows.OrderBy(row => batch.Rollouts[row].Prompt.Length + batch.Rollouts[row].Response.Length).ThenBy(row => row).Chunk(_config.MicroBatch);
 
-    private double Rate(double peak, int step) => new LearningRateSchedule(peak, _config.Schedule, _config.Steps, _config.WarmUpSteps).At(step);
+    private double Rate(double peak, int optimiserStep) =>
+        new LearningRateSchedule(peak, _config.Schedule, _config.Steps * _config.Epochs * _config.Minibatches, _config.WarmUpSteps, _config.FinalShare).At(optimiserStep);
 
     private void RequireRatioOne(int step, double largest)
     {
-        var bound = _config.FirstRatioBound ?? PpoRounding.Bound(_models.Policy.Compute.DType);
+        var bound = PpoRounding.Bound(_models.Policy.Compute.DType);
         if (largest <= bound)
             return;
         Forget();

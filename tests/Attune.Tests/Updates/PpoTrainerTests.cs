@@ -24,7 +24,7 @@ public sealed class PpoTrainerTests
     [InlineData(true)]
     public void A_run_that_was_stopped_and_resumed_ends_bit_equal(bool hasCritic)
     {
-        var config = TinyPpo.Config with { KlController = KlController.Adaptive, KlTarget = 0.5, KlHorizon = 100, ScoreScaling = ScoreScaling.RunningDeviation };
+        var config = TinyPpo.Config with { KlController = KlController.Adaptive, KlTarget = 0.5, KlHorizon = 100 };
         using var folder = new TemporaryFolder();
         using var straight = TinyPpo.Create(config, hasCritic);
         using var first = TinyPpo.Create(config, hasCritic);
@@ -48,7 +48,7 @@ public sealed class PpoTrainerTests
     [InlineData(5)]
     public void The_split_into_micro_batches_changes_rounding_only(int microBatch)
     {
-        var config = TinyPpo.Config with { EntropyCoefficient = 0.01, KlPlace = KlPlace.Loss, Optimiser = new() { Epsilon = 1e-3 } };
+        var config = TinyPpo.Config with { EntropyCoefficient = 0.01, KlIn = KlPlace.Loss, AdamEpsilon = 1e-3 };
         using var whole = TinyPpo.Create(config with { MicroBatch = 1000 }, hasCritic: true);
         using var split = TinyPpo.Create(config with { MicroBatch = microBatch }, hasCritic: true);
 
@@ -122,7 +122,7 @@ public sealed class PpoTrainerTests
     [Fact]
     public void The_step_ends_early_where_the_policy_has_moved_too_far()
     {
-        using var ppo = TinyPpo.Create(TinyPpo.Config with { Epochs = 50, KlStop = 1e-3 });
+        using var ppo = TinyPpo.Create(TinyPpo.Config with { Epochs = 50, EarlyStopKl = 1e-3 });
 
         var metrics = ppo.RunTo(1)[0];
 
@@ -190,18 +190,15 @@ public sealed class PpoTrainerTests
         var config = Recipe.Load<PpoSection>(path, []).Ppo;
 
         Assert.Empty(config.Check());
-        Assert.Equal(name == "openai-2019" ? 0.15 : name == "trl" ? 0.05 : 0.02, config.KlCoefficient);
-        Assert.Equal(name == "openai-2019" ? Torch.Optimisers.AdamForm.TensorFlow : Torch.Optimisers.AdamForm.PyTorch, config.Optimiser.Form);
+        Assert.Equal(name == "openai-2019" ? Torch.Optimisers.AdamForm.TensorFlow : Torch.Optimisers.AdamForm.PyTorch, config.AdamForm);
     }
 
     [Fact]
-    public void Truncated_sampling_has_to_be_allowed()
+    public void Truncated_sampling_keeps_the_log_probs_of_the_full_distribution()
     {
-        var failure = Assert.Throws<InputException>(() => TinyPpo.Create(sampling: new() { TopP = 0.9 }));
+        using var ppo = TinyPpo.Create(sampling: new() { TopP = 0.9, MaximumNewTokens = 4 });
 
-        Assert.StartsWith("allowsTruncatedSampling", failure.Problems.Single().Key);
-        using var allowed = TinyPpo.Create(TinyPpo.Config with { AllowsTruncatedSampling = true }, sampling: new() { TopP = 0.9, MaximumNewTokens = 4 });
-        Assert.InRange(allowed.RunTo(1)[0]["policy/first_log_ratio"], 0, 1e-5); // log-probs kept are those of the full distribution
+        Assert.InRange(ppo.RunTo(1)[0]["policy/first_log_ratio"], 0, 1e-5);
     }
 
     [Fact]

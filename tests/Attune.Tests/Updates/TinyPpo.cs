@@ -31,6 +31,7 @@ internal sealed class TinyPpo : IDisposable
     public static readonly PpoConfig Config = new()
     {
         Steps = 40,
+        PromptsPerStep = 16,
         Epochs = 2,
         Minibatches = 2,
         LearningRate = 3e-3,
