@@ -322,7 +322,7 @@ public sealed class HuggingFaceFolderTests
 
         Assert.Contains("is no model folder", Assert.Throws<InputException>(() => HuggingFaceFolder.Write(folder.Path, source.Config, tensors)).Message, StringComparison.Ordinal);
         Assert.Contains("is a file", Assert.Throws<InputException>(() => HuggingFaceFolder.Write(thesis, source.Config, tensors)).Message, StringComparison.Ordinal);
-        Assert.Contains("cannot be written", Assert.Throws<InputException>(() => HuggingFaceFolder.Write(Path.Combine(thesis, "model"), source.Config, tensors)).Message, StringComparison.Ordinal);
+        Assert.Contains("could not be written", Assert.Throws<RunFailedException>(() => HuggingFaceFolder.Write(Path.Combine(thesis, "model"), source.Config, tensors)).Message, StringComparison.Ordinal);
         Assert.Equal([thesis], Directory.GetFileSystemEntries(folder.Path));
     }
 
