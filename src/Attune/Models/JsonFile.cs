@@ -42,7 +42,7 @@ internal static class JsonFile
         }
         catch (JsonException e)
         {
-            throw InputException.One(path, $"is not valid JSON ({e.Message.TrimEnd('.')})", "a JSON object with each key once", "correct it or download it again");
+            throw InputException.One(path, $"is not valid JSON ({e.Message.TrimEnd('.')})", "an object with each key once", "correct it or download it again");
         }
     }
 
