@@ -74,15 +74,9 @@ internal sealed class Workloads : IDisposable
 
     private static TokenBatch RandomRows(int rows, int width)
     {
-        var ids = Enumerable.Range(0, rows * width).Select(k => new Seed(9).Below(4096, k)).ToArray();
-        return new TokenBatch
-        {
-            Rows = rows,
-            Width = width,
-            Ids = ids,
-            Segments = [.. Enumerable.Repeat(1, ids.Length)],
-            Positions = [.. Enumerable.Range(0, ids.Length).Select(k => k % width)],
-            LossMask = [.. Enumerable.Repeat(true, ids.Length)],
-        };
+        var batch = new TokenBatch(rows, width, paddingId: 0);
+        for (var k = 0; k < batch.Ids.Length; k++)
+            (batch.Ids[k], batch.Segments[k], batch.Positions[k], batch.LossMask[k]) = (new Seed(9).Below(4096, k), 1, k % width, k % width > 0);
+        return batch;
     }
 }

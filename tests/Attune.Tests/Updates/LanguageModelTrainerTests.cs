@@ -43,15 +43,10 @@ public sealed class LanguageModelTrainerTests
     {
         using var scope = TensorScope.Begin();
         using var model = TinyModel.Create("gpt2");
-        var batch = new TokenBatch
-        {
-            Rows = 1,
-            Width = 7,
-            Ids = [1, 2, 3, 4, 5, 6, 0],
-            Segments = [1, 1, 1, 2, 2, 2, 0],
-            Positions = [0, 1, 2, 0, 1, 2, 0],
-            LossMask = [true, true, true, true, false, true, true],
-        };
+        var batch = new TokenBatch(rows: 1, width: 7, paddingId: 0);
+        new[] { 1, 2, 3, 4, 5, 6, 0 }.CopyTo(batch.Ids, 0);
+        new[] { 1, 1, 1, 2, 2, 2, 0 }.CopyTo(batch.Segments, 0);
+        new[] { true, true, true, true, false, true, true }.CopyTo(batch.LossMask, 0);
         Assert.Equal(3, LanguageModelLoss.CountTokens(batch)); // 2, 3 and 6: 4 begins a document, 5 is masked, 0 is padding
         var expected = TokenScoring.LogProbs(model, [[1, 2, 3], [4, 5, 6]]);
         Assert.Equal(-(expected[0][0] + expected[0][1] + expected[1][1]), LanguageModelLoss.Of(model, batch, 0, 1).Loss.Item(), 1e-4);
@@ -127,15 +122,9 @@ public sealed class LanguageModelTrainerTests
     /// <summary>Rows that count upwards by 1 from changing starts.</summary>
     private static TokenBatch Rows(int rows, int width)
     {
-        var ids = Enumerable.Range(0, rows * width).Select(k => (k / width * 7 + k % width) % 61).ToArray();
-        return new TokenBatch
-        {
-            Rows = rows,
-            Width = width,
-            Ids = ids,
-            Segments = [.. Enumerable.Repeat(1, ids.Length)],
-            Positions = [.. Enumerable.Range(0, ids.Length).Select(k => k % width)],
-            LossMask = [.. Enumerable.Repeat(true, ids.Length)],
-        };
+        var batch = new TokenBatch(rows, width, paddingId: 0);
+        for (var k = 0; k < batch.Ids.Length; k++)
+            (batch.Ids[k], batch.Segments[k], batch.Positions[k], batch.LossMask[k]) = ((k / width * 7 + k % width) % 61, 1, k % width, k % width > 0);
+        return batch;
     }
 }
