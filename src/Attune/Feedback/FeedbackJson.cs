@@ -16,4 +16,5 @@ namespace Attune.Feedback;
 [JsonSerializable(typeof(Judgment))]
 [JsonSerializable(typeof(Comparison))]
 [JsonSerializable(typeof(Annotators))]
+[JsonSerializable(typeof(CrowdRecord))]
 internal sealed partial class FeedbackJson : JsonSerializerContext;
