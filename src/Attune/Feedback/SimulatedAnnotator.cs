@@ -45,7 +45,7 @@ public sealed class SimulatedAnnotator : IJudge
     public double Utility(string prompt, Answer answer)
     {
         ArgumentNullException.ThrowIfNull(answer);
-        return _member.Scale.Utility(_member.Taste, Features(prompt, answer, _member.Taste, _known, _fluency));
+        return _member.Scale.Utility(_member.Taste, Measure(prompt, answer, _known, _fluency, _member.Taste.Fluency != 0).For(_member.Taste));
     }
 
     /// <inheritdoc/>
@@ -73,15 +73,15 @@ public sealed class SimulatedAnnotator : IJudge
         };
     }
 
-    /// <summary>Measures an answer as a reader with this taste and these words does.</summary>
-    internal static AnswerFeatures Features(string prompt, Answer answer, Taste taste, Valence known, Func<string, string, double>? fluency)
+    /// <summary>Measures an answer as a reader who knows these words does.</summary>
+    internal static AnswerMeasures Measure(string prompt, Answer answer, Valence known, Func<string, string, double>? fluency, bool fluencyMatters)
     {
         var logProb = answer.Features.TryGetValue(Answer.Fluency, out var given) ? given
             : fluency is not null ? fluency(prompt, answer.Text)
-            : taste.Fluency == 0 ? 0
+            : !fluencyMatters ? 0
             : throw new InvalidOperationException(
                 $"Answer {answer.Id} has no feature '{Answer.Fluency}', expected its mean log-probability under the base model; add it, give a function for it, or set the taste's fluency to 0.");
-        return AnswerFeatures.Of(answer.Text, logProb, known, taste.PreferredWords);
+        return AnswerMeasures.Of(answer.Text, logProb, known);
     }
 
     /// <summary>How much better the best is perceived than the next, in four steps, with bounds at 0.5, 1.5 and 3 units of noise.</summary>

@@ -72,7 +72,10 @@ public sealed class SimulatedCrowd
             var drafts = annotators.Of(group).Select(person => Draft(person, options, seed)).ToList();
             if (group == AnnotatorGroup.Training)
                 drafts = WithVices(drafts, options.Bad, seed);
-            var measured = drafts.ConvertAll(member => Measure(member, pairs, known, fluency));
+            var fluencyMatters = drafts.Exists(member => member.Taste.Fluency != 0);
+            AnswerMeasures Measures(Comparison pair, int answer) => SimulatedAnnotator.Measure(pair.Prompt, pair[answer], known, fluency, fluencyMatters);
+            var read = pairs.Select(pair => (Measures(pair, 0), Measures(pair, 1))).ToList();
+            var measured = drafts.ConvertAll(member => Scaled(member, read));
             var honest = measured.Where(member => !member.Member.Vices.Any).Select(member => member.Differences).ToList();
             var noise = honest.Count == 0 ? 1 : CrowdCalibration.Noise(honest, options.Agreement);
             members.AddRange(measured.Select(member => member.Member with { Noise = noise }));
@@ -144,12 +147,11 @@ public sealed class SimulatedCrowd
         return members;
     }
 
-    private static (CrowdMember Member, double[] Differences) Measure(CrowdMember member, IReadOnlyList<Comparison> pairs, Valence known, Func<string, string, double>? fluency)
+    private static (CrowdMember Member, double[] Differences) Scaled(CrowdMember member, List<(AnswerMeasures First, AnswerMeasures Second)> pairs)
     {
-        AnswerFeatures Features(Comparison pair, int answer) => SimulatedAnnotator.Features(pair.Prompt, pair.Answers[answer], member.Taste, known, fluency);
-        var measured = pairs.Select(pair => (First: Features(pair, 0), Second: Features(pair, 1))).ToList();
-        var scale = FeatureScale.Of(measured.SelectMany(pair => new[] { pair.First, pair.Second }).ToList());
-        var differences = measured.Select(pair => scale.Utility(member.Taste, pair.First) - scale.Utility(member.Taste, pair.Second)).ToArray();
+        var felt = pairs.ConvertAll(pair => (First: pair.First.For(member.Taste), Second: pair.Second.For(member.Taste)));
+        var scale = FeatureScale.Of(felt.SelectMany(pair => new[] { pair.First, pair.Second }).ToList());
+        var differences = felt.Select(pair => scale.Utility(member.Taste, pair.First) - scale.Utility(member.Taste, pair.Second)).ToArray();
         return (member with { Scale = scale }, differences);
     }
 }

@@ -54,18 +54,22 @@ public readonly record struct AnswerFeatures(double Positivity, double Repetitio
         var distinct = words.Zip(words.Skip(1)).Distinct().Count();
         return 1 - distinct / (double)(words.Count - 1);
     }
+}
 
-    /// <summary>Measures an answer.</summary>
-    /// <param name="text">The answer.</param>
-    /// <param name="fluency">Its mean log-probability, which only a model knows.</param>
-    /// <param name="valence">The words that the reader knows.</param>
-    /// <param name="preferredWords">The length the reader likes.</param>
-    public static AnswerFeatures Of(string text, double fluency, Valence valence, double preferredWords)
+/// <summary>What can be measured of an answer before knowing who of a group reads it.</summary>
+/// <param name="Positivity">As in <see cref="AnswerFeatures"/>.</param>
+/// <param name="Repetition">As in <see cref="AnswerFeatures"/>.</param>
+/// <param name="Words">How many words.</param>
+/// <param name="Fluency">As in <see cref="AnswerFeatures"/>.</param>
+internal readonly record struct AnswerMeasures(double Positivity, double Repetition, int Words, double Fluency)
+{
+    public static AnswerMeasures Of(string text, double fluency, Valence valence)
     {
-        ArgumentNullException.ThrowIfNull(valence);
-        var words = Words.Of(text);
-        return new(valence.Score(text), RepetitionOf(words), Math.Abs(Math.Log((words.Count + 1) / (preferredWords + 1))), fluency);
+        var words = Feedback.Words.Of(text);
+        return new(valence.Score(text), AnswerFeatures.RepetitionOf(words), words.Count, fluency);
     }
+
+    public AnswerFeatures For(Taste taste) => new(Positivity, Repetition, Math.Abs(Math.Log((Words + 1) / (taste.PreferredWords + 1))), Fluency);
 }
 
 /// <summary>Mean and spread of each feature, by which a reader's utilities are put on one scale.</summary>
