@@ -16,4 +16,7 @@ namespace Attune.Feedback;
 [JsonSerializable(typeof(Judgment))]
 [JsonSerializable(typeof(Comparison))]
 [JsonSerializable(typeof(Annotators))]
+[JsonSerializable(typeof(Preference))]
+[JsonSerializable(typeof(RankedAnswers))]
+[JsonSerializable(typeof(CrowdRecord))]
 internal sealed partial class FeedbackJson : JsonSerializerContext;
