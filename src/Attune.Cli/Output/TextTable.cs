@@ -26,7 +26,7 @@ internal sealed class TextTable(string title, params string[] columns)
             table.AddColumn(new TableColumn(Markup.Escape(columns[c])) { Alignment = numbers ? Justify.Right : Justify.Left });
         }
         foreach (var row in _rows)
-            table.AddRow(row.Select(cell => new Text(cell)));
+            table.AddRow(row.Select(cell => new Spectre.Console.Text(cell)));
 
         using var text = new StringWriter { NewLine = "\n" };
         var console = AnsiConsole.Create(new AnsiConsoleSettings { Ansi = AnsiSupport.No, ColorSystem = ColorSystemSupport.NoColors, Out = new AnsiConsoleOutput(text) });
