@@ -157,7 +157,7 @@ public sealed class RewardTrainerTests
 
         Assert.StartsWith("Reward training stopped at step 2 of 3: the loss is NaN", error.Message);
         Assert.Equal(before, Weights(model)); // the optimiser did not move
-        Assert.All(model.Parameters, p => Assert.Null(p.Value.Grad));
+        Assert.All(model.Parameters, p => Assert.Null(p.Value.Grad)); // nothing that a later step would add to
     }
 
     [Fact]
@@ -237,7 +237,7 @@ public sealed class RewardTrainerTests
         return metrics!;
     }
 
-    /// <summary>The gradient as what plain Adam's first moments hold after one step: (1 − β₁) of it.</summary>
+    /// <summary>The gradient as what Adam's means hold after one step where β₁ is 0.</summary>
     private static (IReadOnlyDictionary<string, double> Metrics, double[] Gradient) LossAndGradient(RewardModel model, RewardExample[] examples, int microBatch)
     {
         using var copy = model.Copy();
@@ -245,6 +245,7 @@ public sealed class RewardTrainerTests
         using var trainer = new RewardTrainer(copy, examples, config, new Seed(3));
         IReadOnlyDictionary<string, double>? metrics = null;
         trainer.Run([], (_, found) => metrics = found, CancellationToken.None);
+        using var scope = TensorScope.Begin();
         return (metrics!, [.. trainer.Moments().Where(m => m.Name.EndsWith(".mean", StringComparison.Ordinal)).SelectMany(m => m.Value.ToDoubles())]);
     }
 
@@ -278,7 +279,11 @@ public sealed class RewardTrainerTests
         return (metrics, Weights(fresh));
     }
 
-    private static double[] Weights(RewardModel model) => [.. model.Parameters.SelectMany(p => p.Value.ToDoubles())];
+    private static double[] Weights(RewardModel model)
+    {
+        using var scope = TensorScope.Begin();
+        return [.. model.Parameters.SelectMany(p => p.Value.ToDoubles())];
+    }
 
     /// <summary>Two sequences of 4 to 10 tokens below 20 each; the one with more tokens 5 is chosen.</summary>
     private static PreferenceExample[] CountingPairs(int count, Seed seed)
