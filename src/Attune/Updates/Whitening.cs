@@ -8,7 +8,8 @@ namespace Attune.Updates;
 /// <remarks>
 /// ε stands <em>inside</em> the root. Systems differ in three ways, all explicit here: population variance (OpenAI 2019) or unbiased
 /// (TRL); per minibatch (OpenAI 2019) or once per batch (TRL); advantages lose their mean, rewards keep theirs. Trap: one library's
-/// flag of the name "shift mean" adds the mean back. Fewer than two numbers are taken to have variance 0.
+/// flag of the name "shift mean" adds the mean back; another's whitened rewards are not 0 at padding, which then leaks into the
+/// advantages of real tokens. Here the result is 0 outside the mask. Fewer than two numbers are taken to have variance 0.
 /// Not here: normalising within groups of answers, and running statistics (<see cref="Moments.Combine"/>).
 /// </remarks>
 public static class Whitening

@@ -1,0 +1,145 @@
+using Attune.Torch;
+using Attune.Torch.Testing;
+using Attune.Updates;
+
+namespace Attune.Tests.Updates;
+
+[NoTensorLeaks]
+public sealed class LogProbsTests
+{
+    [Fact] // openai/summarize-from-feedback's test
+    public void Known_labels_under_equal_and_impossible_logits()
+    {
+        using var scope = TensorScope.Begin();
+        LogProbs.OfTaken(Tensor.Of([[0.0, 0]]), Tensor.From(new long[] { 1 }, 1)).ShouldBeNear([Math.Log(0.5)], 1e-15);
+        LogProbs.OfTaken(Tensor.Of([[2.0, 2, 2], [1, 0, double.NegativeInfinity]]), Tensor.From(new long[] { 2, 0 }, 2))
+            .ShouldBeNear([-Math.Log(3), Math.Log(Math.E / (Math.E + 1))], 1e-15);
+    }
+
+    [Theory]
+    [InlineData(1.0, 0.832396)]
+    [InlineData(0.7, 0.650573)]
+    public void Entropy_of_three_logits_at_two_temperatures(double temperature, double expected)
+    {
+        using var scope = TensorScope.Begin();
+        LogProbs.Entropy(Tensor.Of([2.0, 1, 0]), temperature).ShouldBeNear(expected, 5.1e-7); // six decimals given
+    }
+
+    [Fact]
+    public void Temperature_divides_the_logits_of_log_probs_too()
+    {
+        using var scope = TensorScope.Begin();
+        var token = Tensor.From(new long[] { 0 }, 1);
+        // e^(2/0.5) against e^(0/0.5): -log(1 + e^-4)
+        LogProbs.OfTaken(Tensor.Of([[2.0, 0]]), token, temperature: 0.5).ShouldBeNear([-Math.Log(1 + Math.Exp(-4))], 1e-15);
+        foreach (var temperature in new[] { 0.0, -1, double.NaN })
+            Assert.Throws<ArgumentOutOfRangeException>(() => LogProbs.OfTaken(Tensor.Of([[2.0, 0]]), token, temperature));
+    }
+
+    [Fact]
+    public void Entropy_of_a_certain_and_of_an_even_draw()
+    {
+        using var scope = TensorScope.Begin();
+        LogProbs.Entropy(Tensor.Of([[3, double.NegativeInfinity, double.NegativeInfinity], [1.0, 1, 1]])).ShouldBeNear([0, Math.Log(3)], 1e-15);
+    }
+
+    [Fact]
+    public void Log_probs_and_entropies_match_the_golden_ones()
+    {
+        using var scope = TensorScope.Begin();
+        var golden = Golden.Read("trainers/core.json");
+        var (inputs, outputs) = (golden.GetProperty("inputs"), golden.GetProperty("outputs"));
+        var (logits, labels) = (inputs.Numbers("logits"), inputs.Integers("labels"));
+        LogProbs.OfTaken(logits, labels).ShouldBeNear(outputs.Numbers("logprobs_from_logits"), 3e-6);
+        LogProbs.Entropy(logits).ShouldBeNear(outputs.Numbers("entropy_from_logits"), 3e-6);
+        var both = LogProbs.WithEntropy(logits, labels);
+        both.LogProbs.ShouldBeNear(outputs.Numbers("logprobs_from_logits"), 3e-6);
+        both.Entropy.ShouldBeNear(outputs.Numbers("entropy_from_logits"), 3e-6);
+    }
+
+    [Fact]
+    public void Sequences_match_the_golden_sums_and_means()
+    {
+        using var scope = TensorScope.Begin();
+        var golden = Golden.Read("trainers/batch-logps.json");
+        var (inputs, outputs) = (golden.GetProperty("inputs"), golden.GetProperty("outputs"));
+        var labels = inputs.Integers("labels");
+        var mask = labels.NotEqual(-100);
+        var perToken = LogProbs.OfNext(inputs.Numbers("logits"), labels.MaskedFill(mask.Not(), 0)); // -100 is how that system says "ignore"
+        var sequences = LogProbs.PerSequence(perToken, mask.Narrow(1, 1, labels.Size(1) - 1));
+        sequences.Sums.ShouldBeNear(outputs.Numbers("sum"), 1e-5);
+        sequences.Means.ShouldBeNear(outputs.Numbers("average"), 3e-6);
+    }
+
+    [Fact] // open-instruct's test
+    public void Means_leave_out_what_is_masked_and_are_zero_for_nothing()
+    {
+        using var scope = TensorScope.Begin();
+        var perToken = Tensor.Of([[-1.0, -2, -3], [-1, -2, -3], [-1, -2, double.NaN]]); // the last log-prob, -4, has no label after the shift
+        var mask = Tensor.Of([[1.0, 1, 1], [1, 1, 0], [0, 0, 0]]);
+        LogProbs.PerSequence(perToken, mask).Means.ShouldBeNear([-2, -1.5, 0], 0);
+    }
+
+    [Theory]
+    [InlineData(1), InlineData(4), InlineData(16), InlineData(1000)]
+    public void Pieces_of_any_size_give_the_same_values_and_gradients(int rows)
+    {
+        using var scope = TensorScope.Begin();
+        var hidden = Tensor.From(new Seed(1).Normals(13 * 5), 13, 5).To(DType.Float64);
+        var weight = Tensor.From(new Seed(2).Normals(7 * 5), 7, 5).To(DType.Float64);
+        var tokens = Tensor.From(Enumerable.Range(0, 13).Select(i => (long)(i % 7)).ToArray(), 13);
+        (TokenLogProbs, double[], double[]) At(int n)
+        {
+            (hidden.RequiresGrad, weight.RequiresGrad, hidden.Grad, weight.Grad) = (true, true, null, null);
+            var result = LogProbs.OfHidden(hidden, h => Tensor.Linear(h, weight), tokens, temperature: 0.7, n);
+            (result.LogProbs.Sum() + result.Entropy.Sum() * 0.3).Backward();
+            return (result, hidden.Grad!.ToDoubles(), weight.Grad!.ToDoubles());
+        }
+
+        var (whole, hiddenGradient, weightGradient) = At(13);
+        var (pieces, hiddenPieces, weightPieces) = At(rows);
+        pieces.LogProbs.ShouldBeNear(whole.LogProbs, 1e-13); // the order of float64 sums inside a matrix product
+        pieces.Entropy.ShouldBeNear(whole.Entropy, 1e-13);
+        Tensor.Of(hiddenPieces).ShouldBeNear(hiddenGradient, 1e-12);
+        Tensor.Of(weightPieces).ShouldBeNear(weightGradient, 1e-12);
+    }
+
+    [Fact]
+    public void Without_gradients_only_one_piece_of_logits_is_open_at_a_time()
+    {
+        using var scope = TensorScope.Begin();
+        using var frozen = Autograd.NoGrad();
+        var hidden = Tensor.Ones([12, 3]);
+        var open = new List<int>();
+        Tensor Head(Tensor h)
+        {
+            open.Add(TorchRuntime.LiveTensors);
+            return Tensor.Linear(h, Tensor.Ones([5, 3]));
+        }
+
+        LogProbs.OfHidden(hidden, Head, Tensor.Zeros([12], DType.Int64), 1, rows: 2);
+        Assert.Equal(6, open.Count);
+        Assert.All(open.Zip(open.Skip(1)), pair => Assert.Equal(2, pair.Second - pair.First)); // each piece leaves two vectors, no logits
+        Assert.Throws<ArgumentOutOfRangeException>(() => LogProbs.OfHidden(hidden, Head, Tensor.Zeros([12], DType.Int64), 1, rows: 0));
+    }
+
+    [Fact]
+    public void Half_precision_logits_are_widened_before_the_softmax()
+    {
+        using var scope = TensorScope.Begin();
+        var logits = Tensor.Of([[2.0, 1, 0]]).To(DType.BFloat16); // these three are exact in bfloat16
+        var actual = LogProbs.OfTaken(logits, Tensor.From(new long[] { 0 }, 1));
+        Assert.Equal(DType.Float32, actual.DType);
+        actual.ShouldBeNear([-Math.Log(1 + Math.Exp(-1) + Math.Exp(-2))], 1e-7);
+    }
+
+    [Fact]
+    public void Gradients_match_finite_differences()
+    {
+        using var scope = TensorScope.Begin();
+        var logits = Tensor.Of([[0.3, -1.2, 0.8, 2], [1, 0.1, -0.4, 0.6]]);
+        var tokens = Tensor.From(new long[] { 2, 0 }, 2);
+        FiniteDifference.Check(() => LogProbs.OfTaken(logits, tokens, 0.7).Square().Sum(), [logits]);
+        FiniteDifference.Check(() => LogProbs.Entropy(logits, 0.7).Square().Sum(), [logits]);
+    }
+}

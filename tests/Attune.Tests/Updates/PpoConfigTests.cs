@@ -1,0 +1,144 @@
+using Attune.Runs;
+using Attune.Torch.Optimisers;
+using Attune.Updates;
+
+namespace Attune.Tests.Updates;
+
+public sealed class PpoConfigTests
+{
+    private sealed record PpoOnly
+    {
+        public PpoConfig Ppo { get; init; } = new();
+    }
+
+    private static PpoConfig Load(string yaml) => Recipe.Parse<PpoOnly>(yaml, "test.yaml", []).Ppo;
+
+    [Fact]
+    public void The_defaults_are_in_order() => Assert.Empty(new PpoConfig().Check());
+
+    [Fact]
+    public void The_preset_of_2019_makes_the_choices_of_the_original_program()
+    {
+        var c = Load("ppo: { preset: openai-2019 }");
+        Assert.Equal((1e-5, ScheduleShape.Linear, AdamForm.TensorFlow, 1e-5, null), (c.LearningRate, c.Schedule, c.AdamForm, c.AdamEpsilon, c.GradientClip));
+        Assert.Equal((0.15, KlController.Adaptive, 6.0, 10_000.0), (c.KlCoefficient, c.KlController, c.KlTarget, c.KlHorizon));
+        Assert.Equal((true, false, VarianceKind.Population, WhiteningScope.Minibatch), (c.WhitenRewards, c.WhitenRewardsShiftMean, c.WhitenVariance, c.WhitenOver));
+        Assert.Equal((EndTokenRuleKind.Replace, -1.0, 0.7, 24), (c.EndTokenRule, c.EndTokenValue, c.Temperature, c.MaximumLength));
+        Assert.Equal((1.0, 0.95, 0.2, 0.2, 0.1, 4, 1), (c.Discount, c.Lambda, c.ClipRange, c.ValueClipRange!.Value, c.ValueCoefficient, c.Epochs, c.Minibatches));
+        Assert.Equal((CriticKind.Shared, ValueStart.Zero), (c.Critic, c.ValueStart));
+    }
+
+    [Fact]
+    public void The_preset_instructgpt_mixes_pretraining_in_and_starts_the_critic_from_the_reward_model()
+    {
+        var c = Load("ppo: { preset: instructgpt }");
+        Assert.Equal((27.8, 0.02, KlController.Fixed, 1.0), (c.PretrainingCoefficient, c.KlCoefficient, c.KlController, c.Temperature));
+        Assert.Equal((CriticKind.Separate, ValueStart.RewardModel, 1, 8), (c.Critic, c.ValueStart, c.Epochs, c.Minibatches));
+    }
+
+    [Fact]
+    public void The_preset_trl_whitens_once_with_the_unbiased_variance_and_pays_in_the_end_slot()
+    {
+        var c = Load("ppo: { preset: trl }");
+        Assert.Equal((3e-6, 0.05, KlController.Fixed, KlEstimator.K1), (c.LearningRate, c.KlCoefficient, c.KlController, c.KlEstimator));
+        Assert.Equal((false, true, VarianceKind.Unbiased, WhiteningScope.Batch), (c.WhitenRewards, c.WhitenAdvantages, c.WhitenVariance, c.WhitenOver));
+        Assert.Equal((ScorePlace.EndSlot, EndTokenRuleKind.None, 53, 0.7), (c.ScorePlace, c.EndTokenRule, c.MaximumLength, c.Temperature));
+    }
+
+    [Fact]
+    public void Keys_beside_a_preset_win_over_it()
+    {
+        var c = Load("ppo: { preset: openai-2019, klCoefficient: 0.3, endTokenRule: penalise, endTokenValue: 1, dualClip: 3 }");
+        Assert.Equal((0.3, EndTokenRuleKind.Penalise, 1.0, new RatioClip(0.2, 0.2, 3)), (c.KlCoefficient, c.EndTokenRule, c.EndTokenValue, c.RatioClip));
+    }
+
+    [Fact]
+    public void Every_preset_says_everything_that_another_one_says()
+    {
+        Assert.Equal(["instructgpt", "openai-2019", "trl"], PpoConfig.Presets.Keys.Order());
+        string[] ofSomeOnly = ["klTarget", "klHorizon", "maximumLength"]; // the first two mean nothing to a fixed coefficient; one has no single length
+        var all = PpoConfig.Presets.Values.SelectMany(p => p.Keys).Distinct().Except(ofSomeOnly).ToArray();
+        foreach (var (name, preset) in PpoConfig.Presets)
+        {
+            Assert.Empty(all.Except(preset.Keys));
+            Assert.Empty(Load($"ppo: {{ preset: {name} }}").Check());
+        }
+    }
+
+    public static TheoryData<string, string> Impossible() => new()
+    {
+        { "steps: 0", "ppo.steps  is 0, expected at least 1; 1000 is usual" },
+        { "clipRange: 2", "ppo.clipRange  is 2, expected between 0 and 1; 0.2 is usual" },
+        { "clipRangeHigh: 0", "ppo.clipRangeHigh  is 0, expected above 0; leave it out to use clipRange" },
+        { "dualClip: 1", "ppo.dualClip  is 1, expected above 1; 3 is usual; leave it out for none" },
+        { "learningRate: .inf", "ppo.learningRate  is Infinity, expected above 0; 1e-5 is usual for small models, 1e-6 for large ones" },
+        { "valueLearningRate: -1", "ppo.valueLearningRate  is -1, expected above 0" },
+        { "warmUpSteps: -1", "ppo.warmUpSteps  is -1, expected 0 or more" },
+        { "finalShare: 1.5", "ppo.finalShare  is 1.5, expected between 0 and 1" },
+        { "adamBeta1: 1", "ppo.adamBeta1  is 1, expected at least 0 and below 1" },
+        { "adamBeta2: 1", "ppo.adamBeta2  is 1, expected at least 0 and below 1" },
+        { "adamEpsilon: 0", "ppo.adamEpsilon  is 0, expected above 0" },
+        { "weightDecay: 1", "ppo.weightDecay  is 1, expected at least 0 and below 1" },
+        { "gradientClip: 0", "ppo.gradientClip  is 0, expected above 0; 1 is usual; write null for no clip" },
+        { "klCoefficient: -0.1", "ppo.klCoefficient  is -0.1, expected 0 or more" },
+        { "klClampLogRatio: 0", "ppo.klClampLogRatio  is 0, expected above 0" },
+        { "klTarget: 0", "ppo.klTarget  is 0, expected above 0" },
+        { "klHorizon: 0", "ppo.klHorizon  is 0, expected above 0" },
+        { "earlyStopKl: 0", "ppo.earlyStopKl  is 0, expected above 0" },
+        { "scoreClip: -5", "ppo.scoreClip  is -5, expected above 0" },
+        { "endTokenRule: penalise\n  endTokenValue: -1", "ppo.endTokenValue  is -1, expected 0 or more where endTokenRule is penalise; a penalty is taken off: write it without the minus" },
+        { "discount: 0", "ppo.discount  is 0, expected above 0 and at most 1" },
+        { "lambda: 1.1", "ppo.lambda  is 1.1, expected between 0 and 1" },
+        { "valueClipRange: 0", "ppo.valueClipRange  is 0, expected above 0" },
+        { "valueCoefficient: -1", "ppo.valueCoefficient  is -1, expected 0 or more" },
+        { "entropyCoefficient: -1", "ppo.entropyCoefficient  is -1, expected 0 or more" },
+        { "pretrainingCoefficient: -1", "ppo.pretrainingCoefficient  is -1, expected 0 or more" },
+        { "temperature: 0", "ppo.temperature  is 0, expected above 0" },
+        { "topK: -1", "ppo.topK  is -1, expected 0 (off) or more" },
+        { "topP: 0", "ppo.topP  is 0, expected above 0 and at most 1" },
+        { "minimumLength: 65", "ppo.minimumLength  is 65, expected between 0 and maximumLength (64)" },
+        { "minibatches: 3", "ppo.minibatches  is 3, which does not divide 64 answers a step (promptsPerStep × samplesPerPrompt), expected a divisor" },
+        { "valueStart: reward-model", "ppo.valueStart  is reward-model with a shared critic, expected zero; set critic: separate" },
+        { "klController: adaptive\n  klCoefficient: 0", "ppo.klController  multiplies a klCoefficient of 0, which stays 0, expected fixed" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Impossible))]
+    public void An_impossible_value_is_refused_with_what_to_do(string line, string expected)
+    {
+        var error = Assert.Throws<InputException>(() => Load($"ppo:\n  {line}"));
+        Assert.Single(error.Problems);
+        Assert.Contains(expected, error.Message);
+    }
+
+    [Fact]
+    public void All_problems_are_reported_at_once() =>
+        Assert.Equal(3, Assert.Throws<InputException>(() => Load("ppo: { steps: 0, clipRange: 2, lambda: -1 }")).Problems.Count);
+
+    [Fact]
+    public void The_coefficient_follows_its_controller()
+    {
+        var c = new PpoConfig { KlCoefficient = 0.15, PromptsPerStep = 256, SamplesPerPrompt = 2, KlTarget = 6 };
+        Assert.Equal(0.15, c.NextKlCoefficient(0.15, 12));
+        Assert.Equal(0.151536, (c with { KlController = KlController.Adaptive }).NextKlCoefficient(0.15, 12), 1e-12);
+        Assert.Equal(0.153, (c with { KlController = KlController.AdaptivePerStep }).NextKlCoefficient(0.15, 12), 1e-12);
+    }
+
+    [Fact]
+    public void A_divergence_in_the_loss_is_not_charged_in_the_reward_too()
+    {
+        Assert.Equal(0.1, new PpoConfig().KlPenaltyAt(0.1).Coefficient);
+        Assert.Equal(0, new PpoConfig { KlIn = KlPlace.Loss }.KlPenaltyAt(0.1).Coefficient);
+    }
+
+    [Fact]
+    public void Truncated_sampling_an_unleashed_policy_and_a_discount_are_warned_of()
+    {
+        Assert.Empty(new PpoConfig().Warnings());
+        Assert.Contains("biased", Assert.Single(new PpoConfig { TopP = 0.9 }.Warnings()));
+        Assert.Contains("biased", Assert.Single(new PpoConfig { TopK = 50 }.Warnings()));
+        Assert.Contains("biased", Assert.Single(new PpoConfig { MinimumLength = 1 }.Warnings()));
+        Assert.Contains("klCoefficient is 0", Assert.Single(new PpoConfig { KlCoefficient = 0 }.Warnings()));
+        Assert.Contains("discount is 0.9", Assert.Single(new PpoConfig { Discount = 0.9 }.Warnings()));
+    }
+}
