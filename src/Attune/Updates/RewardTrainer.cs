@@ -43,6 +43,9 @@ public sealed class RewardTrainer : IDisposable
     /// <summary>Steps of the whole run.</summary>
     public int Steps { get; }
 
+    /// <summary>The optimiser, whose moments belong into a checkpoint.</summary>
+    public AdamW Optimiser => _optimiser;
+
     /// <summary>The step that comes next, counted from 0; <see cref="Steps"/> when training is over.</summary>
     public int NextStep { get; private set; }
 
@@ -120,9 +123,6 @@ public sealed class RewardTrainer : IDisposable
             _order = (epoch, _seed.For("order").For(epoch).Permutation(_examples.Count));
         return [.. _order.Indices.Skip(place * _config.BatchSize).Take(_config.BatchSize).Select(k => _examples[k])];
     }
-
-    /// <summary>Adam's moments by name.</summary>
-    internal IEnumerable<(string Name, Tensor Value)> Moments() => _optimiser.State();
 
     private Dictionary<string, double> Improve(int step)
     {
@@ -206,5 +206,5 @@ public sealed class RewardTrainer : IDisposable
     private RewardTrainerPosition Position() => new(NextStep, _optimiser.Steps, Steps, _examples.Count, _seed.Value);
 
     private IEnumerable<(string Name, Tensor Value)> Tensors() =>
-        _model.NamedParameters().Select(p => (p.Name, p.Parameter.Value)).Concat(Moments());
+        _model.NamedParameters().Select(p => (p.Name, p.Parameter.Value)).Concat(_optimiser.State());
 }

@@ -46,7 +46,7 @@ public sealed class RewardTrainerTests
     {
         int[][] answers = [[1, 2], [3, 4, 5], [6], [7, 8]];
         var ranking = new RankingExample(answers, [2, 0, 3, 1]);
-        using var ranked = RewardModel.Create(TinyModel.Create("llama"), new Seed(2));
+        using var ranked = Tiny("llama");
         using var paired = ranked.Copy();
 
         var whole = FirstStep(ranked, [ranking]);
@@ -63,7 +63,7 @@ public sealed class RewardTrainerTests
     public void Loss_and_gradient_are_the_whole_batchs_however_it_is_cut(string family)
     {
         var examples = Mixed();
-        using var model = RewardModel.Create(TinyModel.Create(family), new Seed(2));
+        using var model = Tiny(family);
         var (expected, expectedGradient) = LossAndGradient(model, examples, microBatch: 1_000);
 
         foreach (var microBatch in new[] { 1, 5, 8 })
@@ -96,7 +96,7 @@ public sealed class RewardTrainerTests
     [Fact]
     public void More_of_one_token_is_learnt_to_be_better()
     {
-        using var model = RewardModel.Create(TinyModel.Create("llama"), new Seed(2));
+        using var model = Tiny("llama");
         var heldOut = CountingPairs(200, new Seed(11));
         var untrained = RewardEvaluation.Of(model, heldOut, RewardScale.Identity);
         var metrics = new List<IReadOnlyDictionary<string, double>>();
@@ -144,7 +144,7 @@ public sealed class RewardTrainerTests
     [Fact]
     public void A_loss_that_is_no_number_stops_the_run_and_names_the_step()
     {
-        using var model = RewardModel.Create(TinyModel.Create("gpt2"), new Seed(2));
+        using var model = Tiny("gpt2");
         using var trainer = new RewardTrainer(model, CountingPairs(40, new Seed(1)), Config, new Seed(3));
         var before = Array.Empty<double>();
 
@@ -175,7 +175,7 @@ public sealed class RewardTrainerTests
     [Fact]
     public void After_normalisation_reference_samples_have_mean_0_and_deviation_1()
     {
-        using var model = RewardModel.Create(TinyModel.Create("llama"), new Seed(2));
+        using var model = Tiny("llama");
         int[][] references = [.. CountingPairs(32, new Seed(5)).SelectMany(p => p.Sequences)];
         var before = model.Score(references);
 
@@ -225,7 +225,18 @@ public sealed class RewardTrainerTests
             error.Message);
     }
 
-    private static RewardModel ZeroHeaded() => new(TinyModel.Create("gpt2"), ScalarHead.ForValue(TinyModel.Gpt2.Width, Compute.Cpu));
+    private static RewardModel ZeroHeaded()
+    {
+        var model = Tiny("gpt2");
+        model.Head.Rescale(0, 0);
+        return model;
+    }
+
+    private static RewardModel Tiny(string family, ulong seed = 1)
+    {
+        using var policy = TinyModel.Create(family, seed);
+        return RewardModel.Create(policy, new Seed(seed + 1));
+    }
 
     /// <summary>Metrics of one step over all examples; the weights stay.</summary>
     private static IReadOnlyDictionary<string, double> FirstStep(RewardModel model, RewardExample[] examples, RewardTrainingConfig? config = null)
@@ -246,14 +257,14 @@ public sealed class RewardTrainerTests
         IReadOnlyDictionary<string, double>? metrics = null;
         trainer.Run([], (_, found) => metrics = found, CancellationToken.None);
         using var scope = TensorScope.Begin();
-        return (metrics!, [.. trainer.Moments().Where(m => m.Name.EndsWith(".mean", StringComparison.Ordinal)).SelectMany(m => m.Value.ToDoubles())]);
+        return (metrics!, [.. trainer.Optimiser.State().Where(m => m.Name.EndsWith(".mean", StringComparison.Ordinal)).SelectMany(m => m.Value.ToDoubles())]);
     }
 
     private static (List<double> Metrics, double[] Weights) Finish(RewardExample[] examples, RewardTrainingConfig config, int? stopAfter)
     {
         var metrics = new List<double>();
         using var bytes = new MemoryStream();
-        using (var model = RewardModel.Create(TinyModel.Create("llama"), new Seed(2)))
+        using (var model = Tiny("llama"))
         using (var trainer = new RewardTrainer(model, examples, config, new Seed(3)))
         {
             using var stop = new CancellationTokenSource();
@@ -270,7 +281,7 @@ public sealed class RewardTrainerTests
         }
 
         // Another process: other first weights, all of them overwritten.
-        using var fresh = RewardModel.Create(TinyModel.Create("llama", seed: 99), new Seed(98));
+        using var fresh = Tiny("llama", seed: 99);
         using var resumed = new RewardTrainer(fresh, examples, config, new Seed(3));
         bytes.Position = 0;
         resumed.LoadState(bytes);
