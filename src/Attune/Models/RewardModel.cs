@@ -131,7 +131,7 @@ public sealed class RewardModel : Module
         for (var row = 0; row < sequences.Count; row++)
         {
             if (sequences[row].Length == 0)
-                throw new ArgumentException($"Sequence {row} has 0 tokens; expected at least one, whose place the score is read at.", nameof(sequences));
+                throw new ArgumentException($"Sequence {row} has 0 tokens; expected at least one to read the score at.", nameof(sequences));
         }
 
         return sequences.Max(s => s.Length);

@@ -1,10 +1,10 @@
 using Attune.Models;
 using Attune.Runs;
-using Attune.Tests.Models;
 using Attune.Torch;
 using Attune.Torch.Optimisers;
 using Attune.Torch.Testing;
 using Attune.Updates;
+using static Attune.Tests.Updates.RewardTrainerCases;
 
 namespace Attune.Tests.Updates;
 
@@ -225,19 +225,6 @@ public sealed class RewardTrainerTests
             error.Message);
     }
 
-    private static RewardModel ZeroHeaded()
-    {
-        var model = Tiny("gpt2");
-        model.Head.Rescale(0, 0);
-        return model;
-    }
-
-    private static RewardModel Tiny(string family, ulong seed = 1)
-    {
-        using var policy = TinyModel.Create(family, seed);
-        return RewardModel.Create(policy, new Seed(seed + 1));
-    }
-
     /// <summary>Metrics of one step over all examples; the weights stay.</summary>
     private static IReadOnlyDictionary<string, double> FirstStep(RewardModel model, RewardExample[] examples, RewardTrainingConfig? config = null)
     {
@@ -249,7 +236,8 @@ public sealed class RewardTrainerTests
     }
 
     /// <summary>The gradient as what Adam's means hold after one step where β₁ is 0.</summary>
-    private static (IReadOnlyDictionary<string, double> Metrics, double[] Gradient) LossAndGradient(RewardModel model, RewardExample[] examples, int microBatch)
+    private static (IReadOnlyDictionary<string, double> Metrics, double[] Gradient) LossAndGradient(
+        RewardModel model, RewardExample[] examples, int microBatch)
     {
         using var copy = model.Copy();
         var config = Config with { BatchSize = 100, MicroBatchSequences = microBatch, Beta1 = 0, MaximumGradientNorm = null };
@@ -257,7 +245,8 @@ public sealed class RewardTrainerTests
         IReadOnlyDictionary<string, double>? metrics = null;
         trainer.Run([], (_, found) => metrics = found, CancellationToken.None);
         using var scope = TensorScope.Begin();
-        return (metrics!, [.. trainer.Optimiser.State().Where(m => m.Name.EndsWith(".mean", StringComparison.Ordinal)).SelectMany(m => m.Value.ToDoubles())]);
+        var means = trainer.Optimiser.State().Where(m => m.Name.EndsWith(".mean", StringComparison.Ordinal));
+        return (metrics!, [.. means.SelectMany(m => m.Value.ToDoubles())]);
     }
 
     private static (List<double> Metrics, double[] Weights) Finish(RewardExample[] examples, RewardTrainingConfig config, int? stopAfter)
@@ -294,46 +283,5 @@ public sealed class RewardTrainerTests
     {
         using var scope = TensorScope.Begin();
         return [.. model.Parameters.SelectMany(p => p.Value.ToDoubles())];
-    }
-
-    /// <summary>Two sequences of 4 to 10 tokens below 20 each; the one with more tokens 5 is chosen.</summary>
-    private static PreferenceExample[] CountingPairs(int count, Seed seed)
-    {
-        var pairs = new List<PreferenceExample>();
-        for (var row = 0; pairs.Count < count; row++)
-        {
-            var (a, b) = (Draw(seed.For(row).For("a")), Draw(seed.For(row).For("b")));
-            var lead = a.Count(id => id == 5) - b.Count(id => id == 5);
-            if (lead != 0)
-                pairs.Add(lead > 0 ? new(a, b) : new(b, a));
-        }
-
-        return [.. pairs];
-    }
-
-    private static int[] Draw(Seed seed)
-    {
-        var ids = new int[4 + seed.Below(7, row: 0)];
-        for (var k = 0; k < ids.Length; k++)
-            ids[k] = seed.Uniform(row: 1, position: k) < 0.3 ? 5 : seed.Below(20, row: 2, position: k);
-        return ids;
-    }
-
-    /// <summary>All kinds of example, of different lengths, weights and numbers of answers.</summary>
-    private static RewardExample[] Mixed()
-    {
-        var pairs = CountingPairs(8, new Seed(7));
-        int[][] answers = [.. pairs.SelectMany(p => p.Sequences)];
-        return
-        [
-            pairs[0],
-            pairs[1] with { PChosen = 0.7 },
-            pairs[2] with { Margin = 0.5, Strength = 2 },
-            new RankingExample(answers[..4], [1, 0, 0, 2]),
-            new RankingExample(answers[4..7], [0, 1, 2]),
-            new RankingExample(answers[7..9], [1, 1]), // says nothing
-            new ChoiceExample(answers[8..12], 2),
-            new ChoiceExample(answers[12..15], 0),
-        ];
     }
 }
