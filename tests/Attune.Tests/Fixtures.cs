@@ -1,3 +1,6 @@
+using System.Text.Json;
+using System.Text.RegularExpressions;
+
 namespace Attune.Tests;
 
 /// <summary>Files and numbers to test against that are not part of the checkout; the variable ATTUNE_FIXTURES names their folder.</summary>
@@ -18,6 +21,14 @@ internal static class Fixtures
     {
         var path = System.IO.Path.Combine(Folder ?? throw new InvalidOperationException($"A test that needs {Variable} lacks [FixtureFact] or [FixtureTheory]."), relative);
         return File.Exists(path) || Directory.Exists(path) ? path : throw new FileNotFoundException($"The fixture {relative} is not in {Folder}.", path);
+    }
+
+    /// <summary>A JSON fixture. Some were written by Python and hold <c>NaN</c>, which JSON does not know: null here.</summary>
+    public static JsonElement Json(string relative)
+    {
+        var text = Regex.Replace(File.ReadAllText(Path(relative)), @"(?<=[:\[,]\s*)NaN(?=\s*[,\]}])", "null");
+        using var document = JsonDocument.Parse(text);
+        return document.RootElement.Clone();
     }
 }
 

@@ -28,7 +28,7 @@ public sealed class CausalLm : Module
         for (var k = 0; k < _blocks.Length; k++)
             _blocks[k] = Register($"blocks.{k}", new Block(config, k, weights.Within($"blocks.{k}")));
         _norm = Register("norm", new Norm(config, Compute));
-        if (!config.TiedEmbeddings)
+        if (config.HasOwnHead)
             _head = Register("head", new Linear(weights.Weight("head.weight", [config.VocabularySize, config.Width]), bias: null));
         if (config.Positions == PositionKind.Rotary)
             _frequencies = Frequencies(config, Compute.Device);
@@ -56,6 +56,32 @@ public sealed class CausalLm : Module
         using var scope = TensorScope.Begin();
         return new CausalLm(config, new WeightSource(config, Seed: null, compute));
     }
+
+    /// <summary>Reads a model from a Hugging Face folder.</summary>
+    /// <param name="folder">Folder with config.json and safetensors weights.</param>
+    /// <param name="compute">Device and dtype to compute with, whatever the file holds.</param>
+    /// <exception cref="Runs.InputException">The folder is missing, damaged, or of a kind that Attune does not know.</exception>
+    public static CausalLm Load(string folder, Compute compute)
+    {
+        TorchRuntime.Require(compute.Device);
+        using var files = HuggingFaceFolder.Open(folder);
+        var model = Blank(files.Config, compute);
+        try
+        {
+            files.ReadInto(model);
+            return model;
+        }
+        catch
+        {
+            model.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Writes the model as a Hugging Face folder, whole or not at all.</summary>
+    /// <param name="folder">Where; an existing model there is replaced.</param>
+    /// <param name="options">Shards, generation defaults, further files such as the tokenizer.</param>
+    public void Save(string folder, FolderOptions? options = null) => HuggingFaceFolder.Write(folder, Config, this, options);
 
     /// <summary>A copy with weights of its own, for instance the frozen reference of PPO.</summary>
     public CausalLm Copy()

@@ -79,7 +79,7 @@ internal sealed class RecipeBinder(Type root, List<Problem> problems)
             return null;
         var usual = RecipeWriter.Scalar(key.Property.GetValue(section));
         return Fail(path, $"has no value ({node.Where})", Expectation(key.Type),
-            usual is null or "\"\"" ? "write one after the colon" : $"delete the line for the usual {usual}");
+            usual is null or "null" or "\"\"" ? "write one after the colon" : $"delete the line for the usual {usual}");
     }
 
     private object? Value(Type type, RecipeNode node, string path)

@@ -56,9 +56,9 @@ internal static class RecipeTree
     /// <summary>The tree of one document, or null after adding to <paramref name="problems"/>.</summary>
     public static RecipeNode? Read(string yaml, List<Problem> problems, string? origin = null)
     {
+        var parser = new Parser(new StringReader(yaml));
         try
         {
-            var parser = new Parser(new StringReader(yaml));
             parser.Consume<StreamStart>();
             if (parser.Accept<StreamEnd>(out _))
                 return null;
@@ -72,6 +72,12 @@ internal static class RecipeTree
         catch (YamlException e)
         {
             problems.Add(new($"line {e.Start.Line}, column {e.Start.Column}", $"is not YAML: {Reason(e)}; expected lines of \"key: value\""));
+            return null;
+        }
+        catch (InvalidOperationException)
+        {
+            // YamlDotNet 16.3's scanner gives up this way on some unclosed brackets, without saying where.
+            problems.Add(new($"line {parser.Current?.End.Line ?? 1}", "is not YAML from here on; expected every [ { and \" to be closed; close it"));
             return null;
         }
     }

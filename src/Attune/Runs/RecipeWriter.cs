@@ -23,7 +23,7 @@ internal static class RecipeWriter
         double.PositiveInfinity => ".inf",
         double.NegativeInfinity => "-.inf",
         double d => d.ToString("R", CultureInfo.InvariantCulture).ToLowerInvariant(),
-        string s => Text(s),
+        string s => Text(s.Replace("${", "$${")),
         Enum e => RecipeKeys.EnumName(e),
         _ => null,
     };
@@ -86,7 +86,7 @@ internal static class RecipeWriter
         if (plain)
             return value;
         var text = new StringBuilder("\"");
-        foreach (var c in value.Replace("${", "$${"))
+        foreach (var c in value)
         {
             text = c switch
             {

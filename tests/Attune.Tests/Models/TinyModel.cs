@@ -8,6 +8,7 @@ internal static class TinyModel
 {
     public static readonly TransformerConfig Gpt2 = new()
     {
+        Family = "gpt2",
         VocabularySize = 61,
         Width = 32,
         Layers = 2,
@@ -19,6 +20,7 @@ internal static class TinyModel
         Norm = NormKind.LayerNorm,
         Positions = PositionKind.Learned,
         Activation = ActivationKind.GeluTanh,
+        IsGated = false,
         AttentionBias = true,
         AttentionOutBias = true,
         MlpBias = true,
@@ -28,6 +30,7 @@ internal static class TinyModel
 
     public static readonly TransformerConfig Llama = Gpt2 with
     {
+        Family = "llama",
         KeyValueHeads = 2,
         Norm = NormKind.RmsNorm,
         Positions = PositionKind.Rotary,

@@ -1,0 +1,142 @@
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using Attune.Runs;
+
+namespace Attune.Feedback;
+
+/// <summary>
+/// Reads and writes the files of feedback: JSON Lines, one record a line, and single JSON documents. Whole files are written to a temporary
+/// name, flushed and renamed; a file with bad lines is refused with all of them listed.
+/// </summary>
+internal static class FeedbackFile
+{
+    private const int MostProblemsShown = 20;
+
+    /// <summary>One record a line. Text stays readable instead of being escaped beyond ASCII.</summary>
+    public static FeedbackJson Lines { get; } = new(new(FeedbackJson.Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+
+    /// <summary>One record a file, indented.</summary>
+    public static FeedbackJson Document { get; } =
+        new(new(FeedbackJson.Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, WriteIndented = true });
+
+    /// <summary>A record as a line with its end.</summary>
+    public static byte[] Line<T>(T record, JsonTypeInfo<T> type) => [.. JsonSerializer.SerializeToUtf8Bytes(record, type), (byte)'\n'];
+
+    public static void Write<T>(string path, T record, JsonTypeInfo<T> type) => Replace(path, file => file.Write(Line(record, type)));
+
+    public static void WriteLines<T>(string path, IEnumerable<T> records, JsonTypeInfo<T> type) => Replace(path, file =>
+    {
+        foreach (var record in records)
+            file.Write(Line(record, type));
+    });
+
+    public static T Read<T>(string path, JsonTypeInfo<T> type)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(Bytes(path), type)
+                ?? throw InputException.One(path, "is null", $"a JSON document of {What(type)}", "write it anew");
+        }
+        catch (JsonException broken)
+        {
+            throw InputException.One(path, $"does not read ({broken.Message})", $"a JSON document of {What(type)}", "correct or restore it");
+        }
+    }
+
+    /// <summary>All records of a file of JSON Lines; its last line may lack its end.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="type">What a line is.</param>
+    /// <param name="faultOf">What is wrong with a record that did read, or null.</param>
+    public static List<T> ReadLines<T>(string path, JsonTypeInfo<T> type, Func<T, string?> faultOf)
+    {
+        var lines = Parse(Bytes(path), type, faultOf);
+        ThrowIfAny(path, lines);
+        return lines.ConvertAll(line => line.Record!);
+    }
+
+    /// <summary>Reads every line that is not blank, good or not.</summary>
+    public static List<ParsedLine<T>> Parse<T>(byte[] bytes, JsonTypeInfo<T> type, Func<T, string?> faultOf)
+    {
+        var lines = new List<ParsedLine<T>>();
+        var number = 0;
+        for (var start = 0; start < bytes.Length;)
+        {
+            var length = Array.IndexOf(bytes, (byte)'\n', start) is var end and >= 0 ? end - start : bytes.Length - start;
+            var content = bytes.AsSpan(start, length);
+            number++;
+            if (content.Trim(" \t\r"u8).Length > 0)
+                lines.Add(One(content, number, start, start + length < bytes.Length, type, faultOf));
+            start += length + 1;
+        }
+        return lines;
+    }
+
+    /// <summary>Throws when there are bad lines, naming each (the first twenty).</summary>
+    public static void ThrowIfAny<T>(string path, IReadOnlyList<ParsedLine<T>> lines)
+    {
+        var bad = lines.Where(line => line.Fault is not null).ToList();
+        if (bad.Count == 0)
+            return;
+        var problems = bad.Take(MostProblemsShown).Select(line => new Problem($"line {line.Number} (byte {line.Offset})", line.Fault!)).ToList();
+        if (bad.Count > MostProblemsShown)
+            problems.Add(new("", $"and {bad.Count - MostProblemsShown} more lines"));
+        throw new InputException(path, problems);
+    }
+
+    public static byte[] Bytes(string path)
+    {
+        try
+        {
+            return File.ReadAllBytes(path);
+        }
+        catch (Exception error) when (error is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw InputException.One(path, "is not there", "a file", "check the path, or run the stage that writes it");
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw InputException.One(path, $"does not open ({error.Message})", "a readable file", "check its rights");
+        }
+    }
+
+    private static ParsedLine<T> One<T>(ReadOnlySpan<byte> content, int number, int offset, bool ended, JsonTypeInfo<T> type, Func<T, string?> faultOf)
+    {
+        try
+        {
+            var record = JsonSerializer.Deserialize(content, type);
+            var fault = record is null ? "is null" : faultOf(record);
+            return new(number, offset, ended, record, fault is null ? null : $"{fault}; correct or remove the line");
+        }
+        catch (JsonException broken)
+        {
+            var start = Encoding.UTF8.GetString(content[..Math.Min(content.Length, 40)]);
+            return new(number, offset, ended, default, $"begins '{start}', expected {What(type)} as JSON ({broken.Message}); correct or remove the line");
+        }
+    }
+
+    private static string What<T>(JsonTypeInfo<T> type) => $"one {type.Type.Name.ToLowerInvariant()}";
+
+    private static void Replace(string path, Action<FileStream> write)
+    {
+        var temporary = path + ".tmp";
+        try
+        {
+            using (var file = new FileStream(temporary, FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 1 << 16))
+            {
+                write(file);
+                file.Flush(flushToDisk: true);
+            }
+            File.Move(temporary, path, overwrite: true);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            File.Delete(temporary);
+            throw new RunFailedException($"{path} could not be written ({error.Message}); make room or give another folder, and run again.", error);
+        }
+    }
+}
+
+/// <summary>A line of a file: its record, or what is wrong with it.</summary>
+internal sealed record ParsedLine<T>(int Number, int Offset, bool Ended, T? Record, string? Fault);

@@ -1,0 +1,19 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Attune.Feedback;
+
+/// <summary>
+/// How feedback is written: keys in snake case and in the order of the records' properties, numbers that read back to the same bits.
+/// Keys that are not known are passed over when read, so that a later version may add some.
+/// </summary>
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    UseStringEnumConverter = true,
+    RespectNullableAnnotations = true,
+    RespectRequiredConstructorParameters = true)]
+[JsonSerializable(typeof(Judgment))]
+[JsonSerializable(typeof(Comparison))]
+[JsonSerializable(typeof(Annotators))]
+internal sealed partial class FeedbackJson : JsonSerializerContext;

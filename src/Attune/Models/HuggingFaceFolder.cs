@@ -1,0 +1,224 @@
+using System.Text.Json.Nodes;
+using Attune.Runs;
+using Attune.Torch;
+using Attune.Torch.Modules;
+
+namespace Attune.Models;
+
+/// <summary>What reading a folder into a module left aside.</summary>
+/// <param name="NotInFolder">The module's parameters that the folder lacks, for instance a fresh head; they keep their values.</param>
+/// <param name="NotInModule">The folder's parameters that the module lacks, for instance a head that is being replaced.</param>
+public sealed record FolderRemainder(IReadOnlyList<string> NotInFolder, IReadOnlyList<string> NotInModule);
+
+/// <summary>How a folder is written.</summary>
+public sealed record FolderOptions
+{
+    /// <summary>The weights are split into files of at most so many bytes; a single larger tensor has a file of its own.</summary>
+    public long MaximumShardBytes { get; init; } = 5_000_000_000;
+
+    /// <summary>Settings for sampling; the special tokens of the config where nothing is given.</summary>
+    public GenerationConfig? Generation { get; init; }
+
+    /// <summary>Adds further files, such as the tokenizer's, to the folder named; called before the folder takes its final name.</summary>
+    public Action<string>? AddFiles { get; init; }
+}
+
+/// <summary>
+/// A model in the layout of the Hugging Face hub: <c>config.json</c>, <c>model.safetensors</c> or shards with an index, and
+/// <c>generation_config.json</c>. Opening checks everything before the first weight is read. See docs/model-folder.md.
+/// </summary>
+public sealed class HuggingFaceFolder : IDisposable
+{
+    /// <summary>The name of the file that says what model it is.</summary>
+    public const string ConfigName = "config.json";
+
+    private readonly SafetensorsFolder _weights;
+    private readonly KeyMap _map;
+
+    private HuggingFaceFolder(TransformerConfig config, SafetensorsFolder weights)
+    {
+        Config = config;
+        _weights = weights;
+        _map = KeyMap.For(config);
+    }
+
+    /// <summary>The model's shape.</summary>
+    public TransformerConfig Config { get; }
+
+    /// <summary>Where the folder is.</summary>
+    public string Path => _weights.Folder;
+
+    /// <summary>Bytes of the weights on disk.</summary>
+    public long WeightBytes => _weights.ByteLength;
+
+    /// <summary>The parameters that the folder holds, an absent score bias (which is 0) included.</summary>
+    public IEnumerable<KeyMapParameter> Parameters => _map.Parameters.Where(p => !p.IsOptional || p.Name == "score.bias" || IsStored(p.Name));
+
+    /// <summary>Opens a model folder and checks that config and weights are whole and fit each other.</summary>
+    /// <exception cref="InputException">Something is missing, malformed, contradictory, or beyond what Attune computes.</exception>
+    public static HuggingFaceFolder Open(string path)
+    {
+        if (!Directory.Exists(path))
+            throw InputException.One(path, "does not exist", "a model folder", "check the path");
+        var config = ReadConfig(path);
+        var weights = SafetensorsFolder.Open(path);
+        try
+        {
+            var folder = new HuggingFaceFolder(config, weights);
+            var problems = folder._map.Check(weights);
+            return problems.Count == 0 ? folder : throw new InputException(path, ProblemList.Shortened(problems));
+        }
+        catch
+        {
+            weights.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Reads a folder's config alone.</summary>
+    /// <exception cref="InputException">It is missing, malformed, or beyond what Attune computes.</exception>
+    public static TransformerConfig ReadConfig(string path) => ModelFamily.ReadConfig(System.IO.Path.Combine(path, ConfigName));
+
+    /// <summary>Reads every parameter, one at a time, in the order of <see cref="Parameters"/>; each belongs to the scope around its step.</summary>
+    /// <param name="compute">Device and element type of the results.</param>
+    public IEnumerable<(string Name, Tensor Value)> ReadTensors(Compute compute)
+    {
+        foreach (var parameter in Parameters)
+            yield return (parameter.Name, ReadTensor(parameter, compute));
+    }
+
+    /// <summary>
+    /// Overwrites a module's parameters with the folder's of the same names, converting element type and device on the way. Nothing but one
+    /// piece of one tensor stands in memory besides the module.
+    /// </summary>
+    public FolderRemainder ReadInto(Module module)
+    {
+        using var scope = TensorScope.Begin();
+        using var frozen = Autograd.NoGrad();
+        var targets = module.NamedParameters().ToDictionary(p => p.Name, p => p.Parameter.Value);
+        var read = new HashSet<string>();
+        foreach (var parameter in Parameters.Where(p => targets.ContainsKey(p.Name)))
+        {
+            var target = targets[parameter.Name];
+            if (!target.Shape.SequenceEqual(parameter.Shape))
+                throw new ArgumentException($"{parameter.Name} is {SafetensorsTypes.Print(target.Shape)}, in {Path} {SafetensorsTypes.Print(parameter.Shape)}", nameof(module));
+            Fill(parameter.Name, target);
+            read.Add(parameter.Name);
+        }
+
+        return new([.. targets.Keys.Where(n => !read.Contains(n))], [.. Parameters.Select(p => p.Name).Where(n => !targets.ContainsKey(n))]);
+    }
+
+    /// <summary>Writes a model folder. It takes its name only when all its files are on the disk, and replaces an older model of that name.</summary>
+    /// <param name="path">The folder.</param>
+    /// <param name="config">The model's shape; <see cref="TransformerConfig.StoredDType"/> is the element type written.</param>
+    /// <param name="parameters">The model's parameters by name; optional ones where they are to be kept.</param>
+    /// <param name="options">Shards and further files.</param>
+    /// <exception cref="InputException">The path cannot be written, or holds something that is no model.</exception>
+    /// <exception cref="RunFailedException">The disk is full or fails; an older model at the path is unharmed.</exception>
+    public static void Write(string path, TransformerConfig config, IEnumerable<(string Name, Tensor Value)> parameters, FolderOptions? options = null)
+    {
+        options ??= new FolderOptions();
+        using var scope = TensorScope.Begin();
+        using var frozen = Autograd.NoGrad();
+        var items = Items(config, parameters.ToDictionary(p => p.Name, p => p.Value));
+        FolderReplacement.Write(path, folder =>
+        {
+            ModelFamily.WriteConfig(System.IO.Path.Combine(folder, ConfigName), config);
+            (options.Generation ?? GenerationConfig.Of(config)).Write(folder);
+            WriteWeights(folder, items, options.MaximumShardBytes);
+            options.AddFiles?.Invoke(folder);
+        });
+    }
+
+    /// <inheritdoc cref="Write(string, TransformerConfig, IEnumerable{ValueTuple{string, Tensor}}, FolderOptions?)"/>
+    public static void Write(string path, TransformerConfig config, Module module, FolderOptions? options = null) =>
+        Write(path, config, module.NamedParameters().Select(p => (p.Name, p.Parameter.Value)), options);
+
+    /// <inheritdoc/>
+    public void Dispose() => _weights.Dispose();
+
+    private bool IsStored(string name) => _map.Entries.Any(e => e.Name == name && _weights.Find(_map.KeyIn(_weights, e)) is not null);
+
+    private Tensor ReadTensor(KeyMapParameter parameter, Compute compute)
+    {
+        using var scope = TensorScope.Begin();
+        using var frozen = Autograd.NoGrad();
+        var tensor = Tensor.Zeros(parameter.Shape, compute);
+        Fill(parameter.Name, tensor);
+        return scope.Keep(tensor);
+    }
+
+    private void Fill(string name, Tensor target)
+    {
+        using var scope = TensorScope.Begin();
+        foreach (var entry in _map.Entries.Where(e => e.Name == name))
+        {
+            var rows = target.Narrow(0, entry.FirstRow, entry.RowCount);
+            var key = _map.KeyIn(_weights, entry);
+            if (_weights.Find(key) is null)
+                rows.ZeroInPlace(); // the score's bias, which other programs do not write
+            else
+                _weights.ReadInto(key, rows, entry.IsTransposed);
+        }
+    }
+
+    /// <summary>What stands on disk for the given parameters: views of them, so that nothing is copied yet.</summary>
+    private static List<SafetensorsItem> Items(TransformerConfig config, Dictionary<string, Tensor> parameters)
+    {
+        var map = KeyMap.For(config);
+        foreach (var parameter in map.Parameters)
+        {
+            if (!parameters.TryGetValue(parameter.Name, out var given) ? !parameter.IsOptional : !given.Shape.SequenceEqual(parameter.Shape))
+                throw new ArgumentException($"{parameter.Name} is {(given is null ? "missing" : SafetensorsTypes.Print(given.Shape))}, expected {SafetensorsTypes.Print(parameter.Shape)}", nameof(parameters));
+        }
+
+        var names = map.Parameters.Select(p => p.Name).ToHashSet();
+        if (parameters.Keys.FirstOrDefault(n => !names.Contains(n)) is { } unknown)
+            throw new ArgumentException($"{unknown} has no place in a {config.Family} folder with a head for {config.Head}", nameof(parameters));
+        var items = new List<SafetensorsItem>();
+        foreach (var entry in map.Entries.Where(e => parameters.ContainsKey(e.Name)))
+        {
+            var rows = parameters[entry.Name].Narrow(0, entry.FirstRow, entry.RowCount);
+            items.Add(new(entry.Key, config.StoredDType, entry.Shape, entry.IsTransposed ? rows.Transpose(0, 1) : rows));
+        }
+
+        return items;
+    }
+
+    private static void WriteWeights(string folder, List<SafetensorsItem> items, long maximumShardBytes)
+    {
+        var shards = new List<List<SafetensorsItem>> { new() };
+        var filled = 0L;
+        foreach (var item in items)
+        {
+            if (shards[^1].Count > 0 && filled + item.ByteLength > maximumShardBytes)
+            {
+                shards.Add([]);
+                filled = 0;
+            }
+
+            shards[^1].Add(item);
+            filled += item.ByteLength;
+        }
+
+        if (shards.Count == 1)
+        {
+            SafetensorsWriter.Write(System.IO.Path.Combine(folder, SafetensorsFolder.SingleName), items, SafetensorsWriter.PyTorchMetadata);
+            return;
+        }
+
+        var index = new JsonObject();
+        for (var k = 0; k < shards.Count; k++)
+        {
+            var name = $"model-{k + 1:00000}-of-{shards.Count:00000}.safetensors";
+            SafetensorsWriter.Write(System.IO.Path.Combine(folder, name), shards[k], SafetensorsWriter.PyTorchMetadata);
+            foreach (var item in shards[k])
+                index.Add(item.Name, name);
+        }
+
+        var sorted = new JsonObject(index.OrderBy(m => m.Key, StringComparer.Ordinal).Select(m => KeyValuePair.Create(m.Key, m.Value?.DeepClone())));
+        var content = new JsonObject { ["metadata"] = new JsonObject { ["total_size"] = items.Sum(i => i.ByteLength) }, ["weight_map"] = sorted };
+        JsonFile.Write(System.IO.Path.Combine(folder, SafetensorsFolder.IndexName), content);
+    }
+}

@@ -1,0 +1,127 @@
+using Attune.Runs;
+using Attune.Torch;
+
+namespace Attune.Models;
+
+/// <summary>One tensor on disk and the rows of Attune's parameter that it holds.</summary>
+/// <param name="Key">Its key on disk, with the family's prefix.</param>
+/// <param name="Name">The parameter's name in the model.</param>
+/// <param name="Shape">Its shape on disk.</param>
+/// <param name="FirstRow">The parameter's row at which it starts.</param>
+/// <param name="IsTransposed">Whether it stands on disk as <c>[in, out]</c>; the parameter is <c>[out, in]</c>.</param>
+/// <param name="IsOptional">Whether a folder may lack it.</param>
+public sealed record KeyMapEntry(string Key, string Name, long[] Shape, long FirstRow, bool IsTransposed, bool IsOptional)
+{
+    /// <summary>Rows of the parameter that it holds.</summary>
+    public long RowCount => IsTransposed ? Shape[1] : Shape[0];
+
+    internal static KeyMapEntry Same(string key, string name, params long[] shape) => new(key, name, shape, 0, IsTransposed: false, IsOptional: false);
+
+    internal static KeyMapEntry Rows(string key, string name, long firstRow, params long[] shape) => new(key, name, shape, firstRow, IsTransposed: false, IsOptional: false);
+
+    internal static KeyMapEntry Transposed(string key, string name, long output, long input) => new(key, name, [input, output], 0, IsTransposed: true, IsOptional: false);
+}
+
+/// <summary>A parameter of Attune's model: its name and shape in memory.</summary>
+/// <param name="Name">As the modules register it.</param>
+/// <param name="Shape">Rows first.</param>
+/// <param name="IsOptional">Whether a folder may lack it.</param>
+public sealed record KeyMapParameter(string Name, long[] Shape, bool IsOptional)
+{
+    /// <summary>Number of its values.</summary>
+    public long Count => Shape.Aggregate(1L, (product, size) => product * size);
+}
+
+/// <summary>
+/// Which tensors a folder of a given config holds, and where each belongs in the model. The scalar head is <c>score.weight</c>, as
+/// transformers has it, and <c>score.bias</c>, which is Attune's own (transformers ignores it: its scores then lack that constant). PPO's
+/// value head is <c>v_head.summary</c>, as TRL writes it.
+/// </summary>
+public sealed class KeyMap
+{
+    private readonly ModelFamily _family;
+    private readonly TransformerConfig _config;
+
+    private KeyMap(ModelFamily family, TransformerConfig config)
+    {
+        _family = family;
+        _config = config;
+        Entries = [.. family.Trunk(config), .. Heads(config)];
+        Parameters = [.. Entries.GroupBy(e => e.Name).Select(Joined)];
+    }
+
+    /// <summary>The tensors on disk, in the order of transformers' state dict.</summary>
+    public IReadOnlyList<KeyMapEntry> Entries { get; }
+
+    /// <summary>The model's parameters, in the same order.</summary>
+    public IReadOnlyList<KeyMapParameter> Parameters { get; }
+
+    /// <summary>The map of a config.</summary>
+    public static KeyMap For(TransformerConfig config) => new(ModelFamily.Of(config), config);
+
+    /// <summary>The key under which a folder holds an entry: some published files leave the family's prefix out.</summary>
+    internal string KeyIn(SafetensorsFolder weights, KeyMapEntry entry) =>
+        UsesPrefix(weights) || !entry.Key.StartsWith(_family.Prefix, StringComparison.Ordinal) ? entry.Key : entry.Key[_family.Prefix.Length..];
+
+    /// <summary>Everything about a folder's weights that does not fit the config.</summary>
+    internal IReadOnlyList<Problem> Check(SafetensorsFolder weights)
+    {
+        var problems = new List<Problem>();
+        var expected = new HashSet<string>();
+        foreach (var entry in Entries)
+        {
+            var key = KeyIn(weights, entry);
+            expected.Add(key);
+            if (weights.Find(key) is not { } found)
+            {
+                if (!entry.IsOptional)
+                    problems.Add(Problem.Of(key, "is missing", $"a tensor {SafetensorsTypes.Print(entry.Shape)}", "check config.json, or download the weights again"));
+            }
+            else if (!found.Shape.SequenceEqual(entry.Shape))
+            {
+                problems.Add(Problem.Of(key, $"is {SafetensorsTypes.Print(found.Shape)}", SafetensorsTypes.Print(entry.Shape), "config.json and the weights do not belong together"));
+            }
+            else if (!found.DType.IsFloat())
+            {
+                problems.Add(Problem.Of(key, $"is {SafetensorsTypes.NameOf(found.DType)}", "F32, F16, BF16 or F64", "convert the model; quantised weights are not read"));
+            }
+        }
+
+        foreach (var key in weights.Names.Where(n => !expected.Contains(n) && !_family.IsConstant(n)).Order(StringComparer.Ordinal))
+            CheckUnexpected(weights, key, problems);
+        return problems;
+    }
+
+    private void CheckUnexpected(SafetensorsFolder weights, string key, List<Problem> problems)
+    {
+        if (key != "lm_head.weight" || !_config.TiedEmbeddings)
+            problems.Add(Problem.Of(key, $"is a tensor {SafetensorsTypes.Print(weights.Find(key)!.Shape)} that this model has no place for", "only the tensors that config.json implies", "check config.json, or remove it"));
+        else if (weights.Find(KeyIn(weights, Entries[0])) is { } embedding && !weights.AreEqual(key, embedding.Name))
+            problems.Add(Problem.Of(key, $"differs from {embedding.Name}", "the same values, as tie_word_embeddings is true", "set tie_word_embeddings to false, or remove it"));
+    }
+
+    private bool UsesPrefix(SafetensorsFolder weights) => weights.Names.Any(n => n.StartsWith(_family.Prefix, StringComparison.Ordinal));
+
+    private static IEnumerable<KeyMapEntry> Heads(TransformerConfig config)
+    {
+        if (config.Head == HeadKind.Score)
+        {
+            yield return KeyMapEntry.Same("score.weight", "score.weight", 1, config.Width);
+            yield return KeyMapEntry.Same("score.bias", "score.bias", 1) with { IsOptional = true };
+            yield break;
+        }
+
+        if (config.HasOwnHead)
+            yield return KeyMapEntry.Same("lm_head.weight", "head.weight", config.VocabularySize, config.Width);
+        yield return KeyMapEntry.Same("v_head.summary.weight", "value.weight", 1, config.Width) with { IsOptional = true };
+        yield return KeyMapEntry.Same("v_head.summary.bias", "value.bias", 1) with { IsOptional = true };
+    }
+
+    private static KeyMapParameter Joined(IGrouping<string, KeyMapEntry> parts)
+    {
+        var first = parts.First();
+        var rows = parts.Sum(p => p.RowCount);
+        long[] shape = first.Shape.Length == 1 ? [rows] : [rows, first.IsTransposed ? first.Shape[0] : first.Shape[1]];
+        return new(parts.Key, shape, first.IsOptional);
+    }
+}

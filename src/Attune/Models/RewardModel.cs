@@ -1,0 +1,104 @@
+using Attune.Torch;
+using Attune.Torch.Modules;
+
+namespace Attune.Models;
+
+/// <summary>
+/// One score for a prompt with its answer: a transformer whose last real token's activations go through a scalar head. Checkpoint keys are
+/// those of the trunk, unchanged, and <c>score.weight</c>, <c>score.bias</c>.
+/// </summary>
+/// <remarks>
+/// Rows are padded on the right: attention looks back only, so no real place sees padding, and plain causal attention serves.
+/// Trap: reading the score at the row's last place instead of the last real one reads padding in every row but the longest.
+/// Not here: a score a token (a value head does that), ensembles.
+/// </remarks>
+public sealed class RewardModel : Module
+{
+    /// <summary>Joins a trunk and a head, both of which it takes over.</summary>
+    /// <param name="trunk">The transformer. Its output layer is not used, and not trained where it has weights of its own.</param>
+    /// <param name="head">Reads the trunk's activations.</param>
+    public RewardModel(CausalLm trunk, ScalarHead head)
+    {
+        Trunk = Register("", trunk);
+        Head = Register("score", head);
+        foreach (var (name, parameter) in trunk.NamedParameters())
+        {
+            if (name.StartsWith("head.", StringComparison.Ordinal))
+                parameter.IsTrained = false; // no score depends on it: moments would be memory for nothing
+        }
+    }
+
+    /// <summary>The transformer.</summary>
+    public CausalLm Trunk { get; }
+
+    /// <summary>From activations to scores.</summary>
+    public ScalarHead Head { get; }
+
+    /// <summary>Device and dtype of weights and activations.</summary>
+    public Compute Compute => Trunk.Compute;
+
+    /// <summary>A reward model to be trained: the trunk, which it takes over, with a fresh head (Ziegler et al. 2019).</summary>
+    public static RewardModel Create(CausalLm trunk, Seed seed) =>
+        new(trunk, ScalarHead.ForReward(trunk.Config.Width, seed.For("score"), trunk.Compute));
+
+    /// <summary>A copy with weights of its own.</summary>
+    public RewardModel Copy()
+    {
+        var copy = new RewardModel(Trunk.Copy(), ScalarHead.ForValue(Trunk.Config.Width, Compute));
+        copy.CopyFrom(this);
+        return copy;
+    }
+
+    /// <summary>Scores in one forward pass, with gradients where they are recorded.</summary>
+    /// <param name="sequences">Token ids of prompt and answer, without padding, at least one each.</param>
+    /// <returns><c>[N]</c>.</returns>
+    public Tensor Forward(IReadOnlyList<int[]> sequences)
+    {
+        using var scope = TensorScope.Begin();
+        var width = Width(sequences);
+        var ids = new int[sequences.Count * width];
+        var last = new long[sequences.Count]; // flat place of each row's last real token
+        for (var row = 0; row < sequences.Count; row++)
+        {
+            sequences[row].CopyTo(ids, row * width);
+            last[row] = (long)row * width + sequences[row].Length - 1;
+        }
+
+        var hidden = Trunk.Hidden(ModelInput.Causal(ids, sequences.Count, Compute)).Flatten(0, 1); // [N·T,D]
+        return scope.Keep(Head.Forward(hidden.IndexSelect(0, Tensor.From(last, last.Length).To(Compute.Device))));
+    }
+
+    /// <summary>Scores without gradients.</summary>
+    /// <param name="sequences">Token ids of prompt and answer, without padding, at least one each.</param>
+    /// <param name="microBatch">Sequences in one forward pass; has no influence on the result but rounding.</param>
+    /// <returns>One score a sequence, in the given order.</returns>
+    public double[] Score(IReadOnlyList<int[]> sequences, int microBatch = 16)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(microBatch, 1);
+        using var frozen = Autograd.NoGrad();
+        var scores = new double[sequences.Count];
+        var byLength = Enumerable.Range(0, sequences.Count).OrderBy(k => sequences[k].Length); // little padding, stable
+        foreach (var chunk in byLength.Chunk(microBatch))
+        {
+            using var scope = TensorScope.Begin();
+            var found = Forward([.. chunk.Select(k => sequences[k])]).ToDoubles();
+            for (var k = 0; k < chunk.Length; k++)
+                scores[chunk[k]] = found[k];
+        }
+
+        return scores;
+    }
+
+    private static int Width(IReadOnlyList<int[]> sequences)
+    {
+        if (sequences.Count == 0)
+            throw new ArgumentException("There are 0 sequences; a forward pass needs at least one.", nameof(sequences));
+        for (var row = 0; row < sequences.Count; row++)
+        {
+            if (sequences[row].Length == 0)
+                throw new ArgumentException($"Sequence {row} has 0 tokens; expected at least one, whose place the score is read at.", nameof(sequences));
+        }
+
+        return sequences.Max(s => s.Length);
+    }
+}

@@ -1,0 +1,110 @@
+using System.Text.Json;
+
+using Attune.Runs;
+
+namespace Attune.Tokens;
+
+/// <summary>Finds and reads tokenizers. What a file asks for and this program does not do is refused by name: ids that differ a little are worse than none.</summary>
+internal static class TokenizerFile
+{
+    internal const string Main = "tokenizer.json";
+    internal const string Settings = "tokenizer_config.json";
+    private const string EndOfText = "<|endoftext|>";
+
+    private static readonly (string Vocabulary, string Merges)[] OldPairs = [("vocab.json", "merges.txt"), ("encoder.json", "vocab.bpe")];
+
+    public static Tokenizer Load(string path)
+    {
+        if (File.Exists(path))
+            return new Tokenizer(ReadMain(path), path);
+        var main = Path.Combine(path, Main);
+        if (File.Exists(main))
+            return new Tokenizer(ReadMain(main), main);
+        foreach (var (vocabulary, merges) in OldPairs)
+        {
+            if (File.Exists(Path.Combine(path, vocabulary)) && File.Exists(Path.Combine(path, merges)))
+                return new Tokenizer(ReadPair(Path.Combine(path, vocabulary), Path.Combine(path, merges)), path);
+        }
+        throw InputException.One(path, Directory.Exists(path) ? "holds no tokenizer" : "does not exist",
+            "a folder with tokenizer.json, or with vocab.json and merges.txt", "give the model's folder, or train one with 'attune tokenizer'");
+    }
+
+    public static void Save(Tokenizer tokenizer, string folder)
+    {
+        Directory.CreateDirectory(folder);
+        Write(Path.Combine(folder, Main), TokenizerJson.Main(tokenizer.Definition));
+        Write(Path.Combine(folder, Settings), TokenizerJson.Settings(tokenizer.Roles));
+    }
+
+    private static void Write(string path, byte[] bytes)
+    {
+        File.WriteAllBytes(path + ".tmp", bytes);
+        File.Move(path + ".tmp", path, overwrite: true);
+    }
+
+    private static TokenizerDefinition ReadMain(string path)
+    {
+        using var document = Parse(path);
+        var reader = new TokenizerReader(path);
+        var definition = reader.Read(document.RootElement);
+        return definition with { Roles = ReadRoles(path, definition.Added) };
+    }
+
+    private static TokenRoles ReadRoles(string mainPath, IReadOnlyList<AddedToken> added)
+    {
+        var path = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(mainPath))!, Settings);
+        if (!File.Exists(path))
+            return new() { End = added.Any(token => token.Content == EndOfText) ? EndOfText : null };
+        using var document = Parse(path);
+        return new() { End = Role("eos_token"), Begin = Role("bos_token"), Padding = Role("pad_token") };
+
+        string? Role(string key)
+        {
+            if (!document.RootElement.TryGetProperty(key, out var value))
+                return null;
+            if (value.ValueKind == JsonValueKind.Object && value.TryGetProperty("content", out var content)) // an older way to write it
+                value = content;
+            return value.ValueKind switch
+            {
+                JsonValueKind.Null => null,
+                JsonValueKind.String => value.GetString(),
+                _ => throw InputException.One(path, $"has {key} {value.GetRawText()}", "a string or null", "write the token's text"),
+            };
+        }
+    }
+
+    private static TokenizerDefinition ReadPair(string vocabularyPath, string mergesPath)
+    {
+        using var document = Parse(vocabularyPath);
+        var vocabulary = TokenizerReader.ReadVocabulary(vocabularyPath, document.RootElement);
+        var lines = File.ReadLines(mergesPath).Where(line => line.Length > 0 && !line.StartsWith("#version", StringComparison.Ordinal));
+        AddedToken[] added = vocabulary.TryGetValue(EndOfText, out var end) ? [new(end, EndOfText)] : [];
+        return new()
+        {
+            Pieces = TokenizerReader.Pieces(vocabularyPath, vocabulary, added),
+            Merges = TokenizerReader.Merges(mergesPath, vocabulary, lines.Select(TokenizerReader.SplitMerge)),
+            Added = added,
+            Roles = new() { End = added.Length > 0 ? EndOfText : null },
+        };
+    }
+
+    private static JsonDocument Parse(string path)
+    {
+        try
+        {
+            var document = JsonDocument.Parse(File.ReadAllBytes(path));
+            if (document.RootElement.ValueKind == JsonValueKind.Object)
+                return document;
+            document.Dispose();
+            throw InputException.One(path, "holds no JSON object", "a tokenizer's settings", "get the file again from where the model came from");
+        }
+        catch (JsonException error)
+        {
+            throw InputException.One(path, $"is not JSON at line {error.LineNumber + 1}, byte {error.BytePositionInLine}", "a whole JSON file", "get the file again; it may be cut short");
+        }
+        catch (UnauthorizedAccessException)
+        {
+            throw InputException.One(path, "cannot be opened", "a file that this user may read", "change its permissions");
+        }
+    }
+}

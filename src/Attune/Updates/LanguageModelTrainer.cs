@@ -1,0 +1,172 @@
+using Attune.Models;
+using Attune.Runs;
+using Attune.Tokens;
+using Attune.Torch;
+using Attune.Torch.Optimisers;
+
+namespace Attune.Updates;
+
+/// <summary>
+/// Next-token training. Pretraining and supervised fine-tuning differ in their rows alone: whole documents, or prompts whose loss mask
+/// names the responses. A step's gradient is that of the whole batch divided once by its predicted tokens, however it is cut into
+/// micro-batches (D5). Not here: reading data, evaluation on tasks, several devices.
+/// </summary>
+public sealed class LanguageModelTrainer : IDisposable
+{
+    private readonly CausalLm _model;
+    private readonly TokenBatch _rows;
+    private readonly LanguageModelConfig _config;
+    private readonly AdamW _optimiser;
+    private readonly LearningRateSchedule _schedule;
+    private readonly Seed _order;
+    private (long Epoch, int[] Rows) _permutation = (-1, []);
+
+    /// <summary>Prepares training of a model on rows of tokens.</summary>
+    /// <param name="model">Changed in place.</param>
+    /// <param name="rows">All training rows.</param>
+    /// <param name="config">Batch, learning rate, optimiser.</param>
+    /// <param name="seed">Decides the order of the rows.</param>
+    public LanguageModelTrainer(CausalLm model, TokenBatch rows, LanguageModelConfig config, Seed seed)
+    {
+        (_model, _rows, _config) = (model, rows, config);
+        _order = seed.For("order");
+        Steps = config.Steps ?? (int)Math.Ceiling((double)rows.Rows * config.Epochs / config.Batch);
+        _schedule = new LearningRateSchedule(config.LearningRate, config.Schedule, Steps, config.WarmUpSteps, config.FinalShare);
+        _optimiser = new AdamW(model.NamedParameters(), config.Optimiser);
+    }
+
+    /// <summary>Steps of the whole training.</summary>
+    public int Steps { get; }
+
+    /// <summary>The optimiser, whose moments belong into a checkpoint.</summary>
+    public AdamW Optimiser => _optimiser;
+
+    /// <summary>Learns from one batch; which rows it has is a function of the step alone, so a resumed training sees the same.</summary>
+    /// <param name="step">From 0.</param>
+    /// <exception cref="RunFailedException">The loss is not a number; the weights are those of the step before.</exception>
+    public LanguageModelStep Step(int step)
+    {
+        var batch = _rows.Select(RowsOf(step));
+        var tokens = LanguageModelLoss.CountTokens(batch);
+        var loss = 0.0;
+        for (var first = 0; first < batch.Rows; first += _config.MicroBatch)
+        {
+            using var scope = TensorScope.Begin();
+            var sum = LanguageModelLoss.Of(_model, batch, first, Math.Min(_config.MicroBatch, batch.Rows - first));
+            if (sum.Tokens == 0)
+                continue;
+            (sum.Loss / tokens).Backward();
+            loss += sum.Loss.Item() / tokens;
+        }
+
+        var norm = GradientClip.ByGlobalNorm(_model.TrainedParameters, _config.GradientClip);
+        if (!double.IsFinite(loss) || !double.IsFinite(norm))
+        {
+            _model.ClearGradients();
+            throw new RunFailedException($"step {step}: the loss is {loss} and the gradient's length {norm}, expected finite numbers; resume from the last checkpoint with a lower learning rate than {_schedule.At(step):G3}");
+        }
+
+        _optimiser.Step(_schedule.At(step));
+        return new(loss, tokens, norm, _schedule.At(step));
+    }
+
+    /// <summary>The mean loss on other rows, in nats a token, summed over all of them before it is divided.</summary>
+    public (double Loss, int Tokens) Evaluate(TokenBatch rows)
+    {
+        using var frozen = Autograd.NoGrad();
+        var (loss, tokens) = (0.0, 0);
+        for (var first = 0; first < rows.Rows; first += _config.MicroBatch)
+        {
+            using var scope = TensorScope.Begin();
+            var sum = LanguageModelLoss.Of(_model, rows, first, Math.Min(_config.MicroBatch, rows.Rows - first));
+            loss += sum.Loss.Item();
+            tokens += sum.Tokens;
+        }
+
+        return (loss / Math.Max(1, tokens), tokens);
+    }
+
+    /// <summary>Nats a token as bits a byte of the text: what models with different tokenizers can be compared by.</summary>
+    public static double BitsPerByte(double totalNats, long bytes) => totalNats / Math.Log(2) / bytes;
+
+    /// <inheritdoc/>
+    public void Dispose() => _optimiser.Dispose();
+
+    /// <summary>The rows of a step: each epoch goes through all rows once, in an order of its own.</summary>
+    private int[] RowsOf(int step)
+    {
+        var rows = new int[_config.Batch];
+        for (var k = 0; k < rows.Length; k++)
+        {
+            var place = (long)step * _config.Batch + k;
+            var epoch = place / _rows.Rows;
+            if (_permutation.Epoch != epoch)
+                _permutation = (epoch, _order.For(epoch).Permutation(_rows.Rows));
+            rows[k] = _permutation.Rows[place % _rows.Rows];
+        }
+
+        return rows;
+    }
+}
+
+/// <summary>What one step did.</summary>
+/// <param name="Loss">Mean loss in nats a predicted token, before the update.</param>
+/// <param name="Tokens">Predicted tokens.</param>
+/// <param name="GradientNorm">Length of the gradient before clipping.</param>
+/// <param name="LearningRate">The step's rate.</param>
+public readonly record struct LanguageModelStep(double Loss, int Tokens, double GradientNorm, double LearningRate);
+
+/// <summary>Settings of <see cref="LanguageModelTrainer"/>.</summary>
+public sealed record LanguageModelConfig : IChecked
+{
+    /// <summary>Rows a step.</summary>
+    public int Batch { get; init; } = 32;
+
+    /// <summary>Rows in one forward pass: memory, never the result.</summary>
+    public int MicroBatch { get; init; } = 8;
+
+    /// <summary>Passes over the rows; may be a fraction. Used where <see cref="Steps"/> is not set.</summary>
+    public double Epochs { get; init; } = 1;
+
+    /// <summary>Steps of the whole training; null follows from the epochs.</summary>
+    public int? Steps { get; init; }
+
+    /// <summary>Rate after the warm-up.</summary>
+    public double LearningRate { get; init; } = 1e-3;
+
+    /// <summary>How the rate falls.</summary>
+    public ScheduleShape Schedule { get; init; } = ScheduleShape.Cosine;
+
+    /// <summary>Steps of linear rise.</summary>
+    public int WarmUpSteps { get; init; } = 100;
+
+    /// <summary>Share of the rate left at the end.</summary>
+    public double FinalShare { get; init; } = 0.1;
+
+    /// <summary>Longest gradient; null for no clip.</summary>
+    public double? GradientClip { get; init; } = 1;
+
+    /// <summary>Decay rates, ε, weight decay and form of Adam.</summary>
+    public AdamWOptions Optimiser { get; init; } = new() { Beta2 = 0.95, WeightDecay = 0.1 };
+
+    /// <inheritdoc/>
+    public IEnumerable<Problem> Check()
+    {
+        if (Batch < 1)
+            yield return new("batch", $"is {Batch}, expected at least 1");
+        if (MicroBatch < 1)
+            yield return new("microBatch", $"is {MicroBatch}, expected at least 1; it costs memory alone");
+        if (!(Epochs > 0))
+            yield return new("epochs", $"is {Epochs}, expected above 0; 1 is usual");
+        if (Steps < 1)
+            yield return new("steps", $"is {Steps}, expected at least 1, or leave it out");
+        if (!(LearningRate > 0))
+            yield return new("learningRate", $"is {LearningRate}, expected above 0; 0.001 is usual for a small model");
+        if (WarmUpSteps < 0)
+            yield return new("warmUpSteps", $"is {WarmUpSteps}, expected 0 or more");
+        if (!(FinalShare is >= 0 and <= 1))
+            yield return new("finalShare", $"is {FinalShare}, expected between 0 and 1; 0.1 is usual");
+        if (GradientClip <= 0)
+            yield return new("gradientClip", $"is {GradientClip}, expected above 0, or leave it out; 1 is usual");
+    }
+}

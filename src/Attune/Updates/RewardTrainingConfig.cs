@@ -1,0 +1,89 @@
+using Attune.Runs;
+using Attune.Torch.Optimisers;
+
+namespace Attune.Updates;
+
+/// <summary>How a reward model learns from comparisons. Defaults follow Ziegler et al. 2019 where they say something.</summary>
+public sealed record RewardTrainingConfig : IChecked
+{
+    /// <summary>Passes over the comparisons; more than one overfits (InstructGPT).</summary>
+    public int Epochs { get; init; } = 1;
+
+    /// <summary>Comparisons a step; a ranking of K answers is one.</summary>
+    public int BatchSize { get; init; } = 32;
+
+    /// <summary>Sequences in one forward pass: memory against speed. An example with more sequences still goes in one pass.</summary>
+    public int MicroBatchSequences { get; init; } = 32;
+
+    /// <summary>Highest learning rate.</summary>
+    public double LearningRate { get; init; } = 5e-5;
+
+    /// <summary>How the learning rate falls.</summary>
+    public ScheduleShape Schedule { get; init; } = ScheduleShape.Linear;
+
+    /// <summary>Steps of rising learning rate.</summary>
+    public int WarmUpSteps { get; init; }
+
+    /// <summary>Share of the highest learning rate that is left at the end.</summary>
+    public double FinalShare { get; init; }
+
+    /// <summary>AdamW's decay of the mean of gradients.</summary>
+    public double Beta1 { get; init; } = 0.9;
+
+    /// <summary>AdamW's decay of the mean of squared gradients.</summary>
+    public double Beta2 { get; init; } = 0.999;
+
+    /// <summary>AdamW's ε.</summary>
+    public double Epsilon { get; init; } = 1e-8;
+
+    /// <summary>AdamW's decay of weights.</summary>
+    public double WeightDecay { get; init; }
+
+    /// <summary>Where AdamW adds its ε.</summary>
+    public AdamForm AdamForm { get; init; } = AdamForm.PyTorch;
+
+    /// <summary>Largest joint length of the gradient; null never clips.</summary>
+    public double? MaximumGradientNorm { get; init; } = 1;
+
+    /// <summary>Coefficient of (r_c + r_r)², which pulls scores to 0; 0.01 is usual where wanted.</summary>
+    public double Centring { get; init; }
+
+    /// <summary>Steps between looks at the validation comparisons; 0 for only after the last step.</summary>
+    [ResultNeutral]
+    public int ValidationInterval { get; init; }
+
+    /// <inheritdoc/>
+    public IEnumerable<Problem> Check()
+    {
+        if (Epochs < 1)
+            yield return Problem.Of("epochs", $"is {Epochs}", "at least 1", "1 is usual");
+        if (BatchSize < 1)
+            yield return Problem.Of("batchSize", $"is {BatchSize}", "at least 1", "32 is usual");
+        if (MicroBatchSequences < 1)
+            yield return Problem.Of("microBatchSequences", $"is {MicroBatchSequences}", "at least 1", "lower it only where memory is short");
+        if (!(LearningRate > 0) || !double.IsFinite(LearningRate))
+            yield return Problem.Of("learningRate", $"is {LearningRate}", "above 0", "5e-5 is usual");
+        if (WarmUpSteps < 0)
+            yield return Problem.Of("warmUpSteps", $"is {WarmUpSteps}", "0 or more", "0 is usual");
+        if (FinalShare is not (>= 0 and <= 1))
+            yield return Problem.Of("finalShare", $"is {FinalShare}", "between 0 and 1", "0 is usual");
+        foreach (var (key, value) in new[] { ("beta1", Beta1), ("beta2", Beta2) })
+        {
+            if (value is not (>= 0 and < 1))
+                yield return Problem.Of(key, $"is {value}", "at least 0 and below 1", "0.9 and 0.999 are usual");
+        }
+
+        if (!(Epsilon > 0))
+            yield return Problem.Of("epsilon", $"is {Epsilon}", "above 0", "1e-8 is usual");
+        if (!(WeightDecay >= 0))
+            yield return Problem.Of("weightDecay", $"is {WeightDecay}", "0 or more", "0 is usual");
+        if (MaximumGradientNorm is { } norm && !(norm > 0))
+            yield return Problem.Of("maximumGradientNorm", $"is {norm}", "above 0, or null", "1 is usual");
+        if (!(Centring >= 0))
+            yield return Problem.Of("centring", $"is {Centring}", "0 or more", "0.01 is usual where scores should stay near 0");
+        if (ValidationInterval < 0)
+            yield return Problem.Of("validationInterval", $"is {ValidationInterval}", "0 or more", "0 looks only at the end");
+    }
+
+    internal AdamWOptions Adam => new() { Beta1 = Beta1, Beta2 = Beta2, Epsilon = Epsilon, WeightDecay = WeightDecay, Form = AdamForm };
+}

@@ -1,0 +1,145 @@
+using Attune.Runs;
+using Attune.Tokens;
+
+namespace Attune.Tests.Tokens;
+
+public sealed class TokenizerFileTests
+{
+    [Fact]
+    public void What_is_saved_is_read_back()
+    {
+        using var folder = new TemporaryFolder();
+        var tokenizer = TokenizerTests.Trained();
+
+        tokenizer.Save(folder.Path);
+        var again = Tokenizer.Load(folder.Path);
+        var fromFile = Tokenizer.Load(Path.Combine(folder.Path, "tokenizer.json"));
+
+        Assert.Equal(TokenizerJson.Main(tokenizer.Definition), TokenizerJson.Main(again.Definition));
+        Assert.Equal(tokenizer.Roles, again.Roles);
+        Assert.Equal(tokenizer.Encode("the cat's café 🦙"), fromFile.Encode("the cat's café 🦙"));
+        Assert.Equal((0, 1, (int?)null), (again.EndId, again.PaddingId, again.BeginId));
+        Assert.Equal(["tokenizer.json", "tokenizer_config.json"], Directory.EnumerateFiles(folder.Path).Select(Path.GetFileName).Order());
+    }
+
+    [Theory]
+    [InlineData(SplitPattern.Gpt2)]
+    [InlineData(SplitPattern.Llama3)]
+    [InlineData(SplitPattern.Qwen2)]
+    public void Every_split_is_read_back(SplitPattern split)
+    {
+        using var folder = new TemporaryFolder();
+        BpeTrainer.Train(["1234"], new() { Split = split }).Save(folder.Path);
+
+        Assert.Equal(split, Tokenizer.Load(folder.Path).Split);
+    }
+
+    [Fact]
+    public void Merges_are_read_in_both_forms()
+    {
+        using var folder = new TemporaryFolder();
+        var joined = folder.Write("joined.json", Small(merges: "[\"a b\", \"ab c\"]"));
+        var parted = folder.Write("parted.json", Small(merges: "[[\"a\",\"b\"], [\"ab\",\"c\"]]"));
+
+        Assert.Equal([257], Tokenizer.Load(joined).Encode("abc"));
+        Assert.Equal([257], Tokenizer.Load(parted).Encode("abc"));
+    }
+
+    [Fact]
+    public void Added_tokens_written_as_objects_in_the_settings_are_understood()
+    {
+        using var folder = new TemporaryFolder();
+        folder.Write("tokenizer.json", Small(added: "[{\"id\": 300, \"content\": \"</s>\", \"special\": true}]"));
+        folder.Write("tokenizer_config.json", """{"eos_token": {"content": "</s>", "lstrip": false}, "bos_token": null}""");
+
+        var tokenizer = Tokenizer.Load(folder.Path);
+
+        Assert.Equal(300, tokenizer.EndId);
+        Assert.Equal(301, tokenizer.VocabularySize);
+        Assert.Throws<ArgumentOutOfRangeException>(() => tokenizer.Decode([299])); // a hole
+    }
+
+    [Fact]
+    public void A_post_processor_is_kept_as_it_was()
+    {
+        using var folder = new TemporaryFolder();
+        const string Template = """{"type":"TemplateProcessing","single":[{"Sequence":{"id":"A","type_id":0}}]}""";
+        var path = folder.Write("tokenizer.json", Small(also: $", \"post_processor\": {Template}"));
+
+        Tokenizer.Load(path).Save(folder.Path);
+
+        Assert.Contains(Template, File.ReadAllText(path));
+    }
+
+    [Theory]
+    [InlineData(", \"normalizer\": {\"type\": \"NFKC\"}", "normalizer  is NFKC, which is not supported, expected none: text is kept as it is; use a model with such a tokenizer")]
+    [InlineData(", \"post_processor\": {\"type\": \"BertProcessing\"}", "post_processor  is BertProcessing, which is not supported, expected ByteLevel or TemplateProcessing; use a model with such a tokenizer")]
+    [InlineData(", \"added_tokens\": [{\"id\": 300, \"content\": \"<x>\", \"rstrip\": true}]", "added_tokens.rstrip  is true for '<x>', which is not supported, expected false; use a model with such a tokenizer")]
+    [InlineData(", \"added_tokens\": [{\"id\": 256, \"content\": \"<x>\"}]", "model.merges  make an added token, expected one that no text can spell; give the added token an id of its own")]
+    [InlineData(", \"added_tokens\": [{\"id\": \"x\"}]", "added_tokens  have {\"id\": \"x\"}, expected an id and a content each; get the file again")]
+    public void Components_that_are_not_known_are_refused_by_name(string also, string problem)
+    {
+        using var folder = new TemporaryFolder();
+        AssertRefused(folder.Write("tokenizer.json", Small(also: also)), problem);
+    }
+
+    [Theory]
+    [InlineData("\"BPE\"", "\"Unigram\"", "model  is Unigram, which is not supported, expected BPE; use a model with such a tokenizer")]
+    [InlineData("\"dropout\": null", "\"dropout\": 0.1", "model.dropout  is 0.1, which is not supported, expected none: one text has one encoding; use a model with such a tokenizer")]
+    [InlineData("\"dropout\": null", "\"byte_fallback\": true", "model.byte_fallback  is true, which is not supported, expected false; use a model with such a tokenizer")]
+    [InlineData("\"dropout\": null", "\"end_of_word_suffix\": \"</w>\"", "model.end_of_word_suffix  is '</w>', which is not supported, expected none; use a model with such a tokenizer")]
+    [InlineData("\"add_prefix_space\": false", "\"add_prefix_space\": true", "pre_tokenizer.add_prefix_space  is true, which is not supported, expected false; use a model with such a tokenizer")]
+    [InlineData("\"pre_tokenizer\": {\"type\": \"ByteLevel\"", "\"pre_tokenizer\": {\"type\": \"Metaspace\"", "pre_tokenizer  is Metaspace, which is not supported, expected ByteLevel, or Split + ByteLevel; use a model with such a tokenizer")]
+    [InlineData("\"decoder\": {\"type\": \"ByteLevel\"}", "\"decoder\": null", "decoder  is missing, which is not supported, expected ByteLevel; use a model with such a tokenizer")]
+    [InlineData("\"a b\"", "\"a z z\"", "merges  have 'a' + 'z z' as number 1, expected both parts and their product in the vocabulary; get vocabulary and merges from the same place")]
+    [InlineData("\"a b\"", "7", "merges  have '7' + '' as number 1, expected both parts and their product in the vocabulary; get vocabulary and merges from the same place")]
+    [InlineData("\"ab\": 256", "\"ab\": -1", "vocabulary  has id -1 for 'ab', expected a number from 0 to 10000000; get the file again")]
+    [InlineData("\"ab\": 256", "\"ab\": 0", "vocabulary  has piece 'ab' or its id 0 twice, expected each once; get the file again")]
+    [InlineData("\"ab\": 256", "\"a b\": 256", "vocabulary  has piece 'a b' (id 256), which is not spelled in the byte alphabet, expected a byte-level vocabulary; use a model with a byte-level tokenizer")]
+    [InlineData("\"!\": 0, ", "", "model.vocab  has 255 of the 256 single bytes, expected all; use a byte-level vocabulary")]
+    [InlineData("\"model\"", "\"modell\"", "model  is missing, expected an object; get the file again, or convert the tokenizer to this format")]
+    public void A_file_that_differs_from_a_byte_level_one_is_refused_by_name(string old, string changed, string problem)
+    {
+        using var folder = new TemporaryFolder();
+        Assert.Contains(old, Small(merges: "[\"a b\"]"));
+        AssertRefused(folder.Write("tokenizer.json", Small(merges: "[\"a b\"]").Replace(old, changed)), problem);
+    }
+
+    [Fact]
+    public void A_missing_a_cut_and_an_empty_tokenizer_are_named()
+    {
+        using var folder = new TemporaryFolder();
+        AssertRefused(Path.Combine(folder.Path, "none"), "does not exist, expected a folder with tokenizer.json, or with vocab.json and merges.txt; give the model's folder, or train one with 'attune tokenizer'");
+        AssertRefused(folder.Path, "holds no tokenizer, expected a folder with tokenizer.json, or with vocab.json and merges.txt; give the model's folder, or train one with 'attune tokenizer'");
+        AssertRefused(folder.Write("cut.json", Small()[..100]), "is not JSON at line 3, byte 78, expected a whole JSON file; get the file again; it may be cut short");
+        AssertRefused(folder.Write("list.json", "[]"), "holds no JSON object, expected a tokenizer's settings; get the file again from where the model came from");
+    }
+
+    [Fact]
+    public void A_role_without_its_token_is_named()
+    {
+        using var folder = new TemporaryFolder();
+        folder.Write("tokenizer_config.json", """{"eos_token": "</s>"}""");
+        AssertRefused(folder.Write("tokenizer.json", Small()), "end token  is '</s>', which is no added token; add it or name another");
+    }
+
+    private static void AssertRefused(string path, string problem)
+    {
+        var error = Assert.Throws<InputException>(() => Tokenizer.Load(path));
+        Assert.Equal($"{path} has 1 problem\n  {problem}", error.Message);
+    }
+
+    private static string Small(string merges = "[\"a b\", \"ab c\"]", string added = "[]", string also = "")
+    {
+        var bytes = string.Join(", ", ByteAlphabet.Order.Select((value, id) => $"{System.Text.Json.JsonSerializer.Serialize(ByteAlphabet.Write([value]))}: {id}"));
+        var extra = also.Contains("added_tokens") ? "" : $"\"added_tokens\": {added},";
+        return $$"""
+            {
+              "version": "1.0",
+              "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false}, {{extra}}
+              "decoder": {"type": "ByteLevel"},
+              "model": {"type": "BPE", "dropout": null, "vocab": { {{bytes}}, "ab": 256, "abc": 257}, "merges": {{merges}}}{{also}}
+            }
+            """;
+    }
+}
