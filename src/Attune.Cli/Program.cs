@@ -1,1 +1,5 @@
-return 0;
+using Attune.Cli;
+using Attune.Cli.Output;
+
+using var output = ConsoleOutput.Standard();
+return await AttuneCommand.RunAsync(args, output);

@@ -39,7 +39,11 @@ internal sealed record ConfigKey(string Name, Func<ConfigReader, TransformerConf
         (reader, config) =>
         {
             if (reader.Find(name) is { } value && !accepted.Contains(value.GetRawText()))
-                reader.Note(name, $"is {ConfigReader.Shortened(value)}", accepted.Length == 0 ? "null" : string.Join(" or ", accepted), "Attune cannot compute this variant");
+            {
+                var expected = accepted.Length == 0 ? "null" : string.Join(" or ", accepted);
+                reader.Note(name, $"is {ConfigReader.Shortened(value)}", expected, "Attune cannot compute this variant");
+            }
+
             return config;
         },
         Write: null);

@@ -101,7 +101,11 @@ public sealed class HuggingFaceFolder : IDisposable
         {
             var target = targets[parameter.Name];
             if (!target.Shape.SequenceEqual(parameter.Shape))
-                throw new ArgumentException($"{parameter.Name} is {SafetensorsTypes.Print(target.Shape)}, in {Path} {SafetensorsTypes.Print(parameter.Shape)}", nameof(module));
+            {
+                var (own, stored) = (SafetensorsTypes.Print(target.Shape), SafetensorsTypes.Print(parameter.Shape));
+                throw new ArgumentException($"{parameter.Name} is {own}, in {Path} {stored}", nameof(module));
+            }
+
             Fill(parameter.Name, target);
             read.Add(parameter.Name);
         }
@@ -114,15 +118,16 @@ public sealed class HuggingFaceFolder : IDisposable
     /// <param name="config">The model's shape; <see cref="TransformerConfig.StoredDType"/> is the element type written.</param>
     /// <param name="parameters">The model's parameters by name; optional ones where they are to be kept.</param>
     /// <param name="options">Shards and further files.</param>
-    /// <exception cref="InputException">The path cannot be written, or holds something that is no model.</exception>
-    /// <exception cref="RunFailedException">The disk is full or fails; an older model at the path is unharmed.</exception>
+    /// <exception cref="InputException">The path holds something that is no model.</exception>
+    /// <exception cref="RunFailedException">The disk is full, or the place may not be written; an older model at the path is unharmed.</exception>
     public static void Write(string path, TransformerConfig config, IEnumerable<(string Name, Tensor Value)> parameters, FolderOptions? options = null)
     {
         options ??= new FolderOptions();
         using var scope = TensorScope.Begin();
         using var frozen = Autograd.NoGrad();
         var items = Items(config, parameters.ToDictionary(p => p.Name, p => p.Value));
-        FolderReplacement.Write(path, folder =>
+        RefuseOther(path);
+        AtomicFolder.Write(path, folder =>
         {
             ModelFamily.WriteConfig(System.IO.Path.Combine(folder, ConfigName), config);
             (options.Generation ?? GenerationConfig.Of(config)).Write(folder);
@@ -170,7 +175,10 @@ public sealed class HuggingFaceFolder : IDisposable
         foreach (var parameter in map.Parameters)
         {
             if (!parameters.TryGetValue(parameter.Name, out var given) ? !parameter.IsOptional : !given.Shape.SequenceEqual(parameter.Shape))
-                throw new ArgumentException($"{parameter.Name} is {(given is null ? "missing" : SafetensorsTypes.Print(given.Shape))}, expected {SafetensorsTypes.Print(parameter.Shape)}", nameof(parameters));
+            {
+                var found = given is null ? "missing" : SafetensorsTypes.Print(given.Shape);
+                throw new ArgumentException($"{parameter.Name} is {found}, expected {SafetensorsTypes.Print(parameter.Shape)}", nameof(parameters));
+            }
         }
 
         var names = map.Parameters.Select(p => p.Name).ToHashSet();
@@ -204,21 +212,36 @@ public sealed class HuggingFaceFolder : IDisposable
 
         if (shards.Count == 1)
         {
-            SafetensorsWriter.Write(System.IO.Path.Combine(folder, SafetensorsFolder.SingleName), items, SafetensorsWriter.PyTorchMetadata);
+            WriteFile(System.IO.Path.Combine(folder, SafetensorsFolder.SingleName), items);
             return;
         }
 
-        var index = new JsonObject();
+        var shardOf = new SortedDictionary<string, JsonNode?>(StringComparer.Ordinal);
         for (var k = 0; k < shards.Count; k++)
         {
             var name = $"model-{k + 1:00000}-of-{shards.Count:00000}.safetensors";
-            SafetensorsWriter.Write(System.IO.Path.Combine(folder, name), shards[k], SafetensorsWriter.PyTorchMetadata);
+            WriteFile(System.IO.Path.Combine(folder, name), shards[k]);
             foreach (var item in shards[k])
-                index.Add(item.Name, name);
+                shardOf.Add(item.Name, name);
         }
 
-        var sorted = new JsonObject(index.OrderBy(m => m.Key, StringComparer.Ordinal).Select(m => KeyValuePair.Create(m.Key, m.Value?.DeepClone())));
-        var content = new JsonObject { ["metadata"] = new JsonObject { ["total_size"] = items.Sum(i => i.ByteLength) }, ["weight_map"] = sorted };
-        JsonFile.Write(System.IO.Path.Combine(folder, SafetensorsFolder.IndexName), content);
+        var sizes = new JsonObject { ["total_size"] = items.Sum(i => i.ByteLength) };
+        JsonFile.Write(System.IO.Path.Combine(folder, SafetensorsFolder.IndexName), new JsonObject { ["metadata"] = sizes, ["weight_map"] = new JsonObject(shardOf) });
+    }
+
+    private static void WriteFile(string path, List<SafetensorsItem> items)
+    {
+        using var stream = File.Create(path, bufferSize: 1 << 16);
+        SafetensorsWriter.Write(stream, items, SafetensorsWriter.PyTorchMetadata);
+    }
+
+    /// <summary>Only an empty folder or an older model may be replaced: a mistyped path must not cost somebody's files.</summary>
+    private static void RefuseOther(string path)
+    {
+        if (File.Exists(path))
+            throw InputException.One(path, "is a file", "a folder, or nothing yet", "choose another place");
+        var isOther = Directory.Exists(path) && !File.Exists(System.IO.Path.Combine(path, ConfigName)) && Directory.EnumerateFileSystemEntries(path).Any();
+        if (isOther)
+            throw InputException.One(path, "holds files and is no model folder", "an older model, an empty folder or nothing", "choose another place");
     }
 }

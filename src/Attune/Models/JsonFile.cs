@@ -1,4 +1,3 @@
-using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -12,7 +11,12 @@ internal static class JsonFile
     private const long LongestFile = 100_000_000;
 
     private static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false };
-    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Indented = new()
+    {
+        WriteIndented = true,
+        NewLine = "\n",
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
 
     /// <exception cref="InputException">The file is not there, cannot be read, or is no JSON object.</exception>
     public static JsonDocument Read(string path)
@@ -38,17 +42,16 @@ internal static class JsonFile
         }
         catch (JsonException e)
         {
-            throw InputException.One(path, $"is not valid JSON ({e.Message.TrimEnd('.')})", "a JSON object with each key once", "correct it or download it again");
+            throw InputException.One(path, $"is not valid JSON ({e.Message.TrimEnd('.')})", "an object with each key once", "correct it or download it again");
         }
     }
 
+    /// <summary>Writes into a folder that is still to get its final name, which is why half a file does no harm.</summary>
     public static void Write(string path, JsonObject content)
     {
         var sorted = new JsonObject();
         foreach (var (key, value) in content.OrderBy(m => m.Key, StringComparer.Ordinal))
             sorted.Add(key, value?.DeepClone());
-        using var stream = new FileStream(path, FileMode.Create, FileAccess.Write);
-        stream.Write(Encoding.UTF8.GetBytes(sorted.ToJsonString(Indented) + "\n"));
-        stream.Flush(flushToDisk: true);
+        File.WriteAllText(path, sorted.ToJsonString(Indented) + "\n");
     }
 }

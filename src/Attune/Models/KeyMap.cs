@@ -15,11 +15,14 @@ public sealed record KeyMapEntry(string Key, string Name, long[] Shape, long Fir
     /// <summary>Rows of the parameter that it holds.</summary>
     public long RowCount => IsTransposed ? Shape[1] : Shape[0];
 
-    internal static KeyMapEntry Same(string key, string name, params long[] shape) => new(key, name, shape, 0, IsTransposed: false, IsOptional: false);
+    internal static KeyMapEntry Same(string key, string name, params long[] shape) =>
+        new(key, name, shape, 0, IsTransposed: false, IsOptional: false);
 
-    internal static KeyMapEntry Rows(string key, string name, long firstRow, params long[] shape) => new(key, name, shape, firstRow, IsTransposed: false, IsOptional: false);
+    internal static KeyMapEntry Rows(string key, string name, long firstRow, params long[] shape) =>
+        new(key, name, shape, firstRow, IsTransposed: false, IsOptional: false);
 
-    internal static KeyMapEntry Transposed(string key, string name, long output, long input) => new(key, name, [input, output], 0, IsTransposed: true, IsOptional: false);
+    internal static KeyMapEntry Transposed(string key, string name, long output, long input) =>
+        new(key, name, [input, output], 0, IsTransposed: true, IsOptional: false);
 }
 
 /// <summary>A parameter of Attune's model: its name and shape in memory.</summary>
@@ -75,15 +78,17 @@ public sealed class KeyMap
             if (weights.Find(key) is not { } found)
             {
                 if (!entry.IsOptional)
-                    problems.Add(Problem.Of(key, "is missing", $"a tensor {SafetensorsTypes.Print(entry.Shape)}", "check config.json, or download the weights again"));
+                    problems.Add(Missing(key, entry));
             }
             else if (!found.Shape.SequenceEqual(entry.Shape))
             {
-                problems.Add(Problem.Of(key, $"is {SafetensorsTypes.Print(found.Shape)}", SafetensorsTypes.Print(entry.Shape), "config.json and the weights do not belong together"));
+                var (stored, implied) = (SafetensorsTypes.Print(found.Shape), SafetensorsTypes.Print(entry.Shape));
+                problems.Add(Problem.Of(key, $"is {stored}", implied, "config.json and the weights do not belong together"));
             }
             else if (!found.DType.IsFloat())
             {
-                problems.Add(Problem.Of(key, $"is {SafetensorsTypes.NameOf(found.DType)}", "F32, F16, BF16 or F64", "convert the model; quantised weights are not read"));
+                var type = SafetensorsTypes.NameOf(found.DType);
+                problems.Add(Problem.Of(key, $"is {type}", "F32, F16, BF16 or F64", "convert the model; quantised weights are not read"));
             }
         }
 
@@ -95,10 +100,19 @@ public sealed class KeyMap
     private void CheckUnexpected(SafetensorsFolder weights, string key, List<Problem> problems)
     {
         if (key != "lm_head.weight" || !_config.TiedEmbeddings)
-            problems.Add(Problem.Of(key, $"is a tensor {SafetensorsTypes.Print(weights.Find(key)!.Shape)} that this model has no place for", "only the tensors that config.json implies", "check config.json, or remove it"));
-        else if (weights.Find(KeyIn(weights, Entries[0])) is { } embedding && !weights.AreEqual(key, embedding.Name))
-            problems.Add(Problem.Of(key, $"differs from {embedding.Name}", "the same values, as tie_word_embeddings is true", "set tie_word_embeddings to false, or remove it"));
+        {
+            var found = $"is a tensor {SafetensorsTypes.Print(weights.Find(key)!.Shape)} that this model has no place for";
+            problems.Add(Problem.Of(key, found, "only the tensors that config.json implies", "check config.json, or remove it"));
+        }
+        else if (weights.Find(KeyIn(weights, Entries.First(e => e.Name == "embed.weight"))) is { } embedding && !weights.AreEqual(key, embedding.Name))
+        {
+            const string Expected = "the same values, as tie_word_embeddings is true";
+            problems.Add(Problem.Of(key, $"differs from {embedding.Name}", Expected, "set tie_word_embeddings to false, or remove it"));
+        }
     }
+
+    private static Problem Missing(string key, KeyMapEntry entry) =>
+        Problem.Of(key, "is missing", $"a tensor {SafetensorsTypes.Print(entry.Shape)}", "check config.json, or download the weights again");
 
     private bool UsesPrefix(SafetensorsFolder weights) => weights.Names.Any(n => n.StartsWith(_family.Prefix, StringComparison.Ordinal));
 

@@ -11,6 +11,12 @@ namespace Attune.Models;
 /// </summary>
 internal sealed partial class ModelFamily
 {
+    /// <summary>Keys of any family that <see cref="Read"/> itself reads.</summary>
+    private static readonly string[] ReadAnywhere =
+    [
+        "model_type", "architectures", "tie_word_embeddings", "initializer_range", "bos_token_id", "eos_token_id", "pad_token_id", "torch_dtype", "dtype",
+    ];
+
     /// <summary>Keys of any family that do not change the result: notes, defaults of generation and training, and what Attune decides itself.</summary>
     private static readonly string[] IgnoredAnywhere =
     [
@@ -86,7 +92,8 @@ internal sealed partial class ModelFamily
         if (Find(type) is not { } family)
         {
             var found = type is null ? "is missing" : $"is \"{type}\"";
-            throw new InputException(path, [Problem.Of("model_type", found, $"one of {string.Join(", ", All.Select(f => f.Name))}", "Attune knows no other family yet")]);
+            var known = string.Join(", ", All.Select(f => f.Name));
+            throw new InputException(path, [Problem.Of("model_type", found, $"one of {known}", "Attune knows no other family yet")]);
         }
 
         var config = family.Read(reader);
@@ -155,12 +162,18 @@ internal sealed partial class ModelFamily
         };
         foreach (var key in Keys.Concat(FixedAnywhere))
             config = key.Read(reader, config);
-        string[] general = ["model_type", "architectures", "tie_word_embeddings", "initializer_range", "bos_token_id", "eos_token_id", "pad_token_id", "torch_dtype", "dtype"];
-        var known = general.Concat(IgnoredAnywhere).Concat(Ignored).Concat(Keys.Concat(FixedAnywhere).Select(k => k.Name)).ToHashSet();
+        var known = ReadAnywhere.Concat(IgnoredAnywhere).Concat(Ignored).Concat(Keys.Concat(FixedAnywhere).Select(k => k.Name)).ToHashSet();
         foreach (var key in reader.Keys.Where(k => !known.Contains(k) && !k.StartsWith('_') && reader.Find(k) is not null))
-            reader.Note(key, $"is {ConfigReader.Shortened(reader.Find(key)!.Value)}, a key that Attune does not know for {Name}", "only known keys, as others may change the result", "remove it if it does not");
+        {
+            var found = $"is {ConfigReader.Shortened(reader.Find(key)!.Value)}, a key that Attune does not know for {Name}";
+            reader.Note(key, found, "only known keys, as others may change the result", "remove it if it does not");
+        }
+
         return config;
     }
+
+    private static bool AreSame(object? one, object? other) =>
+        one is IEnumerable<int> ids && other is IEnumerable<int> others ? ids.SequenceEqual(others) : Equals(one, other);
 
     private HeadKind ReadHead(ConfigReader reader)
     {
@@ -176,7 +189,8 @@ internal sealed partial class ModelFamily
         }
 
         // Two outputs are transformers' default, so it does not write them down.
-        var outputs = reader.Find("id2label") is { ValueKind: JsonValueKind.Object } labels ? labels.EnumerateObject().Count() : reader.Whole("num_labels", 2);
+        var isListed = reader.Find("id2label") is { ValueKind: JsonValueKind.Object };
+        var outputs = isListed ? reader.Find("id2label")!.Value.EnumerateObject().Count() : reader.Whole("num_labels", 2);
         if (outputs != 1)
             reader.Note("num_labels", $"is {outputs}", "1, a score", "Attune reads scalar heads only");
         return HeadKind.Score;
@@ -189,7 +203,7 @@ internal sealed partial class ModelFamily
         var reader = new ConfigReader(document.RootElement);
         var back = Read(reader);
         var lost = typeof(TransformerConfig).GetProperties()
-            .Where(p => p.CanWrite && !(p.GetValue(config) is IEnumerable<int> ids ? ids.SequenceEqual((IEnumerable<int>)p.GetValue(back)!) : Equals(p.GetValue(config), p.GetValue(back))))
+            .Where(p => p.CanWrite && !AreSame(p.GetValue(config), p.GetValue(back)))
             .Select(p => $"{p.Name} is {p.GetValue(config)}, which {Name} reads as {p.GetValue(back)}")
             .Concat(reader.Problems.Select(p => $"{p.Key} {p.Message}"))
             .ToArray();

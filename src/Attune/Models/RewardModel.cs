@@ -1,3 +1,4 @@
+using Attune.Runs;
 using Attune.Torch;
 using Attune.Torch.Modules;
 
@@ -14,18 +15,10 @@ namespace Attune.Models;
 /// </remarks>
 public sealed class RewardModel : Module
 {
-    /// <summary>Joins a trunk and a head, both of which it takes over.</summary>
-    /// <param name="trunk">The transformer. Its output layer is not used, and not trained where it has weights of its own.</param>
-    /// <param name="head">Reads the trunk's activations.</param>
-    public RewardModel(CausalLm trunk, ScalarHead head)
+    private RewardModel(CausalLm trunk, ScalarHead head)
     {
         Trunk = Register("", trunk);
         Head = Register("score", head);
-        foreach (var (name, parameter) in trunk.NamedParameters())
-        {
-            if (name.StartsWith("head.", StringComparison.Ordinal))
-                parameter.IsTrained = false; // no score depends on it: moments would be memory for nothing
-        }
     }
 
     /// <summary>The transformer.</summary>
@@ -37,14 +30,53 @@ public sealed class RewardModel : Module
     /// <summary>Device and dtype of weights and activations.</summary>
     public Compute Compute => Trunk.Compute;
 
-    /// <summary>A reward model to be trained: the trunk, which it takes over, with a fresh head (Ziegler et al. 2019).</summary>
-    public static RewardModel Create(CausalLm trunk, Seed seed) =>
-        new(trunk, ScalarHead.ForReward(trunk.Config.Width, seed.For("score"), trunk.Compute));
+    /// <summary>A reward model to be trained: a copy of a policy's transformer with a fresh head (Ziegler et al. 2019).</summary>
+    /// <param name="policy">Where the weights come from, usually the fine-tuned model; stays its owner's. Its output layer is not copied.</param>
+    /// <param name="seed">Decides the head's first weights.</param>
+    public static RewardModel Create(CausalLm policy, Seed seed)
+    {
+        var config = policy.Config with { Head = HeadKind.Score };
+        var model = new RewardModel(CausalLm.Blank(config, policy.Compute), ScalarHead.ForReward(config.Width, seed.For("score"), policy.Compute));
+        using var scope = TensorScope.Begin();
+        using var frozen = Autograd.NoGrad();
+        var weights = policy.NamedParameters().ToDictionary(p => p.Name, p => p.Parameter.Value);
+        foreach (var (name, parameter) in model.Trunk.NamedParameters())
+            parameter.Value.CopyFrom(weights[name]);
+        return model;
+    }
+
+    /// <summary>Reads a reward model from a Hugging Face folder of the sequence-classification kind with one label.</summary>
+    /// <param name="folder">Folder with config.json and safetensors weights.</param>
+    /// <param name="compute">Device and dtype to compute with, whatever the file holds.</param>
+    /// <exception cref="InputException">The folder is missing, damaged, or holds no reward model.</exception>
+    public static RewardModel Load(string folder, Compute compute)
+    {
+        TorchRuntime.Require(compute.Device);
+        using var files = HuggingFaceFolder.Open(folder);
+        if (files.Config.Head != HeadKind.Score)
+            throw InputException.One(folder, "holds a model that predicts tokens", "a reward model", "train one from it with 'attune reward'");
+        var model = Blank(files.Config, compute);
+        try
+        {
+            files.ReadInto(model);
+            return model;
+        }
+        catch
+        {
+            model.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Writes the model, head included, as a Hugging Face folder, whole or not at all.</summary>
+    /// <param name="folder">Where; an existing model there is replaced.</param>
+    /// <param name="options">Shards and further files such as the tokenizer.</param>
+    public void Save(string folder, FolderOptions? options = null) => HuggingFaceFolder.Write(folder, Trunk.Config, this, options);
 
     /// <summary>A copy with weights of its own.</summary>
     public RewardModel Copy()
     {
-        var copy = new RewardModel(Trunk.Copy(), ScalarHead.ForValue(Trunk.Config.Width, Compute));
+        var copy = Blank(Trunk.Config, Compute);
         copy.CopyFrom(this);
         return copy;
     }
@@ -89,6 +121,9 @@ public sealed class RewardModel : Module
         return scores;
     }
 
+    private static RewardModel Blank(TransformerConfig config, Compute compute) =>
+        new(CausalLm.Blank(config, compute), ScalarHead.ForValue(config.Width, compute));
+
     private static int Width(IReadOnlyList<int[]> sequences)
     {
         if (sequences.Count == 0)
@@ -96,7 +131,7 @@ public sealed class RewardModel : Module
         for (var row = 0; row < sequences.Count; row++)
         {
             if (sequences[row].Length == 0)
-                throw new ArgumentException($"Sequence {row} has 0 tokens; expected at least one, whose place the score is read at.", nameof(sequences));
+                throw new ArgumentException($"Sequence {row} has 0 tokens; expected at least one to read the score at.", nameof(sequences));
         }
 
         return sequences.Max(s => s.Length);

@@ -46,7 +46,8 @@ public sealed class SafetensorsFile : IDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw InputException.One(path, $"cannot be opened ({e.Message.TrimEnd('.')})", "a readable safetensors file", "check the path and the file's permissions");
+            var found = $"cannot be opened ({e.Message.TrimEnd('.')})";
+            throw InputException.One(path, found, "a readable safetensors file", "check the path and the file's permissions");
         }
 
         try
@@ -71,7 +72,7 @@ public sealed class SafetensorsFile : IDisposable
     {
         var entry = _byName[name];
         if (from < 0 || from + destination.Length > entry.ByteLength)
-            throw new ArgumentOutOfRangeException(nameof(from), from, $"{destination.Length} bytes from there are not within the {entry.ByteLength} of {name}");
+            throw new ArgumentOutOfRangeException(nameof(from), from, $"{destination.Length} bytes from there are not in the {entry.ByteLength} of {name}");
         ReadExactly(Path, _file, destination, entry.Position + from);
     }
 

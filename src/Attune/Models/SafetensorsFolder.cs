@@ -121,14 +121,19 @@ public sealed class SafetensorsFolder : IDisposable
     {
         using var document = JsonFile.Read(path);
         if (!document.RootElement.TryGetProperty("weight_map", out var map) || map.ValueKind != JsonValueKind.Object)
-            throw new InputException(path, [Problem.Of("weight_map", "is missing or no object", "an object from tensor to shard", "download the index again")]);
+            throw InputException.One(path, "has no object weight_map", "one from tensor to shard", "download the index again");
         var shardOf = new Dictionary<string, string>();
         foreach (var member in map.EnumerateObject())
         {
             // Only plain names: an index is no way to read other files of the machine.
             var shard = member.Value.ValueKind == JsonValueKind.String ? member.Value.GetString()! : "";
             if (shard.Length == 0 || shard != Path.GetFileName(shard) || shard is "." or "..")
-                throw new InputException(path, [Problem.Of(member.Name, $"is in {member.Value.GetRawText()}", "the name of a file of the same folder", "download the index again")]);
+            {
+                var found = $"is in {ConfigReader.Shortened(member.Value)}";
+                throw new InputException(path, [Problem.Of(member.Name, found, "the name of a file of the same folder", "download the index again")]);
+            }
+
+
             shardOf.Add(member.Name, shard);
         }
 

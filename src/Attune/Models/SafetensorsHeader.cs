@@ -16,6 +16,9 @@ internal sealed class SafetensorsHeader
 {
     private const long LongestHeader = 100_000_000;
     private const string MetadataKey = "__metadata__";
+    private const string Again = "the file is damaged: download it again";
+    private const string CutOff = "the file was cut off: download it again";
+    private const string Rewrite = "write the file again";
 
     private readonly string _path;
     private readonly List<Problem> _problems = [];
@@ -48,16 +51,16 @@ internal sealed class SafetensorsHeader
     {
         Span<byte> prefix = stackalloc byte[8];
         if (fileLength < prefix.Length || RandomAccess.Read(file, prefix, 0) < prefix.Length)
-            throw Refuse("", $"has {fileLength} bytes", "at least the 8 of the header's length", "the file is not safetensors or was cut off: download it again");
+            throw Refuse("", $"has {fileLength} bytes", "at least the 8 of the header's length", CutOff);
         var length = BinaryPrimitives.ReadUInt64LittleEndian(prefix);
         if (length > LongestHeader)
-            throw Refuse("header", $"is said to have {length} bytes", $"at most {LongestHeader}", "the file is not safetensors or is damaged: download it again");
+            throw Refuse("header", $"is said to have {length} bytes", $"at most {LongestHeader}", "this is not safetensors, or damaged: download it again");
         if ((long)length > fileLength - prefix.Length)
-            throw Refuse("header", $"is said to have {length} bytes, and {fileLength - prefix.Length} follow", "the whole header", "the file was cut off: download it again");
+            throw Refuse("header", $"is said to have {length} bytes, and {fileLength - prefix.Length} follow", "the whole header", CutOff);
         var json = new byte[length];
         SafetensorsFile.ReadExactly(_path, file, json, prefix.Length);
         if (!Utf8.IsValid(json))
-            throw Refuse("header", "is not UTF-8", "JSON in UTF-8", "the file is damaged: download it again");
+            throw Refuse("header", "is not UTF-8", "JSON in UTF-8", Again);
         return json;
     }
 
@@ -68,14 +71,14 @@ internal sealed class SafetensorsHeader
             var reader = new Utf8JsonReader(json, new JsonReaderOptions { MaxDepth = 16 });
             reader.Read();
             if (reader.TokenType != JsonTokenType.StartObject)
-                throw Refuse("header", $"is a JSON {reader.TokenType}", "an object of tensors", "the file is damaged: download it again");
+                throw Refuse("header", $"is a JSON {reader.TokenType}", "an object of tensors", Again);
             while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
                 ParseMember(ref reader);
             reader.Read(); // throws where something follows the object
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException) // the latter: half a surrogate pair in a name
         {
-            throw Refuse("header", $"is not valid JSON ({e.Message.TrimEnd('.')})", "an object of tensors", "the file is damaged: download it again");
+            throw Refuse("header", $"is not valid JSON ({e.Message.TrimEnd('.')})", "an object of tensors", Again);
         }
     }
 
@@ -84,10 +87,10 @@ internal sealed class SafetensorsHeader
         var name = reader.GetString()!;
         reader.Read();
         if (!_names.Add(name))
-            _problems.Add(Problem.Of(name, "stands twice in the header", "each name once", "write the file again"));
+            _problems.Add(Problem.Of(name, "stands twice in the header", "each name once", Rewrite));
         if (reader.TokenType != JsonTokenType.StartObject)
         {
-            _problems.Add(Problem.Of(name, $"is a JSON {reader.TokenType}", "an object with dtype, shape and data_offsets", "write the file again"));
+            _problems.Add(Problem.Of(name, $"is a JSON {reader.TokenType}", "an object with dtype, shape and data_offsets", Rewrite));
             reader.Skip();
         }
         else if (name == MetadataKey)
@@ -107,9 +110,9 @@ internal sealed class SafetensorsHeader
             var key = reader.GetString()!;
             reader.Read();
             if (reader.TokenType != JsonTokenType.String)
-                _problems.Add(Problem.Of($"{MetadataKey}.{key}", $"is a JSON {reader.TokenType}", "a string", "write the file again"));
+                _problems.Add(Problem.Of($"{MetadataKey}.{key}", $"is a JSON {reader.TokenType}", "a string", Rewrite));
             else if (!_metadata.TryAdd(key, reader.GetString()!))
-                _problems.Add(Problem.Of($"{MetadataKey}.{key}", "stands twice", "each key once", "write the file again"));
+                _problems.Add(Problem.Of($"{MetadataKey}.{key}", "stands twice", "each key once", Rewrite));
             reader.Skip();
         }
     }
@@ -131,7 +134,12 @@ internal sealed class SafetensorsHeader
             else if (key == "data_offsets" && offsets is null && reader.TokenType == JsonTokenType.StartArray)
                 offsets = ParseSizes(name, key, ref reader);
             else
-                _problems.Add(Problem.Of(name, $"has '{key}' as a JSON {reader.TokenType}, unknown, twice or of the wrong kind", "dtype (string), shape and data_offsets (lists), each once", "write the file again"));
+            {
+                var found = $"has '{key}' as a JSON {reader.TokenType}, unknown, twice or of the wrong kind";
+                _problems.Add(Problem.Of(name, found, "dtype (string), shape and data_offsets (lists), each once", Rewrite));
+            }
+
+
             reader.Skip();
         }
 
@@ -144,13 +152,14 @@ internal sealed class SafetensorsHeader
     {
         if (type is null || shape is null || offsets is not { Length: 2 })
         {
-            _problems.Add(Problem.Of(name, "lacks dtype, shape or the two data_offsets", "all three", "write the file again"));
+            _problems.Add(Problem.Of(name, "lacks dtype, shape or the two data_offsets", "all three", Rewrite));
             return null;
         }
 
         if (SafetensorsTypes.Find(type) is not { } dtype)
         {
-            _problems.Add(Problem.Of(name, $"has the element type {type}", $"one of {SafetensorsTypes.Known}", "convert the model to float32, float16 or bfloat16"));
+            const string Fix = "convert the model to float32, float16 or bfloat16";
+            _problems.Add(Problem.Of(name, $"has the element type {type}", $"one of {SafetensorsTypes.Known}", Fix));
             return null;
         }
 
@@ -158,7 +167,8 @@ internal sealed class SafetensorsHeader
         if (bytes is null || offsets[1] < offsets[0] || offsets[1] - offsets[0] != bytes)
         {
             var needed = bytes is { } n ? $"the {n} bytes" : "fewer bytes than 2^63";
-            _problems.Add(Problem.Of(name, $"has data_offsets {SafetensorsTypes.Print(offsets)}", $"{needed} of {type} {SafetensorsTypes.Print(shape)}", "the file is damaged: download it again"));
+            var found = $"has data_offsets {SafetensorsTypes.Print(offsets)}";
+            _problems.Add(Problem.Of(name, found, $"{needed} of {type} {SafetensorsTypes.Print(shape)}", Again));
             return null;
         }
 
@@ -173,7 +183,7 @@ internal sealed class SafetensorsHeader
             if (reader.TokenType == JsonTokenType.Number && reader.TryGetInt64(out var size) && size >= 0)
                 sizes.Add(size);
             else
-                _problems.Add(Problem.Of(name, $"has a {key} with something else than a number from 0 to 2^63", "whole numbers", "the file is damaged: download it again"));
+                _problems.Add(Problem.Of(name, $"has a {key} with something else than a number from 0 to 2^63", "whole numbers", Again));
             reader.Skip();
         }
 
@@ -191,7 +201,7 @@ internal sealed class SafetensorsHeader
             if (entry.Position != next)
             {
                 var fault = entry.Position < next ? "overlaps the tensor before it" : "leaves a gap before it";
-                _problems.Add(Problem.Of(entry.Name, $"starts at {entry.Position} and {fault}", $"{next}", "the file is damaged: download it again"));
+                _problems.Add(Problem.Of(entry.Name, $"starts at {entry.Position} and {fault}", $"{next}", Again));
             }
 
             next = entry.Position + entry.ByteLength;
@@ -200,9 +210,9 @@ internal sealed class SafetensorsHeader
 
         var bytes = dataEnd - dataStart;
         if (next > bytes)
-            _problems.Add(Problem.Of("", $"has {bytes} bytes of tensors", $"{next}", "the file was cut off: download it again"));
+            _problems.Add(Problem.Of("", $"has {bytes} bytes of tensors", $"{next}", CutOff));
         else if (next < bytes)
-            _problems.Add(Problem.Of("", $"has {bytes - next} bytes after its last tensor", "none", "the file is damaged: download it again"));
+            _problems.Add(Problem.Of("", $"has {bytes - next} bytes after its last tensor", "none", Again));
     }
 
     private void Throw()

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Text;
+using Attune.Runs;
 using Attune.Torch;
 
 namespace Attune.Models;
@@ -15,7 +16,8 @@ public sealed record SafetensorsItem(string Name, DType DType, long[] Shape, Ten
     public static SafetensorsItem Of(string name, Tensor values) => new(name, values.DType, values.Shape, values);
 
     /// <summary>Bytes on disk.</summary>
-    public long ByteLength => SafetensorsTypes.ByteLength(DType, Shape) ?? throw new OverflowException($"{Name} {SafetensorsTypes.Print(Shape)} is too large");
+    public long ByteLength =>
+        SafetensorsTypes.ByteLength(DType, Shape) ?? throw new OverflowException($"{Name} {SafetensorsTypes.Print(Shape)} is too large");
 }
 
 /// <summary>
@@ -27,26 +29,10 @@ public static class SafetensorsWriter
     /// <summary>What every model folder's files carry; the Python library refuses files without it.</summary>
     public static IReadOnlyList<KeyValuePair<string, string>> PyTorchMetadata { get; } = [new("format", "pt")];
 
-    /// <summary>Writes a file and flushes it to the disk. A file that cannot be finished is removed.</summary>
-    public static void Write(string path, IEnumerable<SafetensorsItem> items, IReadOnlyList<KeyValuePair<string, string>>? metadata = null)
-    {
-        var temporary = path + ".partial";
-        try
-        {
-            using (var stream = new FileStream(temporary, FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 1 << 16))
-            {
-                Write(stream, items, metadata);
-                stream.Flush(flushToDisk: true);
-            }
-
-            File.Move(temporary, path, overwrite: true);
-        }
-        catch
-        {
-            File.Delete(temporary);
-            throw;
-        }
-    }
+    /// <summary>Writes a file, whole or not at all.</summary>
+    /// <exception cref="RunFailedException">The disk is full, or the place may not be written.</exception>
+    public static void Write(string path, IEnumerable<SafetensorsItem> items, IReadOnlyList<KeyValuePair<string, string>>? metadata = null) =>
+        AtomicFile.Write(path, stream => Write(stream, items, metadata));
 
     /// <summary>Writes a file's bytes.</summary>
     public static void Write(Stream stream, IEnumerable<SafetensorsItem> items, IReadOnlyList<KeyValuePair<string, string>>? metadata = null)
@@ -77,7 +63,8 @@ public static class SafetensorsWriter
         foreach (var item in items)
         {
             var end = offset + item.ByteLength;
-            members.Add($"{Quote(item.Name)}:{{\"dtype\":\"{SafetensorsTypes.NameOf(item.DType)}\",\"shape\":[{string.Join(',', item.Shape)}],\"data_offsets\":[{offset},{end}]}}");
+            var (type, shape) = (SafetensorsTypes.NameOf(item.DType), string.Join(',', item.Shape));
+            members.Add($"{Quote(item.Name)}:{{\"dtype\":\"{type}\",\"shape\":[{shape}],\"data_offsets\":[{offset},{end}]}}");
             offset = end;
         }
 
@@ -115,7 +102,11 @@ public static class SafetensorsWriter
     private static void WriteValues(Stream stream, SafetensorsItem item)
     {
         if (!item.Values.Shape.SequenceEqual(item.Shape))
-            throw new ArgumentException($"{item.Name} is {SafetensorsTypes.Print(item.Values.Shape)}, announced as {SafetensorsTypes.Print(item.Shape)}", nameof(item));
+        {
+            var (given, announced) = (SafetensorsTypes.Print(item.Values.Shape), SafetensorsTypes.Print(item.Shape));
+            throw new ArgumentException($"{item.Name} is {given}, announced as {announced}", nameof(item));
+        }
+
         if (item.ByteLength == 0)
             return;
         using var frozen = Autograd.NoGrad();

@@ -53,7 +53,7 @@ public enum HeadKind
 /// The shape of a decoder-only transformer as data. A <see cref="ModelFamily"/> maps it from and to <c>config.json</c>. Dropout is not part of
 /// it: Attune trains without.
 /// </summary>
-public sealed record TransformerConfig
+public sealed record TransformerConfig : IChecked
 {
     private const int Most = 1 << 24;
 
@@ -141,9 +141,8 @@ public sealed record TransformerConfig
     /// <summary>Bytes of the weights in an element type.</summary>
     public long WeightBytes(DType dtype) => ParameterCount * dtype.Size();
 
-    /// <summary>What is impossible about the shape. Keys are this record's, prefixed, in camel case.</summary>
-    /// <param name="prefix">For instance <c>model.</c> in a recipe.</param>
-    public IEnumerable<Problem> Check(string prefix = "")
+    /// <summary>What is impossible about the shape. Keys are this record's in camel case.</summary>
+    public IEnumerable<Problem> Check()
     {
         (string Name, int Value)[] sizes =
         [
@@ -153,28 +152,28 @@ public sealed record TransformerConfig
         foreach (var (name, value) in sizes)
         {
             if (value is < 1 or > Most)
-                yield return Problem.Of(prefix + name, $"is {value}", $"a number from 1 to {Most}", "correct it");
+                yield return Problem.Of(name, $"is {value}", $"a number from 1 to {Most}", "correct it");
         }
 
         if (KeyValueHeads > 0 && Heads % KeyValueHeads != 0)
-            yield return Problem.Of(prefix + "keyValueHeads", $"is {KeyValueHeads}", $"a divisor of the {Heads} heads", $"{Heads} means no grouping");
+            yield return Problem.Of("keyValueHeads", $"is {KeyValueHeads}", $"a divisor of the {Heads} heads", $"{Heads} means no grouping");
         if (Positions == PositionKind.Rotary && HeadWidth % 2 != 0)
-            yield return Problem.Of(prefix + "headWidth", $"is {HeadWidth}", "an even number, as rotary positions turn pairs", "change width or heads");
+            yield return Problem.Of("headWidth", $"is {HeadWidth}", "an even number, as rotary positions turn pairs", "change width or heads");
         if (Positions == PositionKind.Rotary && !(RopeTheta > 0 && double.IsFinite(RopeTheta)))
-            yield return Problem.Of(prefix + "ropeTheta", $"is {RopeTheta}", "a number above 0", "10000 is usual");
+            yield return Problem.Of("ropeTheta", $"is {RopeTheta}", "a number above 0", "10000 is usual");
         if (!(NormEpsilon > 0 && NormEpsilon < 1))
-            yield return Problem.Of(prefix + "normEpsilon", $"is {NormEpsilon}", "between 0 and 1", "1e-5 is usual");
+            yield return Problem.Of("normEpsilon", $"is {NormEpsilon}", "between 0 and 1", "1e-5 is usual");
         if (!(InitializerRange >= 0 && double.IsFinite(InitializerRange)))
-            yield return Problem.Of(prefix + "initializerRange", $"is {InitializerRange}", "at least 0", "0.02 is usual");
+            yield return Problem.Of("initializerRange", $"is {InitializerRange}", "at least 0", "0.02 is usual");
         var ids = EndIds.Select(id => ("endIds", (int?)id)).Append(("bosId", BosId)).Append(("padId", PadId));
         foreach (var (name, id) in ids)
         {
             if (id is { } number && (number < 0 || number >= VocabularySize))
-                yield return Problem.Of(prefix + name, $"is {number}", $"an id below the vocabulary's size {VocabularySize}", "correct it, or leave it out");
+                yield return Problem.Of(name, $"is {number}", $"an id below the vocabulary's size {VocabularySize}", "correct it, or leave it out");
         }
 
         if (!StoredDType.IsFloat())
-            yield return Problem.Of(prefix + "storedDType", $"is {StoredDType.Name()}", "float32, float16, bfloat16 or float64", "float32 is usual");
+            yield return Problem.Of("storedDType", $"is {StoredDType.Name()}", "float32, float16, bfloat16 or float64", "float32 is usual");
     }
 
     /// <summary>

@@ -52,7 +52,7 @@ internal sealed class RecipeBinder(Type root, List<Problem> problems)
         merged.Entries.AddRange(map.Entries.Where(e => isKey || e.Key != "preset"));
         if (!presets.TryGetValue(chosen.Text, out var values))
         {
-            var nearest = RecipeKeys.Nearest(chosen.Text, presets.Keys);
+            var nearest = NearestName.To(chosen.Text, presets.Keys);
             Add(path + "preset", Problem.Of(path + "preset", chosen.Describe(), OneOf(presets.Keys),
                 nearest is null ? "choose one, or leave the key out" : $"did you mean {nearest}?"));
             return merged;
@@ -64,7 +64,7 @@ internal sealed class RecipeBinder(Type root, List<Problem> problems)
 
     private Problem Unknown(Type type, IReadOnlyList<RecipeKey> keys, RecipeEntry entry, string path)
     {
-        var nearest = RecipeKeys.Nearest(entry.Key, keys.Select(k => k.Name)) is { } near ? path + near
+        var nearest = NearestName.To(entry.Key, keys.Select(k => k.Name)) is { } near ? path + near
             : RecipeKeys.FindBelow(root, entry.Key).FirstOrDefault();
         var names = keys.Select(k => k.Name).Concat(RecipeKeys.PresetsOf(type) is null ? [] : ["preset"]).Distinct();
         return Problem.Of(path + entry.Key, $"is not a key ({entry.Where})", OneOf(names),
@@ -133,7 +133,7 @@ internal sealed class RecipeBinder(Type root, List<Problem> problems)
             return Expand(scalar, path);
         if (type.IsEnum)
         {
-            var nearest = RecipeKeys.Nearest(scalar.Text, RecipeKeys.EnumNames(type));
+            var nearest = NearestName.To(scalar.Text, RecipeKeys.EnumNames(type));
             return RecipeKeys.EnumValue(type, scalar.Text)
                 ?? Mismatch(type, scalar, path, nearest is null ? "choose one" : $"did you mean {nearest}?");
         }

@@ -55,14 +55,6 @@ internal static class RecipeKeys
         ? NameOf(field)
         : throw new InvalidOperationException($"{value} is not a member of {value.GetType().Name}; recipes need one.");
 
-    /// <summary>The candidate that was probably meant, or null when none is near.</summary>
-    public static string? Nearest(string wrong, IEnumerable<string> candidates)
-    {
-        var plain = Plain(wrong);
-        var best = candidates.Select(c => (Name: c, Distance: Distance(plain, Plain(c)))).OrderBy(c => c.Distance).FirstOrDefault();
-        return best.Name is not null && best.Distance <= Math.Max(1, plain.Length / 3) ? best.Name : null;
-    }
-
     /// <summary>The full keys below a section whose last part is this name: for keys put at the wrong depth.</summary>
     public static IEnumerable<string> FindBelow(Type section, string name, string prefix = "", int depth = 0)
     {
@@ -111,29 +103,5 @@ internal static class RecipeKeys
             text.Append(char.ToLowerInvariant(name[i]));
         }
         return text.ToString();
-    }
-
-    private static string Plain(string name) => name.Replace("_", "").Replace("-", "").ToLowerInvariant();
-
-    /// <summary>Edit distance: insertions, deletions, replacements, and swapped neighbours.</summary>
-    private static int Distance(string a, string b)
-    {
-        var d = new int[a.Length + 1, b.Length + 1];
-        for (var i = 0; i <= a.Length; i++)
-        {
-            for (var j = 0; j <= b.Length; j++)
-            {
-                if (i == 0 || j == 0)
-                {
-                    d[i, j] = i + j;
-                    continue;
-                }
-                var replaced = d[i - 1, j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
-                d[i, j] = Math.Min(replaced, 1 + Math.Min(d[i - 1, j], d[i, j - 1]));
-                if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-                    d[i, j] = Math.Min(d[i, j], d[i - 2, j - 2] + 1);
-            }
-        }
-        return d[a.Length, b.Length];
     }
 }

@@ -31,15 +31,8 @@ internal static class TokenizerFile
 
     public static void Save(Tokenizer tokenizer, string folder)
     {
-        Directory.CreateDirectory(folder);
-        Write(Path.Combine(folder, Main), TokenizerJson.Main(tokenizer.Definition));
-        Write(Path.Combine(folder, Settings), TokenizerJson.Settings(tokenizer.Roles));
-    }
-
-    private static void Write(string path, byte[] bytes)
-    {
-        File.WriteAllBytes(path + ".tmp", bytes);
-        File.Move(path + ".tmp", path, overwrite: true);
+        AtomicFile.Write(Path.Combine(folder, Main), stream => stream.Write(TokenizerJson.Main(tokenizer.Definition)));
+        AtomicFile.Write(Path.Combine(folder, Settings), stream => stream.Write(TokenizerJson.Settings(tokenizer.Roles)));
     }
 
     private static TokenizerDefinition ReadMain(string path)

@@ -25,7 +25,7 @@ public static class AdaptiveKl
     /// <param name="kl">Mean over sequences of the summed log-ratio, nats.</param>
     /// <param name="target">Wanted value of it, above 0.</param>
     /// <param name="episodes">Sequences in the batch.</param>
-    /// <param name="horizon">Sequences over which the coefficient can change by 20 % × e.</param>
+    /// <param name="horizon">Sequences over which the coefficient can change by a factor of e^0.2 at most.</param>
     public static double Next(double coefficient, double kl, double target, double episodes, double horizon) =>
         coefficient * (1 + Math.Clamp(kl / target - 1, -0.2, 0.2) * episodes / horizon);
 

@@ -57,29 +57,28 @@ public static class LogProbs
     }
 
     /// <summary>
-    /// Log-probabilities and entropies from hidden states, with at most <paramref name="rows"/> places' logits in memory at a time
-    /// unless autograd has to keep them. Only places that some loss reads should be passed in.
+    /// Log-probabilities from hidden states, with at most <paramref name="rows"/> places' logits in memory at a time unless autograd has
+    /// to keep them. Only places that some loss reads should be passed in.
     /// </summary>
     /// <param name="hidden"><c>[N,d]</c>, last hidden states at the places that predict.</param>
     /// <param name="head">From <c>[n,d]</c> to logits <c>[n,V]</c>.</param>
     /// <param name="tokens"><c>[N]</c>.</param>
     /// <param name="temperature">What the logits are divided by.</param>
     /// <param name="rows">Places per piece, at least 1; the result does not depend on it.</param>
-    public static TokenLogProbs OfHidden(Tensor hidden, Func<Tensor, Tensor> head, Tensor tokens, double temperature, int rows)
-    {
-        ArgumentOutOfRangeException.ThrowIfLessThan(rows, 1);
-        var count = hidden.Size(0);
-        var (logProbs, entropies) = (new List<Tensor>(), new List<Tensor>());
-        for (var start = 0; start < count; start += rows)
-        {
-            using var scope = TensorScope.Begin();
-            var length = Math.Min(rows, count - start);
-            var piece = WithEntropy(head(hidden.Narrow(0, start, length)), tokens.Narrow(0, start, length), temperature);
-            logProbs.Add(scope.Keep(piece.LogProbs));
-            entropies.Add(scope.Keep(piece.Entropy));
-        }
+    /// <returns><c>[N]</c>.</returns>
+    public static Tensor OfHidden(Tensor hidden, Func<Tensor, Tensor> head, Tensor tokens, double temperature, int rows) =>
+        InPieces(hidden, tokens, rows, (h, t) => [OfTaken(head(h), t, temperature)])[0];
 
-        return new(Tensor.Cat(0, [.. logProbs]), Tensor.Cat(0, [.. entropies]));
+    /// <summary>The same with entropies, which cost about as much again as the log-probabilities.</summary>
+    /// <inheritdoc cref="OfHidden"/>
+    public static TokenLogProbs OfHiddenWithEntropy(Tensor hidden, Func<Tensor, Tensor> head, Tensor tokens, double temperature, int rows)
+    {
+        var both = InPieces(hidden, tokens, rows, (h, t) =>
+        {
+            var piece = WithEntropy(head(h), t, temperature);
+            return [piece.LogProbs, piece.Entropy];
+        });
+        return new(both[0], both[1]);
     }
 
     /// <summary>Adds the log-probabilities of each sequence up.</summary>
@@ -87,6 +86,21 @@ public static class LogProbs
     /// <param name="mask"><c>[B,T]</c>, true at tokens that count.</param>
     public static SequenceLogProbs PerSequence(Tensor logProbs, Tensor mask) =>
         new(logProbs.ZeroOutside(mask).Sum(1), Masks.Real(mask).To(logProbs.DType).Sum(1));
+
+    private static Tensor[] InPieces(Tensor hidden, Tensor tokens, int rows, Func<Tensor, Tensor, Tensor[]> score)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(rows, 1);
+        var count = hidden.Size(0);
+        var pieces = new List<Tensor[]>();
+        for (var start = 0; start == 0 || start < count; start += rows)
+        {
+            using var scope = TensorScope.Begin();
+            var length = Math.Min(rows, count - start);
+            pieces.Add([.. score(hidden.Narrow(0, start, length), tokens.Narrow(0, start, length)).Select(scope.Keep)]);
+        }
+
+        return [.. Enumerable.Range(0, pieces[0].Length).Select(k => pieces.Count == 1 ? pieces[0][k] : Tensor.Cat(0, [.. pieces.Select(p => p[k])]))];
+    }
 
     private static Tensor Distribution(Tensor logits, double temperature)
     {

@@ -46,7 +46,7 @@ public sealed record RewardEvaluation
     /// <summary>Evaluates a reward model.</summary>
     /// <param name="model">The model.</param>
     /// <param name="pairs">Comparisons it has not learnt from, at least one.</param>
-    /// <param name="scale">What <see cref="RewardTrainer.Normalise"/> returned for this model; identity before that.</param>
+    /// <param name="scale">What <see cref="RewardTrainer.Normalise"/> returned for this model; identity before.</param>
     /// <param name="microBatch">Sequences in one forward pass.</param>
     public static RewardEvaluation Of(RewardModel model, IReadOnlyList<PreferenceExample> pairs, RewardScale scale, int microBatch = 16) =>
         Of(pairs, Leads(model, pairs, microBatch), scale);

@@ -31,8 +31,8 @@ public static class RewardExampleCheck
                 yield return Problem.Of(key, "has an answer of 0 tokens", "at least one token with its prompt", "leave it out");
             else if (ids.Length > config.MaximumPositions)
                 yield return Problem.Of(key, $"has {ids.Length} tokens", $"at most {config.MaximumPositions}", "cut the prompt from its start");
-            else if (ids.Any(id => id < 0 || id >= config.VocabularySize))
-                yield return Problem.Of(key, $"has token id {ids.First(id => id < 0 || id >= config.VocabularySize)}", $"0 to {config.VocabularySize - 1}", "use the model's own tokenizer");
+            else if (Array.FindIndex(ids, id => id < 0 || id >= config.VocabularySize) is >= 0 and var at)
+                yield return Problem.Of(key, $"has token id {ids[at]}", $"0 to {config.VocabularySize - 1}", "use the model's own tokenizer");
         }
     }
 }

@@ -43,6 +43,9 @@ public sealed class RewardTrainer : IDisposable
     /// <summary>Steps of the whole run.</summary>
     public int Steps { get; }
 
+    /// <summary>The optimiser, whose moments belong into a checkpoint.</summary>
+    public AdamW Optimiser => _optimiser;
+
     /// <summary>The step that comes next, counted from 0; <see cref="Steps"/> when training is over.</summary>
     public int NextStep { get; private set; }
 
@@ -121,9 +124,6 @@ public sealed class RewardTrainer : IDisposable
         return [.. _order.Indices.Skip(place * _config.BatchSize).Take(_config.BatchSize).Select(k => _examples[k])];
     }
 
-    /// <summary>Adam's moments by name.</summary>
-    internal IEnumerable<(string Name, Tensor Value)> Moments() => _optimiser.State();
-
     private Dictionary<string, double> Improve(int step)
     {
         var batch = Batch(step);
@@ -197,7 +197,8 @@ public sealed class RewardTrainer : IDisposable
         _model.ClearGradients();
         throw new RunFailedException(
             $"Reward training stopped at step {step} of {Steps}: the loss is {loss} and the gradient's norm {norm}, expected finite numbers; "
-            + $"the weights are those before the step: lower learningRate ({_config.LearningRate}) or maximumGradientNorm and resume from the last checkpoint.");
+            + $"the weights are those before the step: lower learningRate ({_config.LearningRate}) or maximumGradientNorm "
+            + "and resume from the last checkpoint.");
     }
 
     private bool IsValidationDue() =>
@@ -206,5 +207,5 @@ public sealed class RewardTrainer : IDisposable
     private RewardTrainerPosition Position() => new(NextStep, _optimiser.Steps, Steps, _examples.Count, _seed.Value);
 
     private IEnumerable<(string Name, Tensor Value)> Tensors() =>
-        _model.NamedParameters().Select(p => (p.Name, p.Parameter.Value)).Concat(Moments());
+        _model.NamedParameters().Select(p => (p.Name, p.Parameter.Value)).Concat(_optimiser.State());
 }

@@ -18,6 +18,7 @@ internal readonly record struct RewardTrainerPosition(long NextStep, long Optimi
 /// </summary>
 internal static class RewardTrainerState
 {
+    private const string Title = "the state of reward training";
     private const string Magic = "attune-reward-training-1";
 
     /// <summary>Writes position and tensors.</summary>
@@ -47,7 +48,8 @@ internal static class RewardTrainerState
         try
         {
             Require("format", reader.ReadString(), Magic);
-            var saved = new RewardTrainerPosition(reader.ReadInt64(), reader.ReadInt64(), reader.ReadInt64(), reader.ReadInt64(), reader.ReadUInt64());
+            var (next, optimiser, steps, examples) = (reader.ReadInt64(), reader.ReadInt64(), reader.ReadInt64(), reader.ReadInt64());
+            var saved = new RewardTrainerPosition(next, optimiser, steps, examples, reader.ReadUInt64());
             Require("steps", saved.Steps, current.Steps);
             Require("examples", saved.Examples, current.Examples);
             Require("seed", saved.Seed, current.Seed);
@@ -61,7 +63,7 @@ internal static class RewardTrainerState
         }
         catch (EndOfStreamException)
         {
-            throw InputException.One("the state of reward training", "ends in the middle", "all weights and moments", "resume from an older checkpoint");
+            throw InputException.One(Title, "ends in the middle", "all weights and moments", "resume from an older checkpoint");
         }
     }
 
@@ -87,6 +89,6 @@ internal static class RewardTrainerState
     private static void Require<T>(string key, T saved, T current)
     {
         if (!Equals(saved, current))
-            throw new InputException("the state of reward training", [Problem.Of(key, $"is {saved}", $"{current}", "resume with the recipe and data the run began with")]);
+            throw new InputException(Title, [Problem.Of(key, $"is {saved}", $"{current}", "resume with the recipe and data the run began with")]);
     }
 }

@@ -1,4 +1,5 @@
 using Attune.Models;
+using Attune.Runs;
 using Attune.Torch;
 using Attune.Torch.Testing;
 
@@ -17,7 +18,7 @@ public sealed class RewardModelTests
     [InlineData("llama")]
     public void A_score_does_not_depend_on_who_shares_the_batch(string family)
     {
-        using var model = RewardModel.Create(TinyModel.Create(family), new Seed(2));
+        using var model = Tiny(family);
 
         var together = model.Score(Sequences);
         var byTwo = model.Score(Sequences, microBatch: 2);
@@ -38,7 +39,7 @@ public sealed class RewardModelTests
     {
         using var scope = TensorScope.Begin();
         using var frozen = Autograd.NoGrad();
-        using var model = RewardModel.Create(TinyModel.Create(family), new Seed(2));
+        using var model = Tiny(family);
 
         var hidden = model.Trunk.Hidden(ModelInput.Causal(Sequences[0], 1, Compute.Cpu)).Select(0, 0); // [T,D]
         var expected = model.Head.Forward(hidden.Select(0, Sequences[0].Length - 1)).Item();
@@ -46,31 +47,66 @@ public sealed class RewardModelTests
         Assert.Equal(expected, model.Score(Sequences)[0], Tolerance);
     }
 
-    [Fact]
-    public void Checkpoint_keys_are_the_trunks_own_and_the_score()
+    [Theory]
+    [InlineData("gpt2-reward")]
+    [InlineData("llama-reward")]
+    public void Scores_are_those_of_transformers_with_and_without_padding(string name)
     {
-        using var trunk = TinyModel.Create("llama");
-        var trunkKeys = trunk.NamedParameters().Select(p => p.Name).ToArray();
-        using var model = new RewardModel(trunk, ScalarHead.ForValue(trunk.Config.Width, Compute.Cpu));
+        using var model = RewardModel.Load(GoldenModel.Folder(name), Compute.Cpu);
+        var expected = GoldenModel.Expected(name);
+        var lengths = expected.GetProperty("attention_mask").EnumerateArray().Select(row => row.EnumerateArray().Sum(m => m.GetInt32()));
+        int[][] sequences = [.. expected.GetProperty("input_ids").EnumerateArray()
+            .Zip(lengths, (row, length) => row.EnumerateArray().Take(length).Select(id => id.GetInt32()).ToArray())];
 
-        Assert.Equal([.. trunkKeys, "score.weight", "score.bias"], model.NamedParameters().Select(p => p.Name));
+        var together = model.Score(sequences);
+
+        Assert.Equal(3, together.Length);
+        for (var k = 0; k < together.Length; k++)
+        {
+            Assert.Equal(expected.GetProperty("scores")[k].GetDouble(), together[k], Tolerance); // the tolerance of the goldens' README
+            Assert.Equal(expected.GetProperty("scores_unpadded")[k].GetDouble(), model.Score([sequences[k]])[0], Tolerance);
+        }
     }
 
     [Fact]
-    public void The_output_layer_of_the_trunk_is_not_trained()
+    public void A_saved_model_scores_to_the_bit_what_it_scored()
     {
-        using var model = RewardModel.Create(TinyModel.Create("llama"), new Seed(2));
+        using var folder = new TemporaryFolder();
+        using var model = Tiny("llama");
+        model.Head.Rescale(0.5, 0.25); // a bias that must not get lost
+        model.Save(folder.At("reward"));
 
-        var frozen = model.NamedParameters().Where(p => !p.Parameter.IsTrained).Select(p => p.Name);
+        using var loaded = RewardModel.Load(folder.At("reward"), Compute.Cpu);
 
-        Assert.Equal(["head.weight"], frozen);
+        Assert.Equal(model.Score(Sequences), loaded.Score(Sequences));
+    }
+
+    [Fact]
+    public void A_model_that_predicts_tokens_is_no_reward_model()
+    {
+        var error = Assert.Throws<InputException>(() => RewardModel.Load(GoldenModel.Folder("gpt2"), Compute.Cpu));
+
+        Assert.Contains("holds a model that predicts tokens, expected a reward model; train one", error.Message);
+    }
+
+    [Fact]
+    public void The_policy_stays_what_it_was_and_its_output_layer_is_not_copied()
+    {
+        using var policy = TinyModel.Create("llama");
+        using var model = RewardModel.Create(policy, new Seed(2));
+        var policyKeys = policy.NamedParameters().Select(p => p.Name).ToArray();
+
+        Assert.Contains("head.weight", policyKeys);
+        Assert.Equal([.. policyKeys.Except(["head.weight"]), "score.weight", "score.bias"], model.NamedParameters().Select(p => p.Name));
+        model.Dispose();
+        Assert.All(policy.Parameters, p => Assert.False(p.Value.IsClosed));
     }
 
     [Fact]
     public void Padding_carries_no_gradient()
     {
         using var scope = TensorScope.Begin();
-        using var model = RewardModel.Create(TinyModel.Create("llama"), new Seed(2)); // token 0 is what stands at padding
+        using var model = Tiny("llama"); // token 0 is what stands at padding
 
         model.Forward([[5, 6], [7, 8, 9, 10]]).Sum().Backward();
 
@@ -83,7 +119,7 @@ public sealed class RewardModelTests
     [Fact]
     public void A_copy_scores_the_same_with_weights_of_its_own()
     {
-        using var model = RewardModel.Create(TinyModel.Create("gpt2"), new Seed(2));
+        using var model = Tiny("gpt2");
         using var copy = model.Copy();
         var before = model.Score(Sequences);
 
@@ -97,10 +133,16 @@ public sealed class RewardModelTests
     [Fact]
     public void A_sequence_without_tokens_has_no_score()
     {
-        using var model = RewardModel.Create(TinyModel.Create("gpt2"), new Seed(2));
+        using var model = Tiny("gpt2");
 
         var error = Assert.Throws<ArgumentException>(() => model.Score([[1], []]));
 
         Assert.Contains("has 0 tokens", error.Message);
+    }
+
+    private static RewardModel Tiny(string family)
+    {
+        using var policy = TinyModel.Create(family);
+        return RewardModel.Create(policy, new Seed(2));
     }
 }

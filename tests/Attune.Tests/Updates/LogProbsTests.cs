@@ -91,13 +91,14 @@ public sealed class LogProbsTests
         (TokenLogProbs, double[], double[]) At(int n)
         {
             (hidden.RequiresGrad, weight.RequiresGrad, hidden.Grad, weight.Grad) = (true, true, null, null);
-            var result = LogProbs.OfHidden(hidden, h => Tensor.Linear(h, weight), tokens, temperature: 0.7, n);
+            var result = LogProbs.OfHiddenWithEntropy(hidden, h => Tensor.Linear(h, weight), tokens, temperature: 0.7, n);
             (result.LogProbs.Sum() + result.Entropy.Sum() * 0.3).Backward();
             return (result, hidden.Grad!.ToDoubles(), weight.Grad!.ToDoubles());
         }
 
         var (whole, hiddenGradient, weightGradient) = At(13);
         var (pieces, hiddenPieces, weightPieces) = At(rows);
+        LogProbs.OfHidden(hidden, h => Tensor.Linear(h, weight), tokens, 0.7, rows).ShouldBeNear(pieces.LogProbs, 0);
         pieces.LogProbs.ShouldBeNear(whole.LogProbs, 1e-13); // the order of float64 sums inside a matrix product
         pieces.Entropy.ShouldBeNear(whole.Entropy, 1e-13);
         Tensor.Of(hiddenPieces).ShouldBeNear(hiddenGradient, 1e-12);
@@ -117,10 +118,19 @@ public sealed class LogProbsTests
             return Tensor.Linear(h, Tensor.Ones([5, 3]));
         }
 
-        LogProbs.OfHidden(hidden, Head, Tensor.Zeros([12], DType.Int64), 1, rows: 2);
+        LogProbs.OfHiddenWithEntropy(hidden, Head, Tensor.Zeros([12], DType.Int64), 1, rows: 2);
         Assert.Equal(6, open.Count);
         Assert.All(open.Zip(open.Skip(1)), pair => Assert.Equal(2, pair.Second - pair.First)); // each piece leaves two vectors, no logits
         Assert.Throws<ArgumentOutOfRangeException>(() => LogProbs.OfHidden(hidden, Head, Tensor.Zeros([12], DType.Int64), 1, rows: 0));
+    }
+
+    [Fact]
+    public void No_places_give_no_log_probs()
+    {
+        using var scope = TensorScope.Begin();
+        var none = LogProbs.OfHiddenWithEntropy(Tensor.Zeros([0, 3]), h => Tensor.Linear(h, Tensor.Ones([5, 3])), Tensor.Zeros([0], DType.Int64), 1, rows: 4);
+        Assert.Equal([0], none.LogProbs.Shape);
+        Assert.Equal([0], none.Entropy.Shape);
     }
 
     [Fact]

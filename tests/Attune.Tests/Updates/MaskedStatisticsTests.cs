@@ -115,6 +115,9 @@ public sealed class MaskedStatisticsTests
             var moments = MaskedStatistics.Of(rewards, Tensor.OnesLike(rewards));
             Assert.Equal((value, 0.0), ((float)moments.Mean, moments.Std(VarianceKind.Unbiased)));
         }
+
+        double[] tenths = [.. Enumerable.Repeat(0.1, 10)]; // their float64 sum is 0.9999999999999999, so a mean by division is not 0.1
+        Assert.Equal(new Moments(10, 0.1, 0, 0.1, 0.1), MaskedStatistics.Of(tenths, [.. Enumerable.Repeat(1.0, 10)]));
     }
 
     [Fact]

@@ -50,7 +50,8 @@ public sealed class RewardEvaluationTests
     [Fact]
     public void Normalising_a_model_changes_neither_accuracy_nor_probabilities()
     {
-        using var model = RewardModel.Create(TinyModel.Create("llama"), new Seed(2));
+        using var policy = TinyModel.Create("llama");
+        using var model = RewardModel.Create(policy, new Seed(2));
         PreferenceExample[] pairs = [new([1, 2, 3], [4]), new([5, 6], [7, 8, 9]), new([10], [11, 12])];
         var before = RewardEvaluation.Of(model, pairs, RewardScale.Identity);
 

@@ -1,10 +1,10 @@
 using Attune.Models;
 using Attune.Runs;
-using Attune.Tests.Models;
 using Attune.Torch;
 using Attune.Torch.Optimisers;
 using Attune.Torch.Testing;
 using Attune.Updates;
+using static Attune.Tests.Updates.RewardTrainerCases;
 
 namespace Attune.Tests.Updates;
 
@@ -46,7 +46,7 @@ public sealed class RewardTrainerTests
     {
         int[][] answers = [[1, 2], [3, 4, 5], [6], [7, 8]];
         var ranking = new RankingExample(answers, [2, 0, 3, 1]);
-        using var ranked = RewardModel.Create(TinyModel.Create("llama"), new Seed(2));
+        using var ranked = Tiny("llama");
         using var paired = ranked.Copy();
 
         var whole = FirstStep(ranked, [ranking]);
@@ -63,7 +63,7 @@ public sealed class RewardTrainerTests
     public void Loss_and_gradient_are_the_whole_batchs_however_it_is_cut(string family)
     {
         var examples = Mixed();
-        using var model = RewardModel.Create(TinyModel.Create(family), new Seed(2));
+        using var model = Tiny(family);
         var (expected, expectedGradient) = LossAndGradient(model, examples, microBatch: 1_000);
 
         foreach (var microBatch in new[] { 1, 5, 8 })
@@ -96,7 +96,7 @@ public sealed class RewardTrainerTests
     [Fact]
     public void More_of_one_token_is_learnt_to_be_better()
     {
-        using var model = RewardModel.Create(TinyModel.Create("llama"), new Seed(2));
+        using var model = Tiny("llama");
         var heldOut = CountingPairs(200, new Seed(11));
         var untrained = RewardEvaluation.Of(model, heldOut, RewardScale.Identity);
         var metrics = new List<IReadOnlyDictionary<string, double>>();
@@ -144,7 +144,7 @@ public sealed class RewardTrainerTests
     [Fact]
     public void A_loss_that_is_no_number_stops_the_run_and_names_the_step()
     {
-        using var model = RewardModel.Create(TinyModel.Create("gpt2"), new Seed(2));
+        using var model = Tiny("gpt2");
         using var trainer = new RewardTrainer(model, CountingPairs(40, new Seed(1)), Config, new Seed(3));
         var before = Array.Empty<double>();
 
@@ -157,7 +157,7 @@ public sealed class RewardTrainerTests
 
         Assert.StartsWith("Reward training stopped at step 2 of 3: the loss is NaN", error.Message);
         Assert.Equal(before, Weights(model)); // the optimiser did not move
-        Assert.All(model.Parameters, p => Assert.Null(p.Value.Grad));
+        Assert.All(model.Parameters, p => Assert.Null(p.Value.Grad)); // nothing that a later step would add to
     }
 
     [Fact]
@@ -175,7 +175,7 @@ public sealed class RewardTrainerTests
     [Fact]
     public void After_normalisation_reference_samples_have_mean_0_and_deviation_1()
     {
-        using var model = RewardModel.Create(TinyModel.Create("llama"), new Seed(2));
+        using var model = Tiny("llama");
         int[][] references = [.. CountingPairs(32, new Seed(5)).SelectMany(p => p.Sequences)];
         var before = model.Score(references);
 
@@ -225,8 +225,6 @@ public sealed class RewardTrainerTests
             error.Message);
     }
 
-    private static RewardModel ZeroHeaded() => new(TinyModel.Create("gpt2"), ScalarHead.ForValue(TinyModel.Gpt2.Width, Compute.Cpu));
-
     /// <summary>Metrics of one step over all examples; the weights stay.</summary>
     private static IReadOnlyDictionary<string, double> FirstStep(RewardModel model, RewardExample[] examples, RewardTrainingConfig? config = null)
     {
@@ -237,22 +235,25 @@ public sealed class RewardTrainerTests
         return metrics!;
     }
 
-    /// <summary>The gradient as what plain Adam's first moments hold after one step: (1 − β₁) of it.</summary>
-    private static (IReadOnlyDictionary<string, double> Metrics, double[] Gradient) LossAndGradient(RewardModel model, RewardExample[] examples, int microBatch)
+    /// <summary>The gradient as what Adam's means hold after one step where β₁ is 0.</summary>
+    private static (IReadOnlyDictionary<string, double> Metrics, double[] Gradient) LossAndGradient(
+        RewardModel model, RewardExample[] examples, int microBatch)
     {
         using var copy = model.Copy();
         var config = Config with { BatchSize = 100, MicroBatchSequences = microBatch, Beta1 = 0, MaximumGradientNorm = null };
         using var trainer = new RewardTrainer(copy, examples, config, new Seed(3));
         IReadOnlyDictionary<string, double>? metrics = null;
         trainer.Run([], (_, found) => metrics = found, CancellationToken.None);
-        return (metrics!, [.. trainer.Moments().Where(m => m.Name.EndsWith(".mean", StringComparison.Ordinal)).SelectMany(m => m.Value.ToDoubles())]);
+        using var scope = TensorScope.Begin();
+        var means = trainer.Optimiser.State().Where(m => m.Name.EndsWith(".mean", StringComparison.Ordinal));
+        return (metrics!, [.. means.SelectMany(m => m.Value.ToDoubles())]);
     }
 
     private static (List<double> Metrics, double[] Weights) Finish(RewardExample[] examples, RewardTrainingConfig config, int? stopAfter)
     {
         var metrics = new List<double>();
         using var bytes = new MemoryStream();
-        using (var model = RewardModel.Create(TinyModel.Create("llama"), new Seed(2)))
+        using (var model = Tiny("llama"))
         using (var trainer = new RewardTrainer(model, examples, config, new Seed(3)))
         {
             using var stop = new CancellationTokenSource();
@@ -269,7 +270,7 @@ public sealed class RewardTrainerTests
         }
 
         // Another process: other first weights, all of them overwritten.
-        using var fresh = RewardModel.Create(TinyModel.Create("llama", seed: 99), new Seed(98));
+        using var fresh = Tiny("llama", seed: 99);
         using var resumed = new RewardTrainer(fresh, examples, config, new Seed(3));
         bytes.Position = 0;
         resumed.LoadState(bytes);
@@ -278,46 +279,9 @@ public sealed class RewardTrainerTests
         return (metrics, Weights(fresh));
     }
 
-    private static double[] Weights(RewardModel model) => [.. model.Parameters.SelectMany(p => p.Value.ToDoubles())];
-
-    /// <summary>Two sequences of 4 to 10 tokens below 20 each; the one with more tokens 5 is chosen.</summary>
-    private static PreferenceExample[] CountingPairs(int count, Seed seed)
+    private static double[] Weights(RewardModel model)
     {
-        var pairs = new List<PreferenceExample>();
-        for (var row = 0; pairs.Count < count; row++)
-        {
-            var (a, b) = (Draw(seed.For(row).For("a")), Draw(seed.For(row).For("b")));
-            var lead = a.Count(id => id == 5) - b.Count(id => id == 5);
-            if (lead != 0)
-                pairs.Add(lead > 0 ? new(a, b) : new(b, a));
-        }
-
-        return [.. pairs];
-    }
-
-    private static int[] Draw(Seed seed)
-    {
-        var ids = new int[4 + seed.Below(7, row: 0)];
-        for (var k = 0; k < ids.Length; k++)
-            ids[k] = seed.Uniform(row: 1, position: k) < 0.3 ? 5 : seed.Below(20, row: 2, position: k);
-        return ids;
-    }
-
-    /// <summary>All kinds of example, of different lengths, weights and numbers of answers.</summary>
-    private static RewardExample[] Mixed()
-    {
-        var pairs = CountingPairs(8, new Seed(7));
-        int[][] answers = [.. pairs.SelectMany(p => p.Sequences)];
-        return
-        [
-            pairs[0],
-            pairs[1] with { PChosen = 0.7 },
-            pairs[2] with { Margin = 0.5, Strength = 2 },
-            new RankingExample(answers[..4], [1, 0, 0, 2]),
-            new RankingExample(answers[4..7], [0, 1, 2]),
-            new RankingExample(answers[7..9], [1, 1]), // says nothing
-            new ChoiceExample(answers[8..12], 2),
-            new ChoiceExample(answers[12..15], 0),
-        ];
+        using var scope = TensorScope.Begin();
+        return [.. model.Parameters.SelectMany(p => p.Value.ToDoubles())];
     }
 }

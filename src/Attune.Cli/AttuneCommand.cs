@@ -1,0 +1,153 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Invocation;
+using System.Reflection;
+using System.Runtime.InteropServices;
+using Attune.Cli.Output;
+using Attune.Cli.Verbs;
+using Attune.Runs;
+
+namespace Attune.Cli;
+
+/// <summary>The verbs that belong to one part of the flow.</summary>
+internal sealed record VerbGroup(string Title, IReadOnlyList<Command> Verbs);
+
+/// <summary>The command line: the verbs along the flow, help, and what happens when a line makes no sense.</summary>
+internal static class AttuneCommand
+{
+    private const string About = "Attune teaches language models from human feedback: text to model, answers to judgments, reward, policy, evaluation.";
+
+    public static async Task<int> RunAsync(IReadOnlyList<string> args, ConsoleOutput output)
+    {
+        if (args is ["--version" or "version"])
+        {
+            output.Line(Version);
+            return ExitCode.Done;
+        }
+        if (args is ["help", ..])
+            args = [.. args.Skip(1), "--help"];
+        var groups = Groups(output);
+        var root = Root(groups);
+        var parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null }); // a text may begin with @
+        if (args.Count == 0 || (args is ["--help" or "-h" or "-?"]))
+        {
+            WriteRootHelp(groups, output);
+            return ExitCode.Done;
+        }
+        if (parsed.Errors.Count > 0 && (parsed.Action is not HelpWithExample || parsed.UnmatchedTokens.Count > 0))
+        {
+            output.Note(Explain(parsed, root).Message);
+            return ExitCode.BadInput;
+        }
+        using var stop = new CancellationTokenSource();
+        using var interrupt = StopOn(PosixSignal.SIGINT, stop, output);
+        using var terminate = StopOn(PosixSignal.SIGTERM, stop, output);
+        var invocation = new InvocationConfiguration
+        {
+            Output = output.Result,
+            Error = output.Log,
+            EnableDefaultExceptionHandler = false,
+            ProcessTerminationTimeout = null, // saving a checkpoint may take longer than any fixed time
+        };
+        return await parsed.InvokeAsync(invocation, stop.Token);
+    }
+
+    private static string Version =>
+        "attune " + typeof(AttuneCommand).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion.Split('+')[0];
+
+    private static VerbGroup[] Groups(ConsoleOutput output) =>
+    [
+        new("Text and tokens", [TokenizerVerb.Create(output)]),
+    ];
+
+    private static Command Root(VerbGroup[] groups)
+    {
+        var help = new HelpOption { Recursive = true };
+        help.Action = new HelpWithExample((SynchronousCommandLineAction)help.Action!);
+        var root = new Command("attune", About) { help }; // a RootCommand would take the assembly's name
+        foreach (var verb in groups.SelectMany(g => g.Verbs))
+            root.Add(verb);
+        return root;
+    }
+
+    private sealed class HelpWithExample(SynchronousCommandLineAction usual) : SynchronousCommandLineAction
+    {
+        public override int Invoke(ParseResult parsed)
+        {
+            usual.Invoke(parsed);
+            if (parsed.CommandResult.Command is Verb verb)
+                parsed.InvocationConfiguration.Output.Write($"Example:\n  {verb.Example}\n");
+            return ExitCode.Done;
+        }
+    }
+
+    private static void WriteRootHelp(VerbGroup[] groups, ConsoleOutput output)
+    {
+        output.Line($"{About}\n\nUsage: attune VERB [options]");
+        var width = groups.SelectMany(g => g.Verbs).Max(v => v.Name.Length);
+        foreach (var group in groups)
+        {
+            output.Line($"\n{group.Title}");
+            foreach (var verb in group.Verbs)
+                output.Line($"  {verb.Name.PadRight(width)}  {verb.Description}");
+        }
+        output.Line("\nattune VERB --help shows a verb's options and an example; attune --version the version.");
+    }
+
+    private static InputException Explain(ParseResult parsed, Command root)
+    {
+        var command = parsed.CommandResult.Command;
+        var path = command == root ? "attune" : "attune " + PathOf(parsed);
+        var verbs = command.Subcommands.Select(v => v.Name).ToArray();
+        var problems = parsed.UnmatchedTokens.Select(token => token.StartsWith('-')
+            ? Unknown(token, "an option", [.. command.Options.Select(o => o.Name)], path)
+            : Unknown(token, verbs.Length > 0 ? "a verb" : "expected here", verbs, path)).ToList();
+        if (problems.Count == 0 && verbs.Length > 0)
+            problems.Add(Problem.Of("", "has no verb", $"one of {string.Join(", ", verbs)}", $"see {path} --help"));
+        if (problems.Count == 0)
+            problems.AddRange(parsed.Errors.Select(e => Misread(e.Message, path)));
+        return new(path, problems);
+    }
+
+    /// <summary>System.CommandLine names .NET types in its message about a value that does not fit; people think in numbers.</summary>
+    private static Problem Misread(string message, string path)
+    {
+        var parts = message.Split('\'');
+        if (!message.StartsWith("Cannot parse argument", StringComparison.Ordinal) || parts.Length < 6)
+            return new("", $"{message.TrimEnd('.')}; see {path} --help");
+        var expected = parts[5] switch
+        {
+            "System.Int32" or "System.Int64" or "System.UInt64" => "a whole number",
+            "System.Double" or "System.Single" => "a number",
+            "System.Boolean" => "true or false",
+            var other => other,
+        };
+        return Problem.Of(parts[3], $"is {parts[1]}", expected, $"see {path} --help");
+    }
+
+    private static string PathOf(ParseResult parsed)
+    {
+        var names = new Stack<string>();
+        for (var at = parsed.CommandResult; at?.Parent is not null; at = at.Parent as System.CommandLine.Parsing.CommandResult)
+            names.Push(at.Command.Name);
+        return string.Join(' ', names);
+    }
+
+    private static Problem Unknown(string token, string kind, string[] known, string path)
+    {
+        var nearest = NearestName.To(token, known);
+        var expected = known.Length > 0 ? $"one of {string.Join(", ", known)}" : "nothing more";
+        return Problem.Of(token, $"is not {kind}", expected, nearest is null ? $"see {path} --help" : $"did you mean {nearest}?");
+    }
+
+    /// <summary>The first signal asks the verb to stop in good order; the second ends the process at once.</summary>
+    private static PosixSignalRegistration StopOn(PosixSignal signal, CancellationTokenSource stop, ConsoleOutput output) =>
+        PosixSignalRegistration.Create(signal, context =>
+        {
+            if (stop.IsCancellationRequested)
+                return;
+            context.Cancel = true;
+            output.Note("\nStopping at the next good moment; once more to quit at once.");
+            stop.Cancel();
+        });
+}

@@ -1,0 +1,79 @@
+#pragma warning disable RS0030 // the one place that touches Console
+using System.Text;
+using Attune.Runs;
+
+namespace Attune.Cli.Output;
+
+/// <summary>
+/// Everything the program says and is told: results go to standard output, progress, warnings and errors to standard error, so that
+/// <c>attune … &gt; file</c> holds results alone.
+/// </summary>
+internal sealed class ConsoleOutput(TextWriter result, TextWriter log, bool isTerminal, TextReader input) : IDisposable
+{
+    private const int WidthWithoutTerminal = 160;
+
+    /// <summary>The real one, without what Console's own writers cost at start.</summary>
+    public static ConsoleOutput Standard()
+    {
+        var utf8 = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
+        return new(
+            new StreamWriter(Console.OpenStandardOutput(), utf8, bufferSize: 1 << 14),
+            new StreamWriter(Console.OpenStandardError(), utf8) { AutoFlush = true },
+            isTerminal: !Console.IsErrorRedirected,
+            new LazyInput(utf8));
+    }
+
+    /// <summary>Standard output.</summary>
+    public TextWriter Result { get; } = result;
+
+    /// <summary>Standard error.</summary>
+    public TextWriter Log { get; } = log;
+
+    /// <summary>Standard input.</summary>
+    public TextReader Input { get; } = input;
+
+    /// <summary>Whether somebody watches standard error live.</summary>
+    public bool IsTerminal { get; } = isTerminal;
+
+    /// <summary>A line of the result.</summary>
+    public void Line(string text) => Result.Write(text + "\n");
+
+    /// <summary>The result as one JSON document.</summary>
+    public void Json<T>(T document) => Result.Write(JsonText.Of(document) + "\n");
+
+    /// <summary>The result as a table.</summary>
+    public void Table(TextTable table) => Result.Write(table.Render(Width()));
+
+    /// <summary>A line beside the result.</summary>
+    public void Note(string text) => Log.Write(text + "\n");
+
+    /// <summary>A sink that shows progress on standard error.</summary>
+    public ConsoleProgress Progress(TimeProvider time) => new(Log, IsTerminal, Width, time);
+
+    public void Dispose()
+    {
+        Result.Flush();
+        Log.Flush();
+    }
+
+    private int Width()
+    {
+        if (!IsTerminal)
+            return WidthWithoutTerminal;
+        var width = Console.WindowWidth;
+        return width > 0 ? width : WidthWithoutTerminal;
+    }
+
+    private sealed class LazyInput(Encoding encoding) : TextReader
+    {
+        private readonly Lazy<TextReader> _reader = new(() => new StreamReader(Console.OpenStandardInput(), encoding));
+
+        public override int Peek() => _reader.Value.Peek();
+
+        public override int Read() => _reader.Value.Read();
+
+        public override int Read(char[] buffer, int index, int count) => _reader.Value.Read(buffer, index, count);
+
+        public override string ReadToEnd() => _reader.Value.ReadToEnd();
+    }
+}

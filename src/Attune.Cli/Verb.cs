@@ -1,0 +1,77 @@
+using System.CommandLine;
+using Attune.Cli.Output;
+using Attune.Runs;
+
+namespace Attune.Cli;
+
+/// <summary>How the program ends. Documented in <c>docs/run-folder.md</c>.</summary>
+internal static class ExitCode
+{
+    public const int Done = 0;
+    public const int Failed = 1;
+    public const int BadInput = 2;
+    public const int Stopped = 130; // 128 + SIGINT, as shells have it
+}
+
+/// <summary>One word of the command line, with an example that can be run as it stands. Turns exceptions into messages and exit codes.</summary>
+internal sealed class Verb(string name, string description, string example) : Command(name, description)
+{
+    /// <summary>One runnable command line, shown by <c>--help</c>.</summary>
+    public string Example { get; } = example;
+
+    /// <summary>What the verb does. It runs on the program's main thread; the token is cancelled by Ctrl-C.</summary>
+    public Verb Does(ConsoleOutput output, Action<ParseResult, CancellationToken> action)
+    {
+        SetAction((parsed, stop) => Task.FromResult(Run(output, parsed, () => action(parsed, stop), stop)));
+        return this;
+    }
+
+    private static int Run(ConsoleOutput output, ParseResult parsed, Action action, CancellationToken stop)
+    {
+        try
+        {
+            action();
+            return stop.IsCancellationRequested ? Stopped(output, parsed) : ExitCode.Done;
+        }
+        catch (InputException e)
+        {
+            return Failed(output, e, e.Message, ExitCode.BadInput);
+        }
+        catch (RunFailedException e)
+        {
+            return Failed(output, e, e.Message, ExitCode.Failed);
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            return Stopped(output, parsed);
+        }
+        catch (Exception e)
+        {
+            var hint = Tracing ? "" : "\nThis was not foreseen; set ATTUNE_TRACE=1 to see where it happened.";
+            return Failed(output, e, $"{e.GetType().Name}: {e.Message}{hint}", ExitCode.Failed);
+        }
+    }
+
+    private static bool Tracing => Environment.GetEnvironmentVariable("ATTUNE_TRACE") is "1";
+
+    private static int Failed(ConsoleOutput output, Exception e, string message, int code)
+    {
+        output.Note(message);
+        if (Tracing)
+            output.Note(e.ToString());
+        return code;
+    }
+
+    private static int Stopped(ConsoleOutput output, ParseResult parsed)
+    {
+        var typed = parsed.Tokens.Select(t => t.Value).ToList();
+        var resumes = parsed.CommandResult.Command.Options.Contains(CommonOptions.Resume);
+        if (resumes && !typed.Contains(CommonOptions.Resume.Name))
+            typed.Add(CommonOptions.Resume.Name);
+        output.Note(resumes ? $"Stopped. Continue with: attune {string.Join(' ', typed.Select(Quote))}" : "Stopped.");
+        return ExitCode.Stopped;
+    }
+
+    private static string Quote(string word) =>
+        word.All(c => char.IsAsciiLetterOrDigit(c) || "-_./=:,+".Contains(c)) && word.Length > 0 ? word : $"'{word.Replace("'", @"'\''")}'";
+}

@@ -1,0 +1,152 @@
+using System.Text.Json;
+
+namespace Attune.Text;
+
+/// <summary>One line of a JSON Lines file and the records that can be made of it.</summary>
+internal readonly struct JsonRow
+{
+    private const string Empty = "empty text";
+    private const string Same = "chosen equals rejected";
+
+    private readonly JsonElement _root;
+
+    private JsonRow(JsonElement root) => _root = root;
+
+    public static Row<T> Read<T>(Line line, Func<JsonRow, Row<T>> convert)
+        where T : class
+    {
+        line.RequireUtf8(); // a byte that is not UTF-8 has a better message here than the parser's
+        try
+        {
+            using var document = JsonDocument.Parse(line.Bytes);
+            if (document.RootElement.ValueKind != JsonValueKind.Object)
+                throw new RowException(0, $"holds {Name(document.RootElement)}", "a JSON object, one a line", "write each row as {\"field\": value, ...} on a line of its own");
+            return convert(new(document.RootElement));
+        }
+        catch (JsonException error)
+        {
+            throw new RowException(error.BytePositionInLine ?? 0, "is not valid JSON", "a JSON object, one a line", "correct the line or remove it");
+        }
+    }
+
+    public Row<Document> Document(FieldMap fields)
+    {
+        var text = Text(nameof(fields.Text), fields.Text);
+        return string.IsNullOrWhiteSpace(text) ? new(null, Empty) : new(new(text, Name(fields.Id)));
+    }
+
+    public Row<PromptResponse> PromptResponse(FieldMap fields)
+    {
+        var (prompt, response) = (Text(nameof(fields.Prompt), fields.Prompt), Text(nameof(fields.Response), fields.Response));
+        return prompt.Length == 0 || response.Length == 0 ? new(null, Empty) : new(new(prompt, response, Name(fields.Id)));
+    }
+
+    public Row<Conversation> Conversation(FieldMap fields)
+    {
+        var list = Required(nameof(fields.Messages), fields.Messages);
+        if (list.ValueKind != JsonValueKind.Array || list.GetArrayLength() == 0)
+            throw Wrong(nameof(fields.Messages), fields.Messages, list.ValueKind == JsonValueKind.Array ? "is empty" : $"is {Name(list)}", "a list of messages");
+        var messages = new List<Message>();
+        foreach (var item in list.EnumerateArray())
+        {
+            if (item.ValueKind != JsonValueKind.Object)
+                throw Wrong(nameof(fields.Messages), fields.Messages, $"holds {Name(item)}", "objects with role and content");
+            var message = new JsonRow(item);
+            messages.Add(new(Speaker(message.Text(nameof(fields.Role), fields.Role)), message.Text(nameof(fields.Content), fields.Content)));
+        }
+        return messages.TrueForAll(message => message.Role != Role.Assistant) ? new(null, "no answer") : new(new(messages, Name(fields.Id)));
+    }
+
+    public Row<PreferencePair> PreferencePair(FieldMap fields)
+    {
+        var (chosen, rejected) = (Text(nameof(fields.Chosen), fields.Chosen), Text(nameof(fields.Rejected), fields.Rejected));
+        if (chosen == rejected)
+            return new(null, Same);
+        var pair = Find(fields.Prompt) is not null ? new PreferencePair(Text(nameof(fields.Prompt), fields.Prompt), chosen, rejected)
+            : Transcript.IsTranscript(chosen) && Transcript.IsTranscript(rejected) ? Transcript.Pair(chosen, rejected)
+            : SharedPrompt.Extract(chosen, rejected);
+        if (pair.Chosen.Length == 0 || pair.Rejected.Length == 0)
+            return new(null, Empty);
+        return new(pair with
+        {
+            PChosen = Number(nameof(fields.PChosen), fields.PChosen, 0, 1),
+            Judges = (int)(Number(nameof(fields.Judges), fields.Judges, 1, int.MaxValue) ?? 1),
+            Strength = Number(nameof(fields.Strength), fields.Strength, double.MinValue, double.MaxValue),
+            Id = Name(fields.Id),
+            ChosenId = Name(fields.ChosenId),
+            RejectedId = Name(fields.RejectedId),
+            Group = Name(fields.Group),
+        });
+    }
+
+    private static Role Speaker(string name) => name.ToLowerInvariant() switch
+    {
+        "system" => Role.System,
+        "user" or "human" => Role.User,
+        "assistant" or "gpt" or "model" => Role.Assistant,
+        _ => throw new RowException(0, $"has a message by '{name}'", "system, user or assistant", "rename the role, or remove the row"),
+    };
+
+    private string Text(string key, string path)
+    {
+        var value = Required(key, path);
+        if (value.ValueKind != JsonValueKind.String)
+            throw Wrong(key, path, $"is {Name(value)}", "a string");
+        try
+        {
+            return value.GetString()!;
+        }
+        catch (InvalidOperationException) // an escape such as \ud800 alone
+        {
+            throw Wrong(key, path, "holds half of a surrogate pair", "well-formed Unicode");
+        }
+    }
+
+    private double? Number(string key, string path, double least, double most)
+    {
+        if (Find(path) is not { } value || value.ValueKind == JsonValueKind.Null)
+            return null;
+        if (value.ValueKind != JsonValueKind.Number)
+            throw Wrong(key, path, $"is {Name(value)}", "a number");
+        var number = value.GetDouble();
+        return number >= least && number <= most ? number : throw Wrong(key, path, $"is {value.GetRawText()}", $"at least {least}" + (most == 1 ? " and at most 1" : ""));
+    }
+
+    /// <summary>A name may be a string or a number; it is kept as text.</summary>
+    private string? Name(string path) => Find(path) is not { } value ? null : value.ValueKind switch
+    {
+        JsonValueKind.String => Text("id", path),
+        JsonValueKind.Number => value.GetRawText(),
+        _ => null,
+    };
+
+    private JsonElement Required(string key, string path) => Find(path)
+        ?? throw new RowException(0, $"has no \"{path}\" but {string.Join(", ", _root.EnumerateObject().Take(8).Select(field => $"\"{field.Name}\""))}", "that field",
+            $"name the right one in the recipe: fields.{char.ToLowerInvariant(key[0])}{key[1..]}");
+
+    private JsonElement? Find(string path)
+    {
+        if (_root.TryGetProperty(path, out var direct))
+            return direct;
+        var at = _root;
+        foreach (var part in path.Split('.'))
+        {
+            if (at.ValueKind != JsonValueKind.Object || !at.TryGetProperty(part, out at))
+                return null;
+        }
+        return at;
+    }
+
+    private static RowException Wrong(string key, string path, string found, string expected) =>
+        new(0, $"has \"{path}\" that {found}", expected, $"correct it, or name another field in the recipe: fields.{char.ToLowerInvariant(key[0])}{key[1..]}");
+
+    private static string Name(JsonElement value) => value.ValueKind switch
+    {
+        JsonValueKind.Object => "an object",
+        JsonValueKind.Array => "a list",
+        JsonValueKind.String => "a string",
+        JsonValueKind.Number => "a number",
+        JsonValueKind.Null => "null",
+        _ => "true or false",
+    };
+}

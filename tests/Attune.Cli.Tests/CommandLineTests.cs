@@ -1,0 +1,60 @@
+namespace Attune.Cli.Tests;
+
+public sealed class CommandLineTests
+{
+    [Theory]
+    [InlineData("--version")]
+    [InlineData("version")]
+    public async Task The_version_is_one_line(string word)
+    {
+        var printed = await Printed.By(word);
+
+        Assert.Equal(0, printed.ExitCode);
+        Assert.Matches(@"^attune \d+\.\d+\.\d+\n$", printed.Result);
+        Assert.Empty(printed.Log);
+    }
+
+    [Theory]
+    [InlineData]
+    [InlineData("help")]
+    [InlineData("--help")]
+    [InlineData("-h")]
+    public async Task Help_shows_the_verbs_along_the_flow(params string[] args)
+    {
+        var printed = await Printed.By(args);
+
+        Assert.Equal(0, printed.ExitCode);
+        Assert.StartsWith("Attune teaches language models from human feedback", printed.Result);
+        Assert.Contains("\nText and tokens\n  tokenizer  ", printed.Result);
+    }
+
+    [Theory]
+    [InlineData("help tokenizer encode")]
+    [InlineData("tokenizer encode --help")]
+    public async Task A_verbs_help_ends_with_an_example_that_can_be_run(string line)
+    {
+        var printed = await Printed.By(line.Split(' '));
+
+        Assert.Equal(0, printed.ExitCode);
+        Assert.Contains("Usage:\n  attune tokenizer encode <tokenizer> [options]\n", printed.Result.ReplaceLineEndings("\n"));
+        Assert.EndsWith("Example:\n  attune tokenizer encode models/base --text \"Once upon a time\"\n", printed.Result);
+    }
+
+    [Theory]
+    [InlineData("tokenizr", "attune has 1 problem\n  tokenizr  is not a verb, expected one of tokenizer; did you mean tokenizer?\n")]
+    [InlineData("help nonsense", "attune has 1 problem\n  nonsense  is not a verb, expected one of tokenizer; see attune --help\n")]
+    [InlineData("tokenizer", "attune tokenizer has 1 problem\n  has no verb, expected one of train, encode, decode; see attune tokenizer --help\n")]
+    [InlineData("tokenizer encode x --jsn", "attune tokenizer encode has 1 problem\n  --jsn  is not an option, expected one of --text, --json; did you mean --json?\n")]
+    [InlineData("tokenizer encode x y", "attune tokenizer encode has 1 problem\n  y  is not expected here, expected nothing more; see attune tokenizer encode --help\n")]
+    [InlineData("tokenizer encode", "attune tokenizer encode has 1 problem\n  Required argument 'tokenizer' missing for command: 'encode'; see attune tokenizer encode --help\n")]
+    [InlineData("tokenizer train x --vocabulary many", "attune tokenizer train has 1 problem\n  --vocabulary  is many, expected a whole number; see attune tokenizer train --help\n")]
+    [InlineData("tokenizer train x", "attune tokenizer train has 1 problem\n  has no --out, expected a folder for tokenizer.json; add --out DIR\n")]
+    public async Task A_line_that_makes_no_sense_exits_with_2_and_says_why(string line, string message)
+    {
+        var printed = await Printed.By(line.Split(' '));
+
+        Assert.Equal(message, printed.Log);
+        Assert.Equal(2, printed.ExitCode);
+        Assert.Empty(printed.Result);
+    }
+}
