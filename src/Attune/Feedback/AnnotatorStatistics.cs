@@ -17,11 +17,10 @@ public static class Ratings
             for (var i = 0; i < judgment.Order.Count; i++)
                 for (var j = i + 1; j < judgment.Order.Count; j++)
                     if (judgment.Between(i, j) is { } sign)
-                    {
-                        var unit = judgment.Order.Count == 2 ? judgment.ComparisonId : $"{judgment.ComparisonId}/{i}-{j}";
-                        yield return new(unit, judgment.AnnotatorId, sign > 0 ? $"{i}" : sign < 0 ? $"{j}" : Level);
-                    }
+                        yield return new(Unit(judgment.ComparisonId, judgment.Order.Count, i, j), judgment.AnnotatorId, sign > 0 ? $"{i}" : sign < 0 ? $"{j}" : Level);
     }
+
+    internal static string Unit(string comparison, int answers, int first, int second) => answers == 2 ? comparison : $"{comparison}/{first}-{second}";
 }
 
 /// <summary>What the log shows about one annotator.</summary>

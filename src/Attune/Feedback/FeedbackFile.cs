@@ -7,8 +7,8 @@ using Attune.Runs;
 namespace Attune.Feedback;
 
 /// <summary>
-/// Reads and writes the files of feedback: JSON Lines, one record a line, and single JSON documents. Whole files are written to a temporary
-/// name, flushed and renamed; a file with bad lines is refused with all of them listed.
+/// Reads and writes the files of feedback: JSON Lines, one record a line, and single JSON documents. A file with bad lines is refused,
+/// with all of them listed.
 /// </summary>
 internal static class FeedbackFile
 {
@@ -24,9 +24,9 @@ internal static class FeedbackFile
     /// <summary>A record as a line with its end.</summary>
     public static byte[] Line<T>(T record, JsonTypeInfo<T> type) => [.. JsonSerializer.SerializeToUtf8Bytes(record, type), (byte)'\n'];
 
-    public static void Write<T>(string path, T record, JsonTypeInfo<T> type) => Replace(path, file => file.Write(Line(record, type)));
+    public static void Write<T>(string path, T record, JsonTypeInfo<T> type) => AtomicFile.Write(path, file => file.Write(Line(record, type)));
 
-    public static void WriteLines<T>(string path, IEnumerable<T> records, JsonTypeInfo<T> type) => Replace(path, file =>
+    public static void WriteLines<T>(string path, IEnumerable<T> records, JsonTypeInfo<T> type) => AtomicFile.Write(path, file =>
     {
         foreach (var record in records)
             file.Write(Line(record, type));
@@ -117,25 +117,6 @@ internal static class FeedbackFile
     }
 
     private static string What<T>(JsonTypeInfo<T> type) => $"one {type.Type.Name.ToLowerInvariant()}";
-
-    private static void Replace(string path, Action<FileStream> write)
-    {
-        var temporary = path + ".tmp";
-        try
-        {
-            using (var file = new FileStream(temporary, FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 1 << 16))
-            {
-                write(file);
-                file.Flush(flushToDisk: true);
-            }
-            File.Move(temporary, path, overwrite: true);
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            File.Delete(temporary);
-            throw new RunFailedException($"{path} could not be written ({error.Message}); make room or give another folder, and run again.", error);
-        }
-    }
 }
 
 /// <summary>A line of a file: its record, or what is wrong with it.</summary>

@@ -4,11 +4,11 @@ using System.Text.Json.Serialization;
 namespace Attune.Feedback;
 
 /// <summary>
-/// How feedback is written: keys in snake case and in the order of the records' properties, numbers that read back to the same bits.
+/// How feedback is written: keys in camel case and in the order of the records' properties, numbers that read back to the same bits.
 /// Keys that are not known are passed over when read, so that a later version may add some.
 /// </summary>
 [JsonSourceGenerationOptions(
-    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     UseStringEnumConverter = true,
     RespectNullableAnnotations = true,

@@ -92,7 +92,7 @@ public static class PreferenceExport
     /// <summary>Reads <c>preferences.jsonl</c> with everything in it.</summary>
     /// <exception cref="InputException">It is missing or has bad lines; lists them.</exception>
     public static IReadOnlyList<Preference> ReadPairs(string path) => FeedbackFile.ReadLines(path, FeedbackFile.Lines.Preference, preference =>
-        preference.PChosen is >= 0 and <= 1 ? null : $"has p_chosen {preference.PChosen}, expected 0 to 1");
+        preference.PChosen is >= 0 and <= 1 ? null : $"has pChosen {preference.PChosen}, expected 0 to 1");
 
     /// <summary>Reads <c>rankings.jsonl</c>.</summary>
     /// <exception cref="InputException">It is missing or has bad lines; lists them.</exception>
@@ -107,6 +107,7 @@ public static class PreferenceExport
             .Select(judgment => judgment.Between(chosen, rejected)!.Value * (double)(judgment.Strength ?? 0)).ToList();
         return new()
         {
+            Id = Ratings.Unit(comparison.Id, comparison.Answers.Count, Math.Min(chosen, rejected), Math.Max(chosen, rejected)),
             Prompt = comparison.Prompt,
             Chosen = comparison[chosen].Text,
             Rejected = comparison[rejected].Text,
@@ -117,6 +118,8 @@ public static class PreferenceExport
             Group = options.Group,
             Split = comparison.Split,
             Round = comparison.Round,
+            ChosenId = comparison[chosen].Id,
+            RejectedId = comparison[rejected].Id,
             ChosenSource = comparison[chosen].Source,
             RejectedSource = comparison[rejected].Source,
             Comparison = comparison.Id,

@@ -39,6 +39,9 @@ public readonly record struct PairVotes(int First, int Second, int Level)
 /// <summary>A pair of answers with its votes, as a line of <c>preferences.jsonl</c>: what a reward model learns from.</summary>
 public sealed record Preference
 {
+    /// <summary>Names the pair: the comparison's id, with "/i-j" behind it where that has more than two answers.</summary>
+    public required string Id { get; init; }
+
     /// <summary>What the answers answer.</summary>
     public required string Prompt { get; init; }
 
@@ -71,6 +74,12 @@ public sealed record Preference
 
     /// <summary>Which round of collecting.</summary>
     public int Round { get; init; }
+
+    /// <summary>The chosen answer's id.</summary>
+    public string? ChosenId { get; init; }
+
+    /// <summary>The rejected answer's id.</summary>
+    public string? RejectedId { get; init; }
 
     /// <summary>What wrote the chosen answer.</summary>
     public string? ChosenSource { get; init; }

@@ -39,9 +39,9 @@ public sealed class AnnotatorsTests
     public void Someone_in_both_groups_is_refused()
     {
         using var folder = new TemporaryFolder();
-        var path = folder.Write("annotators.json", """{"split_seed":"1","people":[{"id":"p","group":"training"},{"id":"p","group":"held-out"}]}""");
+        var path = folder.Write("annotators.json", """{"splitSeed":"1","people":[{"id":"p","group":"training"},{"id":"p","group":"held-out"}]}""");
 
         Assert.Contains("is there 2 times, expected each annotator once, in one group", Assert.Throws<InputException>(() => Annotators.Load(path)).Message, StringComparison.Ordinal);
-        Assert.Throws<InputException>(() => Annotators.Load(folder.Write("broken.json", """{"split_seed":"1","people":[{"id":"p","group":"both"}]}""")));
+        Assert.Throws<InputException>(() => Annotators.Load(folder.Write("broken.json", """{"splitSeed":"1","people":[{"id":"p","group":"both"}]}""")));
     }
 }

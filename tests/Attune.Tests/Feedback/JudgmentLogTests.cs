@@ -19,7 +19,7 @@ public sealed class JudgmentLogTests : IDisposable
             log.Append(JudgmentTests.Example("j-1") with { Strength = 3, Seconds = 4.25, Comment = "naïve", Flags = ["off-topic"] });
 
         Assert.Equal(
-            """{"id":"j-1","comparison_id":"c-1","annotator_id":"p-1","order":[1,0],"outcome":"choice","ranks":[1,2],"strength":3,"seconds":4.25,"comment":"naïve","flags":["off-topic"],"instruction_version":"1","at":"2001-02-03T04:05:06+00:00"}""" + "\n",
+            """{"id":"j-1","comparisonId":"c-1","annotatorId":"p-1","order":[1,0],"outcome":"choice","ranks":[1,2],"strength":3,"seconds":4.25,"comment":"naïve","flags":["off-topic"],"instructionVersion":"1","at":"2001-02-03T04:05:06+00:00"}""" + "\n",
             File.ReadAllText(LogPath));
     }
 

@@ -6,10 +6,13 @@ namespace Attune.Tests.Feedback;
 
 public sealed class PreferenceExportTests
 {
-    private static readonly Annotators People = new("0", [
-        new("a", AnnotatorGroup.Training), new("b", AnnotatorGroup.Training), new("c", AnnotatorGroup.Training), new("d", AnnotatorGroup.Training), new("h", AnnotatorGroup.HeldOut)]);
+    private static readonly Annotators People =
+        new("0", [.. new[] { "a", "b", "c", "d" }.Select(id => new Annotator(id, AnnotatorGroup.Training)), new("h", AnnotatorGroup.HeldOut)]);
     private static readonly Comparison Pair = Comparison.From(
-        new("p", [new() { Source = "sft", Text = "x" }, new() { Source = "ppo", Text = "y" }], Round: 1), new Seed(1), 0) with { Order = [0, 1] };
+        new("p", [new() { Source = "sft", Text = "x" }, new() { Source = "ppo", Text = "y" }], Round: 1), new Seed(1), 0) with
+    {
+        Order = [0, 1],
+    };
     private static readonly Comparison Three = Comparison.From(
         new("q", [new() { Source = "s", Text = "x" }, new() { Source = "s", Text = "y" }, new() { Source = "s", Text = "z" }]), new Seed(1), 1);
 
@@ -64,6 +67,7 @@ public sealed class PreferenceExportTests
         var ranking = Assert.Single(PreferenceExport.Rankings([Three], log, People, new()));
 
         Assert.Equal([("x", "y", 2 / 3.0), ("z", "x", 2 / 3.0), ("z", "y", 1.0)], pairs.Select(p => (p.Chosen, p.Rejected, p.PChosen)));
+        Assert.Equal($"{Three.Id}/0-2", pairs[1].Id);
         Assert.Equal([2, 3, 1], ranking.Ranks);
         Assert.Equal([0.5, 1 / 6.0, 5 / 6.0], ranking.Shares.Select(share => Math.Round(share, 15)), EqualityComparer<double>.Create((a, b) => Math.Abs(a - b) < 1e-12));
         Assert.Equal(3, ranking.Judges);
@@ -87,12 +91,12 @@ public sealed class PreferenceExportTests
         PreferenceExport.Write(folder.PathOf("rankings.jsonl"), PreferenceExport.Rankings([Three], [Rank("a", [2, 3, 1])], People, new()));
 
         Assert.Equal(
-            $$"""{"prompt":"p","chosen":"y","rejected":"x","p_chosen":0.6666666666666666,"judges":1,"strength":2,"chosen_shown_first":0,"group":"training","split":"training","round":1,"chosen_source":"ppo","rejected_source":"sft","comparison":"{{Pair.Id}}","judgments":["j-a"]}""" + "\n",
+            $$"""{"id":"{{Pair.Id}}","prompt":"p","chosen":"y","rejected":"x","pChosen":0.6666666666666666,"judges":1,"strength":2,"chosenShownFirst":0,"group":"training","split":"training","round":1,"chosenId":"{{Pair.Id}}.1","rejectedId":"{{Pair.Id}}.0","chosenSource":"ppo","rejectedSource":"sft","comparison":"{{Pair.Id}}","judgments":["j-a"]}""" + "\n",
             File.ReadAllText(folder.PathOf("preferences.jsonl")));
         Assert.Equal(2 / 3.0, Assert.Single(PreferenceExport.ReadPairs(folder.PathOf("preferences.jsonl"))).PChosen);
         Assert.Equal([2, 3, 1], Assert.Single(PreferenceExport.ReadRankings(folder.PathOf("rankings.jsonl"))).Ranks);
         var bad = folder.Write("bad.jsonl", File.ReadAllText(folder.PathOf("preferences.jsonl")).Replace("0.6666666666666666", "1.5", StringComparison.Ordinal));
-        Assert.Contains("line 1 (byte 0)  has p_chosen 1.5, expected 0 to 1", Assert.Throws<InputException>(() => PreferenceExport.ReadPairs(bad)).Message, StringComparison.Ordinal);
+        Assert.Contains("line 1 (byte 0)  has pChosen 1.5, expected 0 to 1", Assert.Throws<InputException>(() => PreferenceExport.ReadPairs(bad)).Message, StringComparison.Ordinal);
         Assert.Equal(3, Directory.GetFiles(Path.GetDirectoryName(bad)!).Length); // no temporary file is left
     }
 
