@@ -6,10 +6,13 @@ namespace Attune.Tests.Feedback;
 
 public sealed class PreferenceExportTests
 {
-    private static readonly Annotators People = new("0", [
-        new("a", AnnotatorGroup.Training), new("b", AnnotatorGroup.Training), new("c", AnnotatorGroup.Training), new("d", AnnotatorGroup.Training), new("h", AnnotatorGroup.HeldOut)]);
+    private static readonly Annotators People =
+        new("0", [.. new[] { "a", "b", "c", "d" }.Select(id => new Annotator(id, AnnotatorGroup.Training)), new("h", AnnotatorGroup.HeldOut)]);
     private static readonly Comparison Pair = Comparison.From(
-        new("p", [new() { Source = "sft", Text = "x" }, new() { Source = "ppo", Text = "y" }], Round: 1), new Seed(1), 0) with { Order = [0, 1] };
+        new("p", [new() { Source = "sft", Text = "x" }, new() { Source = "ppo", Text = "y" }], Round: 1), new Seed(1), 0) with
+    {
+        Order = [0, 1],
+    };
     private static readonly Comparison Three = Comparison.From(
         new("q", [new() { Source = "s", Text = "x" }, new() { Source = "s", Text = "y" }, new() { Source = "s", Text = "z" }]), new Seed(1), 1);
 
