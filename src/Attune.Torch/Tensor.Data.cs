@@ -56,8 +56,8 @@ public sealed unsafe partial class Tensor
     {
         if (DType == DType.Float64)
             return ToArray<double>();
-        using var wide = TensorScope.Detach(Detach().To(DType.Float64));
-        return wide.ToArray<double>();
+        using var scope = TensorScope.Begin();
+        return Detach().To(DType.Float64).ToArray<double>();
     }
 
     /// <summary>Copies the elements' bytes, row-major, into host memory.</summary>
