@@ -62,7 +62,7 @@ public sealed class TensorScopeTests
             Abandon();
             for (var tries = 0; tries < 50 && TorchRuntime.LeakedTensors == 0; tries++)
             {
-                _ = new byte[50_000_000].Length; // pressure: collecting by hand is banned
+                GC.KeepAlive(new byte[50_000_000]); // pressure: collecting by hand is banned
                 Thread.Sleep(10);
             }
 
@@ -101,6 +101,7 @@ public sealed class TensorScopeTests
         Assert.Equal(96, (GC.GetAllocatedBytesForCurrentThread() - before) / 1000);
     }
 
+    [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
     private static void Abandon() => _ = Tensor.Of([1.0]).Rank;
 
     private static void Repeat(Tensor x, int times)

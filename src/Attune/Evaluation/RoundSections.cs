@@ -52,8 +52,13 @@ internal static class RoundSections
         XElement? Draw(string name, string heading, List<WinTableRow> rows) => rows.Count == 0 ? null : Figure(
             SvgPlot.Draw(new BarPlot
             {
-                Id = $"{id}wins-{name}", Title = heading, Percent = true, Low = 0, High = 1, Reference = 0.5,
-                    ValueLabel = "share of prompts preferred",
+                Id = $"{id}wins-{name}",
+                Title = heading,
+                Percent = true,
+                Low = 0,
+                High = 1,
+                Reference = 0.5,
+                ValueLabel = "share of prompts preferred",
                 Description = string.Join("; ", rows.Select(w => $"{Name(w)}: {NumberText.Percent(w.Result.Rate)}")),
                 Bars = [.. rows.Select(w => new PlotBar(Name(w), w.Result.Rate, w.Result.Wilson.Lower, w.Result.Wilson.Upper, IsHeadline(w)))],
             }),
@@ -61,7 +66,7 @@ internal static class RoundSections
         return Section($"{id}wins", "Which answers were preferred",
             "Two models answer the same prompt; judges see both answers without names, some in one order, some in the other, and choose. "
             + "Each pair of answers is decided by the majority of its votes; without a majority it is a tie and counts half.",
-            Element("div", "grid", 
+            Element("div", "grid",
                 Draw("baseline", $"Against {report.Headline.Opponent}",
                     [.. round.Wins.Where(w => w.Opponent == report.Headline.Opponent)]),
                 Draw("others", "Against each other", [.. round.Wins.Where(w => w.Opponent != report.Headline.Opponent)])),
@@ -117,7 +122,11 @@ internal static class RoundSections
                 PlotMark.LineAndPoints);
             return SvgPlot.Draw(new Plot
             {
-                Id = $"{id}frontier-{name}", Title = title, XLabel = "distance from the reference, nats", YLabel = axis, XLow = 0,
+                Id = $"{id}frontier-{name}",
+                Title = title,
+                XLabel = "distance from the reference, nats",
+                YLabel = axis,
+                XLow = 0,
                 Description = string.Join("; ",
                     frontier.BestOfN.Concat(frontier.Policy).Where(p => value(p) is not null).Select(p =>
                     $"{p.Label}: {NumberText.Number(value(p))} at {NumberText.Number(p.Kl)} nats")),
@@ -197,15 +206,28 @@ internal static class RoundSections
         var bars = new[] { reward.Overall }.Concat(reward.Nulls).ToList();
         var accuracy = SvgPlot.Draw(new BarPlot
         {
-            Id = $"{id}reward-accuracy", Title = "Accuracy of the reward model and of simple rules", Percent = true, Low = 0, High = 1,
-                Reference = 0.5, ValueLabel = "pairs predicted rightly",
+            Id = $"{id}reward-accuracy",
+            Title = "Accuracy of the reward model and of simple rules",
+            Percent = true,
+            Low = 0,
+            High = 1,
+            Reference = 0.5,
+            ValueLabel = "pairs predicted rightly",
             Description = string.Join("; ", bars.Select(b => $"{b.Name}: {NumberText.Percent(b.Accuracy)}")),
             Bars = [.. bars.Select((b, i) => new PlotBar(b.Name, b.Accuracy, b.Interval?.Lower, b.Interval?.Upper, i == 0))],
         });
         var calibration = reward.Reliability.Count == 0 ? null : SvgPlot.Draw(new Plot
         {
-            Id = $"{id}reward-calibration", Title = "Predicted against observed preference", Percent = true, XLabel = "predicted",
-                YLabel = "observed", XLow = 0, XHigh = 1, YLow = 0, YHigh = 1, Diagonal = true,
+            Id = $"{id}reward-calibration",
+            Title = "Predicted against observed preference",
+            Percent = true,
+            XLabel = "predicted",
+            YLabel = "observed",
+            XLow = 0,
+            XHigh = 1,
+            YLow = 0,
+            YHigh = 1,
+            Diagonal = true,
             Description = string.Join("; ",
                 reward.Reliability.Select(r =>
                 $"predicted {NumberText.Percent(r.Predicted)}, observed {NumberText.Percent(r.Observed)}, {r.Pairs} pairs")),
@@ -249,7 +271,10 @@ internal static class RoundSections
                     var last = c.Points.Count > 0 ? c.Points[^1].Value : double.NaN;
                     var plot = SvgPlot.Draw(new Plot
                     {
-                        Id = $"{id}curve-{++number}", Title = $"{c.Metric} over steps", XLabel = "step", YLabel = c.Unit,
+                        Id = $"{id}curve-{++number}",
+                        Title = $"{c.Metric} over steps",
+                        XLabel = "step",
+                        YLabel = c.Unit,
                         XLow = c.Points.Count > 1 ? c.Points[0].Step : null,
                         XHigh = c.Points.Count > 1 ? c.Points[^1].Step : null,
                         Description = c.Points.Count == 0 ? "no values"

@@ -6,8 +6,15 @@ public sealed class EvaluationSummaryTests
 {
     private static WinRate Rate() => new()
     {
-        Prompts = 8, Wins = 5, Ties = 2, Losses = 1, Votes = 24, Rate = 0.75, Wilson = new(0.40928, 0.92852), Bootstrap = new(0.5, 1),
-            ModelShownFirst = 0.5,
+        Prompts = 8,
+        Wins = 5,
+        Ties = 2,
+        Losses = 1,
+        Votes = 24,
+        Rate = 0.75,
+        Wilson = new(0.40928, 0.92852),
+        Bootstrap = new(0.5, 1),
+        ModelShownFirst = 0.5,
     };
 
     [Fact]
@@ -15,7 +22,8 @@ public sealed class EvaluationSummaryTests
     {
         var lines = EvaluationSummary.Lines(new EvaluationReport
         {
-            Title = "t", Headline = new("PPO", "SFT"),
+            Title = "t",
+            Headline = new("PPO", "SFT"),
             Rounds = [new()
             {
                 Wins = [new() { Model = "PPO", Opponent = "SFT", Judges = "crowd", Result = Rate() }],

@@ -136,27 +136,52 @@ internal static class MadeUpReport
     }
 
     private static BaselineRow Baseline(string model, double reward, double heldOut, double? win, double kl) =>
-        new() { Model = model, Reward = reward, RewardStandardError = 0.07, HeldOut = heldOut, WinRate = win, Kl = kl, CopyRate = 0.021,
-            Source = "rewards" };
+        new()
+        {
+            Model = model,
+            Reward = reward,
+            RewardStandardError = 0.07,
+            HeldOut = heldOut,
+            WinRate = win,
+            Kl = kl,
+            CopyRate = 0.021,
+            Source = "rewards"
+        };
 
     private static TextMetricsRow Text(string model, double d1, double d2, double d3, double repetition, double words, double perplexity) => new()
     {
-        Model = model, Texts = 200, Distinct1 = d1, Distinct2 = d2, Distinct3 = d3, Repetition = repetition, CopyRate = 0.02, MeanWords = words,
-            MeanTokens = words * 1.31,
-        Perplexity = perplexity, Source = "samples",
+        Model = model,
+        Texts = 200,
+        Distinct1 = d1,
+        Distinct2 = d2,
+        Distinct3 = d3,
+        Repetition = repetition,
+        CopyRate = 0.02,
+        MeanWords = words,
+        MeanTokens = words * 1.31,
+        Perplexity = perplexity,
+        Source = "samples",
     };
 
     private static AccuracyRow Accuracy(string name, long pairs, double accuracy) => new()
     {
-        Name = name, Pairs = pairs, Accuracy = accuracy, Interval = new(accuracy - 0.035, accuracy + 0.035), Source = "reward-heldout",
+        Name = name,
+        Pairs = pairs,
+        Accuracy = accuracy,
+        Interval = new(accuracy - 0.035, accuracy + 0.035),
+        Source = "reward-heldout",
     };
 
     private static TrainingCurve Curve(string stage, string metric, string explanation, string unit, int steps, Func<int, double> trend,
         double noise) => new()
-    {
-        Stage = stage, Metric = metric, Explanation = explanation, Unit = unit, Source = $"metrics-{stage}",
-        Points = [.. Enumerable.Range(0, steps).Select(i => new CurvePoint(i, trend(i) + noise * Gauss(i, metric.Length)))],
-    };
+        {
+            Stage = stage,
+            Metric = metric,
+            Explanation = explanation,
+            Unit = unit,
+            Source = $"metrics-{stage}",
+            Points = [.. Enumerable.Range(0, steps).Select(i => new CurvePoint(i, trend(i) + noise * Gauss(i, metric.Length)))],
+        };
 
     private static SampleRow Sample(int i) => new()
     {

@@ -113,8 +113,12 @@ public sealed partial class ReportTests
     [Fact]
     public void A_report_with_the_headline_alone_is_a_page_too()
     {
-        var bare = new EvaluationReport { Title = "t", Headline = Report.Headline,
-            Rounds = [new() { Wins = [Report.Rounds[0].Wins.First(w => w is { Model: "PPO", Opponent: "SFT" }) with { Source = null }] }] };
+        var bare = new EvaluationReport
+        {
+            Title = "t",
+            Headline = Report.Headline,
+            Rounds = [new() { Wins = [Report.Rounds[0].Wins.First(w => w is { Model: "PPO", Opponent: "SFT" }) with { Source = null }] }]
+        };
 
         var page = XDocument.Parse(ReportPage.Html(bare)).Root!;
 
@@ -135,8 +139,11 @@ public sealed partial class ReportTests
     public void Doubles_survive_json_to_the_last_bit_not_a_number_included()
     {
         double?[] values = [0.1 + 0.2, 1 / 3.0, double.Epsilon, double.MaxValue, -0.0, double.NaN, double.PositiveInfinity, null];
-        var report = Report with { Rounds = [Report.Rounds[0] with { Baselines = [.. values.Select(v =>
-            new BaselineRow { Model = "m", Reward = v })] }] };
+        var report = Report with
+        {
+            Rounds = [Report.Rounds[0] with { Baselines = [.. values.Select(v =>
+            new BaselineRow { Model = "m", Reward = v })] }]
+        };
 
         var back = ReportFile.Parse(ReportFile.Json(report)).Rounds[0].Baselines.Select(b => b.Reward);
 

@@ -76,8 +76,15 @@ public sealed class SvgPlotTests
     [Fact]
     public void Bars_grow_from_zero_and_carry_their_error()
     {
-        var svg = SvgPlot.Draw(new BarPlot { Id = "b", Title = "t", Description = "d", Low = -1, High = 1,
-            Bars = [new("up", 0.5, 0.4, 0.6), new("down", -0.5)] });
+        var svg = SvgPlot.Draw(new BarPlot
+        {
+            Id = "b",
+            Title = "t",
+            Description = "d",
+            Low = -1,
+            High = 1,
+            Bars = [new("up", 0.5, 0.4, 0.6), new("down", -0.5)]
+        });
         var bars = svg.Elements("rect").Where(r => r.Attribute("class")!.Value.StartsWith("bar", StringComparison.Ordinal)).ToList();
 
         var up = (double)bars[0].Attribute("x")!;

@@ -14,9 +14,24 @@ public sealed class ModelFamilyTests
 
         var expected = new TransformerConfig
         {
-            Family = "gpt2", VocabularySize = 97, Width = 32, Layers = 2, Heads = 4, KeyValueHeads = 4, HeadWidth = 8, InnerWidth = 128, MaximumPositions = 64,
-            Norm = NormKind.LayerNorm, NormEpsilon = 1e-5, Positions = PositionKind.Learned, Activation = ActivationKind.GeluTanh, IsGated = false,
-            AttentionBias = true, AttentionOutBias = true, MlpBias = true, TiedEmbeddings = true,
+            Family = "gpt2",
+            VocabularySize = 97,
+            Width = 32,
+            Layers = 2,
+            Heads = 4,
+            KeyValueHeads = 4,
+            HeadWidth = 8,
+            InnerWidth = 128,
+            MaximumPositions = 64,
+            Norm = NormKind.LayerNorm,
+            NormEpsilon = 1e-5,
+            Positions = PositionKind.Learned,
+            Activation = ActivationKind.GeluTanh,
+            IsGated = false,
+            AttentionBias = true,
+            AttentionOutBias = true,
+            MlpBias = true,
+            TiedEmbeddings = true,
         };
         Assert.Equal(expected, config);
         Assert.Equal(expected with { Head = HeadKind.Score, PadId = 0 }, HuggingFaceFolder.ReadConfig(GoldenModel.Folder("gpt2-reward")));
@@ -29,8 +44,21 @@ public sealed class ModelFamilyTests
 
         var expected = new TransformerConfig
         {
-            Family = "llama", VocabularySize = 97, Width = 32, Layers = 2, Heads = 4, KeyValueHeads = 2, HeadWidth = 8, InnerWidth = 64, MaximumPositions = 128,
-            Norm = NormKind.RmsNorm, NormEpsilon = 1e-6, Positions = PositionKind.Rotary, RopeTheta = 10_000, Activation = ActivationKind.Silu, IsGated = true,
+            Family = "llama",
+            VocabularySize = 97,
+            Width = 32,
+            Layers = 2,
+            Heads = 4,
+            KeyValueHeads = 2,
+            HeadWidth = 8,
+            InnerWidth = 64,
+            MaximumPositions = 128,
+            Norm = NormKind.RmsNorm,
+            NormEpsilon = 1e-6,
+            Positions = PositionKind.Rotary,
+            RopeTheta = 10_000,
+            Activation = ActivationKind.Silu,
+            IsGated = true,
         };
         Assert.Equal(expected, config);
         Assert.Equal(expected with { Head = HeadKind.Score, PadId = 0 }, HuggingFaceFolder.ReadConfig(GoldenModel.Folder("llama-reward")));
