@@ -39,7 +39,7 @@ internal sealed class ConsoleOutput(TextWriter result, TextWriter log, bool isTe
     public void Line(string text) => Result.Write(text + "\n");
 
     /// <summary>The result as one JSON document.</summary>
-    public void Json<T>(T document) => Result.Write(JsonText.Of(document) + "\n");
+    public void Json<T>(T document) => Result.Write(ResultFile.Json(document) + "\n");
 
     /// <summary>The result as a table.</summary>
     public void Table(TextTable table) => Result.Write(table.Render(Width()));

@@ -43,6 +43,9 @@ public sealed class Run : IDisposable
     /// <summary>The run folder.</summary>
     public string Folder { get; }
 
+    /// <summary>Where the finished model goes: a whole Hugging Face folder.</summary>
+    public string ModelFolder => Path.Combine(Folder, "model");
+
     /// <summary>Where progress and warnings go.</summary>
     public IProgressSink Progress { get; }
 
@@ -165,6 +168,8 @@ public sealed class Run : IDisposable
     private static void Erase(string folder)
     {
         AtomicFile.Discard(Path.Combine(folder, "checkpoints"));
+        AtomicFile.Discard(Path.Combine(folder, "model"));
+        AtomicFile.Discard(Path.Combine(folder, "result.json"));
         AtomicFile.Discard(MetricsPath(folder)); // the recipe, which makes it a run, is replaced last
     }
 }

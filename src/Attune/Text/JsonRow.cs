@@ -29,6 +29,18 @@ internal readonly struct JsonRow
         }
     }
 
+    /// <summary>Which of the fields has a value that is not to be kept, or null.</summary>
+    public string? WhyDropped(IReadOnlyDictionary<string, IReadOnlyList<string>> keep)
+    {
+        foreach (var (path, values) in keep)
+        {
+            var value = Required("keep." + path, path);
+            if (!values.Contains(value.ValueKind == JsonValueKind.String ? value.GetString()! : value.GetRawText()))
+                return $"{path} is not to be kept";
+        }
+        return null;
+    }
+
     public Row<Document> Document(FieldMap fields)
     {
         var text = Text(nameof(fields.Text), fields.Text);

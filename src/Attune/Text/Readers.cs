@@ -17,19 +17,30 @@ public static class Readers
     public static DataFile<Document> PlainText(string path, PlainTextOptions options) => new(path, reader => PlainTextRows.Of(reader, options));
 
     /// <summary>JSON Lines, a document each.</summary>
-    public static DataFile<Document> Documents(string path, FieldMap fields) => Json(path, row => row.Document(fields));
+    /// <param name="path">The file.</param>
+    /// <param name="fields">Where the fields are.</param>
+    /// <param name="keep">Values that fields may have; rows with others are left out.</param>
+    public static DataFile<Document> Documents(string path, FieldMap fields, IReadOnlyDictionary<string, IReadOnlyList<string>>? keep = null) =>
+        Json(path, keep, row => row.Document(fields));
 
     /// <summary>JSON Lines, a prompt and its response each.</summary>
-    public static DataFile<PromptResponse> PromptResponses(string path, FieldMap fields) => Json(path, row => row.PromptResponse(fields));
+    /// <inheritdoc cref="Documents"/>
+    public static DataFile<PromptResponse> PromptResponses(string path, FieldMap fields, IReadOnlyDictionary<string, IReadOnlyList<string>>? keep = null) =>
+        Json(path, keep, row => row.PromptResponse(fields));
 
     /// <summary>JSON Lines, a list of messages each.</summary>
-    public static DataFile<Conversation> Conversations(string path, FieldMap fields) => Json(path, row => row.Conversation(fields));
+    /// <inheritdoc cref="Documents"/>
+    public static DataFile<Conversation> Conversations(string path, FieldMap fields, IReadOnlyDictionary<string, IReadOnlyList<string>>? keep = null) =>
+        Json(path, keep, row => row.Conversation(fields));
 
     /// <summary>JSON Lines, a better and a worse answer each, with a prompt field or as whole dialogues. Pairs of equal answers are dropped.</summary>
-    public static DataFile<PreferencePair> Preferences(string path, FieldMap fields) => Json(path, row => row.PreferencePair(fields));
+    /// <inheritdoc cref="Documents"/>
+    public static DataFile<PreferencePair> Preferences(string path, FieldMap fields, IReadOnlyDictionary<string, IReadOnlyList<string>>? keep = null) =>
+        Json(path, keep, row => row.PreferencePair(fields));
 
-    private static DataFile<T> Json<T>(string path, Func<JsonRow, Row<T>> convert)
-        where T : class => new(path, reader => JsonRows(reader, convert));
+    private static DataFile<T> Json<T>(string path, IReadOnlyDictionary<string, IReadOnlyList<string>>? keep, Func<JsonRow, Row<T>> convert)
+        where T : class => new(path, reader => JsonRows(reader, keep is not { Count: > 0 } ? convert
+            : row => row.WhyDropped(keep) is { } reason ? new(null, reason) : convert(row)));
 
     private static IEnumerable<(Line, Func<Row<T>>)> JsonRows<T>(LineReader reader, Func<JsonRow, Row<T>> convert)
         where T : class

@@ -8,7 +8,7 @@ public sealed class OutputTests
     [Fact]
     public void Json_is_one_line_with_numbers_that_round_trip_and_null_for_the_rest() =>
         Assert.Equal("""{"logProbs":[0.1,-1E-300,null,null],"single":0.1,"text":"naïve \"<x>\" 😀","kind":"by-row"}""",
-            JsonText.Of(new { LogProbs = new[] { 0.1, -1e-300, double.NaN, double.NegativeInfinity }, Single = 0.1f, Text = "naïve \"<x>\" 😀", Kind = Kind.ByRow })
+            ResultFile.Json(new { LogProbs = new[] { 0.1, -1e-300, double.NaN, double.NegativeInfinity }, Single = 0.1f, Text = "naïve \"<x>\" 😀", Kind = Kind.ByRow })
                 .Replace("\\uD83D\\uDE00", "😀"));
 
     [Fact]

@@ -1,0 +1,58 @@
+using Attune.Runs;
+using Attune.Tokens;
+using Attune.Torch;
+
+namespace Attune.Models;
+
+/// <summary>A language model with the tokenizer that belongs to it: what a whole Hugging Face folder holds. Owns the model.</summary>
+public sealed class TextModel : IDisposable
+{
+    /// <summary>Joins a model and its tokenizer.</summary>
+    /// <exception cref="InputException">Their sizes do not fit.</exception>
+    public TextModel(CausalLm model, Tokenizer tokenizer, string from = "The tokenizer")
+    {
+        model.Config.CheckTokenizer(tokenizer.VocabularySize, from);
+        (Model, Tokenizer) = (model, tokenizer);
+        EndIds = model.Config.EndIds.Count > 0 ? model.Config.EndIds : tokenizer.EndId is { } id ? [id] : [];
+    }
+
+    /// <summary>The model.</summary>
+    public CausalLm Model { get; }
+
+    /// <summary>Its tokenizer.</summary>
+    public Tokenizer Tokenizer { get; }
+
+    /// <summary>Tokens that end an answer: those of the config, else the tokenizer's; may be none.</summary>
+    public IReadOnlyList<int> EndIds { get; }
+
+    /// <summary>What fills rows up: the config's or the tokenizer's padding token, else 0. It never reaches a result.</summary>
+    public int PaddingId => Model.Config.PadId ?? Tokenizer.PaddingId ?? 0;
+
+    /// <summary>Reads a model folder with its tokenizer.</summary>
+    /// <exception cref="InputException">The folder is missing, damaged, of an unknown kind, or its parts do not belong together.</exception>
+    public static TextModel Load(string folder, Compute compute)
+    {
+        var config = HuggingFaceFolder.ReadConfig(folder); // the cheap checks before the weights are read
+        var tokenizer = Tokenizer.Load(folder);
+        config.CheckTokenizer(tokenizer.VocabularySize, Path.Combine(folder, "tokenizer.json"));
+        var model = CausalLm.Load(folder, compute);
+        try
+        {
+            return new(model, tokenizer, folder);
+        }
+        catch
+        {
+            model.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The same tokenizer with a copy of the weights.</summary>
+    public TextModel Copy() => new(Model.Copy(), Tokenizer);
+
+    /// <summary>Writes the whole folder, or nothing.</summary>
+    public void Save(string folder) => Model.Save(folder, new() { AddFiles = Tokenizer.Save });
+
+    /// <inheritdoc/>
+    public void Dispose() => Model.Dispose();
+}
