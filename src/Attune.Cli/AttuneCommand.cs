@@ -58,6 +58,7 @@ internal static class AttuneCommand
     private static VerbGroup[] Groups(ConsoleOutput output) =>
     [
         new("Text and tokens", [TokenizerVerb.Create(output)]),
+        new("Training", [LanguageModelVerbs.Pretrain(output), LanguageModelVerbs.Sft(output)]),
     ];
 
     private static Command Root(VerbGroup[] groups)

@@ -29,6 +29,8 @@ public sealed class Run : IDisposable
     private readonly RunLock _lock;
     private readonly MetricsLog _metrics;
     private readonly Checkpoints _checkpoints;
+    private ReplacedRun? _replaced; // what --force took the place of, until there is something new to keep
+    private bool _isUntouched;
 
     private Run(RunOptions options, RunLock held, Checkpoint? from)
     {
@@ -74,10 +76,9 @@ public sealed class Run : IDisposable
             AtomicFile.Sweep(Path.Combine(options.Folder, "checkpoints"));
             if (options.Resume)
                 return new(options, held, Continue(recipe, options.Folder));
-            if (options.Force)
-                Erase(options.Folder);
+            var replaced = ExistsIn(options.Folder) ? ReplacedRun.MoveAway(options.Folder) : null;
             AtomicFile.WriteText(RecipePath(options.Folder), Recipe.ToYaml(recipe));
-            return new(options, held, from: null);
+            return new(options, held, from: null) { _replaced = replaced, _isUntouched = true };
         }
         catch (Exception e)
         {
@@ -86,6 +87,34 @@ public sealed class Run : IDisposable
                 throw WriteFailure.BeforeStarting(options.Folder, cause);
             if (WriteFailure.Is(e))
                 throw WriteFailure.BeforeStarting(options.Folder, e);
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// Opens a run, lets a stage work in it, and closes it. Where the stage finds its input unusable before a first checkpoint, a folder
+    /// that this call began is left as it was found.
+    /// </summary>
+    /// <param name="recipe">The resolved recipe, stored in the folder.</param>
+    /// <param name="options">Where, and whether to resume.</param>
+    /// <param name="stage">Checks its input, then trains.</param>
+    /// <exception cref="InputException">As <see cref="Open"/>, or the stage's.</exception>
+    public static TResult Within<TRecipe, TResult>(TRecipe recipe, RunOptions options, Func<Run, TResult> stage)
+        where TRecipe : class
+    {
+        var existed = Directory.Exists(options.Folder);
+        using var run = Open(recipe, options);
+        try
+        {
+            return stage(run);
+        }
+        catch (InputException) when (run._isUntouched)
+        {
+            run.Dispose();
+            ReplacedRun.Erase(options.Folder);
+            run._replaced?.Restore();
+            if (!existed)
+                AtomicFile.Discard(options.Folder);
             throw;
         }
     }
@@ -104,6 +133,7 @@ public sealed class Run : IDisposable
     /// <param name="metrics">Metric by name, as <c>docs/metrics.md</c> defines them.</param>
     public void Record(int step, IReadOnlyDictionary<string, double> metrics)
     {
+        Touch();
         _metrics.Append(step, metrics);
         foreach (var (name, value) in metrics.Where(m => !double.IsFinite(m.Value)))
             Progress.Warn($"step {step}: {name} is {value}, expected a finite number; stored as null");
@@ -133,8 +163,15 @@ public sealed class Run : IDisposable
         _lock.Dispose();
     }
 
+    private void Touch()
+    {
+        _replaced?.Discard();
+        (_replaced, _isUntouched) = (null, false);
+    }
+
     private void Save(int done, Action<string> save)
     {
+        Touch();
         _metrics.FlushToDisk(); // a checkpoint never knows of steps that the metrics lack
         _checkpoints.Save(done, save);
     }
@@ -163,13 +200,5 @@ public sealed class Run : IDisposable
             throw new InputException(RecipePath(folder), differences);
         AtomicFile.WriteText(RecipePath(folder), Recipe.ToYaml(recipe)); // neutral keys may have changed
         return Checkpoints.Latest(folder);
-    }
-
-    private static void Erase(string folder)
-    {
-        AtomicFile.Discard(Path.Combine(folder, "checkpoints"));
-        AtomicFile.Discard(Path.Combine(folder, "model"));
-        AtomicFile.Discard(Path.Combine(folder, "result.json"));
-        AtomicFile.Discard(MetricsPath(folder)); // the recipe, which makes it a run, is replaced last
     }
 }

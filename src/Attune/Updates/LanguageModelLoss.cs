@@ -42,6 +42,15 @@ public static class LanguageModelLoss
     /// <summary>How many tokens of a batch are predicted.</summary>
     public static int CountTokens(TokenBatch batch) => Predicted(batch.Ids, batch.Segments, batch.LossMask, batch.Width).Places.Count;
 
+    /// <summary>Bytes of text that the predicted tokens of a batch stand for; special tokens stand for none.</summary>
+    public static long CountBytes(TokenBatch batch, Tokenizer tokenizer)
+    {
+        var bytes = 0L;
+        foreach (var target in Predicted(batch.Ids, batch.Segments, batch.LossMask, batch.Width).Targets)
+            bytes += tokenizer.IsSpecial((int)target) ? 0 : tokenizer.BytesOf((int)target).Length;
+        return bytes;
+    }
+
     /// <summary>Flat places whose next token counts, and that token.</summary>
     private static (List<long> Places, List<long> Targets) Predicted(ReadOnlySpan<int> ids, ReadOnlySpan<int> segments, ReadOnlySpan<bool> mask, int width)
     {

@@ -38,8 +38,13 @@ public sealed class LanguageModelTrainer : IDisposable
     /// <summary>Steps of the whole training.</summary>
     public int Steps { get; }
 
-    /// <summary>The optimiser, whose moments belong into a checkpoint.</summary>
-    public AdamW Optimiser => _optimiser;
+    /// <summary>Writes all that the next step depends on, besides the rows: weights and the optimiser's moments.</summary>
+    public void SaveState(string path) =>
+        TrainerState.Write(path, State(), new Dictionary<string, double> { ["optimiser.steps"] = _optimiser.Steps });
+
+    /// <summary>Reads what <see cref="SaveState"/> wrote into a model of the same shape.</summary>
+    /// <exception cref="InputException">The file is damaged or of another model.</exception>
+    public void LoadState(string path) => _optimiser.Steps = (long)TrainerState.ReadInto(path, State())["optimiser.steps"];
 
     /// <summary>Learns from one batch; which rows it has is a function of the step alone, so a resumed training sees the same.</summary>
     /// <param name="step">From 0.</param>
@@ -91,6 +96,9 @@ public sealed class LanguageModelTrainer : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _optimiser.Dispose();
+
+    private (string Name, Tensor Value)[] State() =>
+        [.. _model.NamedParameters().Select(p => (p.Name, p.Parameter.Value)), .. _optimiser.State()];
 
     /// <summary>The rows of a step: each epoch goes through all rows once, in an order of its own.</summary>
     private int[] RowsOf(int step)
@@ -146,6 +154,12 @@ public sealed record LanguageModelConfig : IChecked
     /// <summary>Longest gradient; null for no clip.</summary>
     public double? GradientClip { get; init; } = 1;
 
+    /// <summary>Measure on validation rows after so many steps, and at the end.</summary>
+    public int ValidateEvery { get; init; } = 200;
+
+    /// <summary>Validation rows to measure on meanwhile; at the end all of them count.</summary>
+    public int ValidationRows { get; init; } = 64;
+
     /// <summary>Decay rates, ε, weight decay and form of Adam.</summary>
     public AdamWOptions Optimiser { get; init; } = new() { Beta2 = 0.95, WeightDecay = 0.1 };
 
@@ -166,6 +180,10 @@ public sealed record LanguageModelConfig : IChecked
             yield return new("warmUpSteps", $"is {WarmUpSteps}, expected 0 or more");
         if (!(FinalShare is >= 0 and <= 1))
             yield return new("finalShare", $"is {FinalShare}, expected between 0 and 1; 0.1 is usual");
+        if (ValidateEvery < 1)
+            yield return new("validateEvery", $"is {ValidateEvery}, expected at least 1; 200 is usual");
+        if (ValidationRows < 1)
+            yield return new("validationRows", $"is {ValidationRows}, expected at least 1; 64 is usual");
         if (GradientClip <= 0)
             yield return new("gradientClip", $"is {GradientClip}, expected above 0, or leave it out; 1 is usual");
     }
