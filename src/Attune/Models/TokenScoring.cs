@@ -2,9 +2,11 @@ using Attune.Torch;
 
 namespace Attune.Models;
 
-/// <summary>Log-probs of given tokens. Never holds more than one micro-batch of <c>[B,T,V]</c>.</summary>
+/// <summary>Log-probs of given tokens, without gradients. The logits of a few hundred places are the most that stands in memory.</summary>
 public static class TokenScoring
 {
+    private const int LogitRows = 512;
+
     /// <summary>The log-prob of each token given those before it, in nats, under temperature 1.</summary>
     /// <param name="model">The model.</param>
     /// <param name="sequences">Token ids, each with at least one token; the first has no log-prob.</param>
@@ -50,9 +52,8 @@ public static class TokenScoring
 
         var hidden = model.Hidden(ModelInput.Causal(ids, chunk.Length, model.Compute)).Flatten(0, 1);
         var index = Tensor.From(places.ToArray(), places.Count).To(model.Compute.Device);
-        var target = Tensor.From(targets.ToArray(), targets.Count, 1).To(model.Compute.Device);
-        var logits = model.Logits(hidden.IndexSelect(0, index)).To(DType.Float32);
-        var logProbs = logits.LogSoftmax(-1).Gather(1, target).Squeeze(1).ToArray<float>();
+        var target = Tensor.From(targets.ToArray(), targets.Count).To(model.Compute.Device);
+        var logProbs = Models.LogProbs.OfHidden(hidden.IndexSelect(0, index), model.Logits, target, temperature: 1, LogitRows).To(DType.Float32).ToArray<float>();
         var next = 0;
         foreach (var k in chunk)
         {

@@ -30,7 +30,7 @@ public static class LossAggregation
     /// <inheritdoc cref="OverTokens"/>
     public static LossSum OverSequenceMeans(Tensor losses, Tensor mask)
     {
-        var rows = LogProbs.PerSequence(losses, mask);
+        var rows = SequenceLogProbs.Of(losses, mask);
         return new(rows.Means.Sum(), CountOf(rows.Counts.Greater(0)));
     }
 
@@ -38,7 +38,7 @@ public static class LossAggregation
     /// <inheritdoc cref="OverTokens"/>
     public static LossSum OverSequenceSums(Tensor losses, Tensor mask)
     {
-        var rows = LogProbs.PerSequence(losses, mask);
+        var rows = SequenceLogProbs.Of(losses, mask);
         return new(rows.Sums.Sum(), CountOf(rows.Counts.Greater(0)));
     }
 

@@ -10,7 +10,4 @@ internal static class Masks
 
     /// <summary>The tensor with exact zeros outside the mask, in value and in gradient; a product would let NaN · 0 = NaN through.</summary>
     internal static Tensor ZeroOutside(this Tensor x, Tensor mask) => x.MaskedFill(Real(mask).Not(), 0);
-
-    /// <summary>float32 for half-precision input; float32 and float64 stay as they are.</summary>
-    internal static Tensor Wide(this Tensor x) => x.DType is DType.BFloat16 or DType.Float16 ? x.To(DType.Float32) : x;
 }

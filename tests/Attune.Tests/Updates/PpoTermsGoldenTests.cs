@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Attune.Models;
 using Attune.Torch;
 using Attune.Torch.Testing;
 using Attune.Updates;

@@ -1,16 +1,9 @@
 using Attune.Torch;
 
-namespace Attune.Updates;
+namespace Attune.Models;
 
 /// <summary>Log-probability of each taken token and, beside it, the entropy it was drawn with; both shaped as the tokens, in nats.</summary>
 public readonly record struct TokenLogProbs(Tensor LogProbs, Tensor Entropy);
-
-/// <summary>Sums over the tokens of each sequence, <c>[B]</c>, and how many there were, <c>[B]</c>.</summary>
-public readonly record struct SequenceLogProbs(Tensor Sums, Tensor Counts)
-{
-    /// <summary>Mean log-probability of a token, <c>[B]</c>; 0 (not NaN) for a sequence without tokens.</summary>
-    public Tensor Means => Sums / Counts.ClampMin(1);
-}
 
 /// <summary>
 /// log p(token) under softmax(logits / temperature), and that distribution's entropy: the policy of Schulman 2017 for language
@@ -80,12 +73,6 @@ public static class LogProbs
         });
         return new(both[0], both[1]);
     }
-
-    /// <summary>Adds the log-probabilities of each sequence up.</summary>
-    /// <param name="logProbs"><c>[B,T]</c>.</param>
-    /// <param name="mask"><c>[B,T]</c>, true at tokens that count.</param>
-    public static SequenceLogProbs PerSequence(Tensor logProbs, Tensor mask) =>
-        new(logProbs.ZeroOutside(mask).Sum(1), Masks.Real(mask).To(logProbs.DType).Sum(1));
 
     private static Tensor[] InPieces(Tensor hidden, Tensor tokens, int rows, Func<Tensor, Tensor, Tensor[]> score)
     {
