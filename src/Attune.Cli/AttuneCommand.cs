@@ -58,6 +58,7 @@ internal static class AttuneCommand
     private static VerbGroup[] Groups(ConsoleOutput output) =>
     [
         new("Text and tokens", [TokenizerVerb.Create(output)]),
+        new("Models", [ScoreVerb.Create(output), SampleVerb.Create(output)]),
         new("Training", [LanguageModelVerbs.Pretrain(output), LanguageModelVerbs.Sft(output)]),
     ];
 
@@ -121,6 +122,8 @@ internal static class AttuneCommand
             "System.Int32" or "System.Int64" or "System.UInt64" => "a whole number",
             "System.Double" or "System.Single" => "a number",
             "System.Boolean" => "true or false",
+            "Attune.Text.DataFormat" => "text or documents",
+            "Attune.Runs.Precision" => "float32, bfloat16 or float64",
             var other => other,
         };
         return Problem.Of(parts[3], $"is {parts[1]}", expected, $"see {path} --help");

@@ -20,7 +20,7 @@ internal sealed class ConsoleOutput(TextWriter result, TextWriter log, bool isTe
             new StreamWriter(Console.OpenStandardOutput(), utf8, bufferSize: 1 << 14),
             new StreamWriter(Console.OpenStandardError(), utf8) { AutoFlush = true },
             isTerminal: !Console.IsErrorRedirected,
-            new LazyInput(utf8));
+            new LazyInput(new UTF8Encoding(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true)));
     }
 
     /// <summary>Standard output.</summary>
@@ -31,6 +31,21 @@ internal sealed class ConsoleOutput(TextWriter result, TextWriter log, bool isTe
 
     /// <summary>Standard input.</summary>
     public TextReader Input { get; } = input;
+
+    /// <summary>All of standard input.</summary>
+    /// <exception cref="InputException">It is not UTF-8.</exception>
+    public string ReadInput()
+    {
+        try
+        {
+            return Input.ReadToEnd();
+        }
+        catch (DecoderFallbackException e)
+        {
+            var bytes = string.Concat((e.BytesUnknown ?? []).Select(b => $" 0x{b:X2}"));
+            throw InputException.One("Standard input", $"holds bytes{bytes}, which are not UTF-8", "UTF-8 text", "convert it to UTF-8");
+        }
+    }
 
     /// <summary>Whether somebody watches standard error live.</summary>
     public bool IsTerminal { get; } = isTerminal;

@@ -1,7 +1,7 @@
 using System.CommandLine;
-using System.IO.Compression;
 using Attune.Cli.Output;
 using Attune.Runs;
+using Attune.Text;
 using Attune.Tokens;
 
 namespace Attune.Cli.Verbs;
@@ -16,20 +16,33 @@ internal static class TokenizerVerb
 
     private static Verb Train(ConsoleOutput output)
     {
-        var files = new Argument<string[]>("files") { Description = "Text files, .gz too; each is one document", Arity = ArgumentArity.OneOrMore };
+        const string Title = "attune tokenizer train";
+        var data = new Argument<string[]>("data") { Description = "Files, folders or patterns such as 'books/*.txt'; .gz too", Arity = ArgumentArity.OneOrMore };
+        var format = new Option<DataFormat>("--format") { Description = "Plain text, or JSON Lines with a field \"text\"; text without it", HelpName = "text|documents" };
+        var separator = new Option<string>("--separator") { Description = "Plain text: the line between documents, \"\" for a blank one; without it a file is one document", HelpName = "LINE" };
         var vocabulary = new Option<int>("--vocabulary") { Description = "Pieces altogether", DefaultValueFactory = _ => 4_096 };
         var verb = new Verb("train", "Learn a byte-level BPE vocabulary.", "attune tokenizer train corpus.txt --vocabulary 4096 --out tokenizers/mine")
         {
-            files, vocabulary, CommonOptions.Out, CommonOptions.Json,
+            data, format, separator, vocabulary, CommonOptions.Out, CommonOptions.Json,
         };
         return verb.Does(output, (parsed, stop) =>
         {
-            var folder = parsed.GetValue(CommonOptions.Out) ?? throw InputException.One("attune tokenizer train", "has no --out", "a folder for tokenizer.json", "add --out DIR");
+            var options = new BpeTrainerOptions { VocabularySize = parsed.GetValue(vocabulary) };
+            var sources = parsed.GetValue(data)!.Select(path => new DataSource { Path = path, Format = parsed.GetValue(format), Separator = parsed.GetValue(separator) }).ToArray();
+            var problems = options.Check().Select(p => p with { Key = vocabulary.Name }).ToList();
+            problems.AddRange(DataSource.CheckFormats(sources[..1], "", DataFormat.Text, DataFormat.Documents).Select(p => p with { Key = format.Name }));
+            problems.AddRange(sources[0].Check().Select(p => p with { Key = $"--{p.Key}" }));
+            if (parsed.GetValue(CommonOptions.Out) is not { Length: > 0 } folder)
+                throw new InputException(Title, [.. problems, Problem.Of("", "has no --out", "a folder for tokenizer.json", "add --out DIR")]);
+            if (problems.Count > 0)
+                throw new InputException(Title, problems);
+            var (files, documents) = TokenizerTraining.Check(sources);
             AtomicFile.RequireWritable(folder);
-            var tokenizer = BpeTrainer.Train(ReadAll(parsed.GetValue(files)!), new() { VocabularySize = parsed.GetValue(vocabulary) }, stop);
+            using var progress = output.Progress(TimeProvider.System);
+            var tokenizer = TokenizerTraining.Run(files, documents, options, progress, stop);
             tokenizer.Save(folder);
             if (parsed.GetValue(CommonOptions.Json))
-                output.Json(new { folder, tokenizer.VocabularySize });
+                output.Json(new { folder, documents, tokenizer.VocabularySize });
             else
                 output.Line($"{folder} has {tokenizer.VocabularySize} pieces");
         });
@@ -42,7 +55,7 @@ internal static class TokenizerVerb
         return verb.Does(output, (parsed, _) =>
         {
             var tokenizer = Attune.Tokens.Tokenizer.Load(parsed.GetRequiredValue(Tokenizer));
-            var ids = tokenizer.Encode(parsed.GetValue(text) ?? output.Input.ReadToEnd());
+            var ids = tokenizer.Encode(parsed.GetValue(text) ?? output.ReadInput());
             if (parsed.GetValue(CommonOptions.Json))
                 output.Json(new { ids });
             else
@@ -57,27 +70,12 @@ internal static class TokenizerVerb
         return verb.Does(output, (parsed, _) =>
         {
             var tokenizer = Attune.Tokens.Tokenizer.Load(parsed.GetRequiredValue(Tokenizer));
-            var ids = Ids.Parse(parsed.GetValue(given) ?? output.Input.ReadToEnd(), tokenizer.VocabularySize);
+            var ids = Ids.Parse(parsed.GetValue(given) ?? output.ReadInput(), tokenizer.VocabularySize);
             var text = tokenizer.Decode(ids);
             if (parsed.GetValue(CommonOptions.Json))
                 output.Json(new { text });
             else
                 output.Line(text);
-        });
-    }
-
-    /// <summary>Each file whole, one at a time.</summary>
-    private static IEnumerable<string> ReadAll(IEnumerable<string> paths)
-    {
-        var missing = paths.Where(p => !File.Exists(p)).Select(p => Problem.Of(p, "does not exist", "a text file", "check the path")).ToList();
-        if (missing.Count > 0)
-            throw new InputException("attune tokenizer train", missing);
-        return paths.Select(path =>
-        {
-            using var file = File.OpenRead(path);
-            using Stream plain = path.EndsWith(".gz", StringComparison.Ordinal) ? new GZipStream(file, CompressionMode.Decompress) : file;
-            using var reader = new StreamReader(plain);
-            return reader.ReadToEnd();
         });
     }
 }

@@ -8,6 +8,7 @@ namespace Attune.Torch.Native;
 internal static unsafe class BridgeLibrary
 {
     private const string FileName = "libattune_torch.so";
+    private const string Fix = "start Attune through ./attune, which finds libtorch and builds the bridge to it";
 
 #pragma warning disable CA2255 // The resolver must stand before the first import of this assembly, wherever that happens.
     [ModuleInitializer]
@@ -32,18 +33,22 @@ internal static unsafe class BridgeLibrary
                 ((delegate* unmanaged<int, int>)NativeLibrary.GetExport(library, "attune_set_deterministic"))(1);
                 return library;
             }
-            catch (DllNotFoundException e)
+            catch (Exception e) when (e is DllNotFoundException or BadImageFormatException or EntryPointNotFoundException)
             {
-                throw new TorchUnavailableException($"{candidate} cannot be loaded: {e.Message}", e);
+                var reason = e.Message.ReplaceLineEndings(" ").Trim().TrimEnd('.');
+                throw new TorchUnavailableException($"{candidate} cannot be loaded ({reason}), expected the bridge to this machine's libtorch; {Fix}", e);
             }
         }
 
-        throw new TorchUnavailableException("The bridge to libtorch (libattune_torch.so) was not found; start Attune through ./attune, which builds it, or set ATTUNE_BRIDGE to the built file.", null);
+        var found = Named is { } named ? $"ATTUNE_BRIDGE is {named}, which is no file" : $"{FileName} is not beside the program, and ATTUNE_BRIDGE is not set";
+        throw new TorchUnavailableException($"{found}, expected the bridge to libtorch, {FileName}; {Fix}", null);
     }
+
+    private static string? Named => Environment.GetEnvironmentVariable("ATTUNE_BRIDGE") is { Length: > 0 } named ? named : null;
 
     private static IEnumerable<string> Candidates()
     {
-        if (Environment.GetEnvironmentVariable("ATTUNE_BRIDGE") is { Length: > 0 } named)
+        if (Named is { } named)
         {
             yield return named;
             yield break;

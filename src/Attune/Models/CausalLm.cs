@@ -65,6 +65,7 @@ public sealed class CausalLm : Module
     {
         TorchRuntime.Require(compute.Device);
         using var files = HuggingFaceFolder.Open(folder);
+        RequireLogits(files.Config, folder);
         var model = Blank(files.Config, compute);
         try
         {
@@ -75,6 +76,17 @@ public sealed class CausalLm : Module
         {
             model.Dispose();
             throw;
+        }
+    }
+
+    /// <summary>Refuses a model whose head is for a score: its embedding would make logits that mean nothing.</summary>
+    /// <exception cref="Runs.InputException">It is such a model.</exception>
+    internal static void RequireLogits(TransformerConfig config, string folder)
+    {
+        if (config.Head != HeadKind.NextToken)
+        {
+            throw Runs.InputException.One(Path.Combine(folder, HuggingFaceFolder.ConfigName), "describes a reward model, whose head gives one score a text",
+                "a model that predicts the next token", "name the folder of a language model");
         }
     }
 

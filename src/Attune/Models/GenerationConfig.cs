@@ -21,8 +21,8 @@ public sealed record GenerationConfig
     /// <summary>The token of padding.</summary>
     public int? PadId { get; init; }
 
-    /// <summary>Whether tokens are drawn; otherwise the likeliest is taken.</summary>
-    public bool Samples { get; init; }
+    /// <summary>Whether tokens are drawn; false for the likeliest; null where the author does not say.</summary>
+    public bool? Samples { get; init; }
 
     /// <summary>Divides the logits.</summary>
     public double? Temperature { get; init; }
@@ -59,7 +59,7 @@ public sealed record GenerationConfig
             BosId = reader.Id("bos_token_id"),
             EndIds = reader.Ids("eos_token_id"),
             PadId = reader.Id("pad_token_id"),
-            Samples = reader.Flag("do_sample", false),
+            Samples = reader.Find("do_sample") is null ? null : reader.Flag("do_sample", false),
             Temperature = Optional(reader, "temperature"),
             TopK = OptionalWhole(reader, "top_k"),
             TopP = Optional(reader, "top_p"),

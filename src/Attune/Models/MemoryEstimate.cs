@@ -37,4 +37,9 @@ public static class MemoryEstimate
     /// <summary>Keys and values of rows being sampled, bytes.</summary>
     public static long Cache(TransformerConfig config, long rows, long width, DType dtype) =>
         2 * dtype.Size() * config.Layers * rows * width * config.KeyValueHeads * config.HeadWidth;
+
+    /// <summary>Sampling so many rows at once from one prompt, program and weights included, bytes.</summary>
+    public static long Sampling(TransformerConfig config, long rows, long promptTokens, long newTokens, DType dtype) =>
+        Process + Weights(config, dtype) + Cache(config, rows, promptTokens + newTokens, dtype) + ForwardPass(config, 1, promptTokens, 0, dtype) +
+        (3 * 4 * rows * config.VocabularySize);
 }

@@ -32,13 +32,11 @@ public sealed class TextModel : IDisposable
     /// <exception cref="InputException">The folder is missing, damaged, of an unknown kind, or its parts do not belong together.</exception>
     public static TextModel Load(string folder, Compute compute)
     {
-        var config = HuggingFaceFolder.ReadConfig(folder); // the cheap checks before the weights are read
-        var tokenizer = Tokenizer.Load(folder);
-        config.CheckTokenizer(tokenizer.VocabularySize, Path.Combine(folder, "tokenizer.json"));
-        var model = CausalLm.Load(folder, compute);
+        var files = ModelDescription.Read(folder, TokenizerUse.Needed); // the cheap checks before the weights are read
+        var model = files.Load(compute);
         try
         {
-            return new(model, tokenizer, folder);
+            return new(model, files.Tokenizer!, folder);
         }
         catch
         {

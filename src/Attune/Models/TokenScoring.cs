@@ -5,7 +5,8 @@ namespace Attune.Models;
 /// <summary>Log-probs of given tokens, without gradients. The logits of a few hundred places are the most that stands in memory.</summary>
 public static class TokenScoring
 {
-    private const int LogitRows = 512;
+    /// <summary>Places whose logits stand in memory at once.</summary>
+    internal const int LogitRows = 512;
 
     /// <summary>The log-prob of each token given those before it, in nats, under temperature 1.</summary>
     /// <param name="model">The model.</param>

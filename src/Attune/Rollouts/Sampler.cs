@@ -20,8 +20,8 @@ public sealed class Sampler
     /// <param name="bytesOf">Bytes of a token; needed for stop texts only.</param>
     public Sampler(CausalLm model, SamplingOptions options, Func<int, byte[]>? bytesOf = null)
     {
-        if (options.Problems().FirstOrDefault() is { Key: not null } problem)
-            throw new ArgumentException($"{problem.Key} {problem.Problem}", nameof(options));
+        if (options.Problems().FirstOrDefault() is { } problem)
+            throw new ArgumentException($"{problem.Key} {problem.Message}", nameof(options));
         if (options.StopStrings.Count > 0 && bytesOf is null)
             throw new ArgumentException("stop strings need a tokenizer's bytes", nameof(bytesOf));
         (_model, _options, _bytesOf) = (model, options, bytesOf);

@@ -1,3 +1,5 @@
+using Attune.Runs;
+
 namespace Attune.Rollouts;
 
 /// <summary>How the next token is drawn. The chain's order is that of transformers: penalty, bans, temperature, top-k, top-p, min-p.</summary>
@@ -36,22 +38,24 @@ public sealed record SamplingOptions
     /// <summary>Whether some tokens can never be drawn: log-probs are of the full distribution, so policy ratios are then biased.</summary>
     public bool IsTruncated => !IsGreedy && (TopK > 0 || TopP < 1 || MinP > 0 || RepetitionPenalty != 1 || MinimumNewTokens > 0);
 
-    /// <summary>What is wrong with the values, if anything: key, problem.</summary>
-    public IEnumerable<(string Key, string Problem)> Problems()
+    /// <summary>What is wrong with the values, if anything.</summary>
+    /// <param name="nameOf">How the person who gave a value calls it, by this record's key in camel case: a recipe's key, a flag.</param>
+    public IEnumerable<Problem> Problems(Func<string, string>? nameOf = null)
     {
+        nameOf ??= name => name;
         if (!(Temperature > 0) || double.IsInfinity(Temperature))
-            yield return ("temperature", $"is {Temperature}, expected above 0; use greedy for the most likely token");
+            yield return Problem.Of(nameOf("temperature"), $"is {Temperature}", "above 0", "use greedy for the most likely token");
         if (TopK < 0)
-            yield return ("topK", $"is {TopK}, expected 0 (off) or more");
+            yield return Problem.Of(nameOf("topK"), $"is {TopK}", "0 (off) or more", "50 is usual");
         if (!(TopP is > 0 and <= 1))
-            yield return ("topP", $"is {TopP}, expected above 0 and at most 1");
+            yield return Problem.Of(nameOf("topP"), $"is {TopP}", "above 0 and at most 1", "1 keeps all, 0.95 is usual");
         if (!(MinP is >= 0 and <= 1))
-            yield return ("minP", $"is {MinP}, expected between 0 and 1");
-        if (!(RepetitionPenalty > 0))
-            yield return ("repetitionPenalty", $"is {RepetitionPenalty}, expected above 0; 1 does nothing");
+            yield return Problem.Of(nameOf("minP"), $"is {MinP}", "between 0 and 1", "0 keeps all, 0.05 is usual");
+        if (!(RepetitionPenalty > 0) || double.IsInfinity(RepetitionPenalty))
+            yield return Problem.Of(nameOf("repetitionPenalty"), $"is {RepetitionPenalty}", "above 0", "1 does nothing");
         if (MaximumNewTokens < 1)
-            yield return ("maximumNewTokens", $"is {MaximumNewTokens}, expected at least 1");
-        if (MinimumNewTokens < 0 || MinimumNewTokens > MaximumNewTokens)
-            yield return ("minimumNewTokens", $"is {MinimumNewTokens}, expected between 0 and maximumNewTokens ({MaximumNewTokens})");
+            yield return Problem.Of(nameOf("maximumNewTokens"), $"is {MaximumNewTokens}", "at least 1", "64 is usual");
+        if (MinimumNewTokens < 0 || MinimumNewTokens > Math.Max(1, MaximumNewTokens))
+            yield return Problem.Of(nameOf("minimumNewTokens"), $"is {MinimumNewTokens}", $"between 0 and {nameOf("maximumNewTokens")} ({MaximumNewTokens})", "0 is usual");
     }
 }

@@ -30,13 +30,15 @@ public sealed record ComputeSettings : IChecked
     public int Threads { get; init; }
 
     /// <summary>Sets the threads of the calling thread's operators, and gives device and dtype.</summary>
+    /// <param name="title">What the settings belong to, for the message.</param>
+    /// <param name="deviceKey">How the person who set the device calls it.</param>
     /// <exception cref="InputException">This machine has no such device.</exception>
-    public Compute Open()
+    public Compute Open(string title = "The recipe", string deviceKey = "compute.device")
     {
         var device = Torch.Device.Parse(Device);
         if (device.Kind == DeviceKind.Cuda && device.Index >= TorchRuntime.CudaDevices)
         {
-            throw new InputException("The recipe", [Problem.Of("compute.device", $"is {Device}",
+            throw new InputException(title, [Problem.Of(deviceKey, $"is {Device}",
                 $"a device of this machine, whose libtorch {TorchRuntime.Version} sees {TorchRuntime.CudaDevices} CUDA devices",
                 "set cpu, or install a libtorch with CUDA and name it in ATTUNE_LIBTORCH")]);
         }

@@ -72,7 +72,11 @@ public sealed class BpeTrainer
     }
 
     /// <summary>Trains on documents, read once.</summary>
-    public static Tokenizer Train(IEnumerable<string> documents, BpeTrainerOptions options, CancellationToken stop = default)
+    /// <param name="documents">The text.</param>
+    /// <param name="options">What the vocabulary should be.</param>
+    /// <param name="stop">Ends it without result.</param>
+    /// <param name="learned">Told how many pieces there are, after each merge.</param>
+    public static Tokenizer Train(IEnumerable<string> documents, BpeTrainerOptions options, CancellationToken stop = default, Action<int>? learned = null)
     {
         if (options.Check().ToList() is { Count: > 0 } problems)
             throw new InputException("The tokenizer's recipe", problems);
@@ -83,6 +87,7 @@ public sealed class BpeTrainer
         {
             stop.ThrowIfCancellationRequested();
             trainer.Apply(pair);
+            learned?.Invoke(trainer._pieces.Count);
         }
         return trainer.Finish();
     }

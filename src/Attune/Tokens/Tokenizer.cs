@@ -68,6 +68,9 @@ public sealed class Tokenizer
     /// <summary>Reads a tokenizer from a model folder or from its <c>tokenizer.json</c>; GPT-2's two files will do as well.</summary>
     public static Tokenizer Load(string path) => TokenizerFile.Load(path);
 
+    /// <summary>The file of a folder's tokenizer; null where it has none.</summary>
+    public static string? FileIn(string folder) => TokenizerFile.In(folder);
+
     /// <summary>Writes <c>tokenizer.json</c> and <c>tokenizer_config.json</c> into <paramref name="folder"/>.</summary>
     public void Save(string folder) => TokenizerFile.Save(this, folder);
 

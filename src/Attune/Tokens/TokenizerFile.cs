@@ -17,16 +17,22 @@ internal static class TokenizerFile
     {
         if (File.Exists(path))
             return new Tokenizer(ReadMain(path), path);
-        var main = Path.Combine(path, Main);
-        if (File.Exists(main))
-            return new Tokenizer(ReadMain(main), main);
-        foreach (var (vocabulary, merges) in OldPairs)
+        if (In(path) is not { } file)
         {
-            if (File.Exists(Path.Combine(path, vocabulary)) && File.Exists(Path.Combine(path, merges)))
-                return new Tokenizer(ReadPair(Path.Combine(path, vocabulary), Path.Combine(path, merges)), path);
+            throw InputException.One(path, Directory.Exists(path) ? "holds no tokenizer" : "does not exist",
+                "a folder with tokenizer.json, or with vocab.json and merges.txt", "give the model's folder, or train one with 'attune tokenizer'");
         }
-        throw InputException.One(path, Directory.Exists(path) ? "holds no tokenizer" : "does not exist",
-            "a folder with tokenizer.json, or with vocab.json and merges.txt", "give the model's folder, or train one with 'attune tokenizer'");
+        var merges = OldPairs.FirstOrDefault(pair => pair.Vocabulary == Path.GetFileName(file)).Merges;
+        return merges is null ? new Tokenizer(ReadMain(file), file) : new Tokenizer(ReadPair(file, Path.Combine(path, merges)), path);
+    }
+
+    /// <summary>The file of a folder's tokenizer, or null.</summary>
+    public static string? In(string folder)
+    {
+        if (File.Exists(Path.Combine(folder, Main)))
+            return Path.Combine(folder, Main);
+        var pair = OldPairs.FirstOrDefault(pair => File.Exists(Path.Combine(folder, pair.Vocabulary)) && File.Exists(Path.Combine(folder, pair.Merges)));
+        return pair.Vocabulary is null ? null : Path.Combine(folder, pair.Vocabulary);
     }
 
     public static void Save(Tokenizer tokenizer, string folder)

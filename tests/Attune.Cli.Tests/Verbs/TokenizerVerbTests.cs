@@ -1,3 +1,5 @@
+using System.IO.Compression;
+
 namespace Attune.Cli.Tests.Verbs;
 
 public sealed class TokenizerVerbTests : IDisposable
@@ -16,7 +18,9 @@ public sealed class TokenizerVerbTests : IDisposable
         var encoded = await Printed.By("@the cat", ["tokenizer", "encode", folder]);
         var decoded = await Printed.By(encoded.Result, ["tokenizer", "decode", folder]);
 
-        Assert.Equal(new Printed(0, $"{{\"folder\":\"{folder}\",\"vocabularySize\":264}}\n", ""), trained);
+        Assert.Equal((0, $"{{\"folder\":\"{folder}\",\"documents\":1,\"vocabularySize\":264}}\n"), (trained.ExitCode, trained.Result));
+        Assert.Contains("read  1/1 documents", trained.Log);
+        Assert.Contains("learn  264/264 pieces", trained.Log);
         Assert.Equal(new Printed(0, "@the cat\n", ""), decoded);
     }
 
@@ -33,12 +37,72 @@ public sealed class TokenizerVerbTests : IDisposable
     }
 
     [Fact]
+    public async Task A_folder_a_pattern_and_gzip_give_what_their_files_give()
+    {
+        await File.WriteAllTextAsync(Path.Combine(_root, "a.txt"), "the cat sat on the mat");
+        await File.WriteAllTextAsync(Path.Combine(_root, "b.txt"), "the cat sat still");
+        using (var gzip = new GZipStream(File.Create(Path.Combine(_root, "c.txt.gz")), CompressionLevel.Fastest))
+            gzip.Write("the hat\n\nthe rat"u8);
+        async Task<(string, byte[])> Trained(string name, params string[] data)
+        {
+            var printed = await Printed.By(["tokenizer", "train", .. data, "--vocabulary", "264", "--separator", "", "--out", Path.Combine(_root, name, "mine"), "--json"]);
+            return (printed.Result, File.ReadAllBytes(Path.Combine(_root, name, "mine", "tokenizer.json")));
+        }
+
+        var (counted, byFile) = await Trained("1", Path.Combine(_root, "a.txt"), Path.Combine(_root, "b.txt"), Path.Combine(_root, "c.txt.gz"));
+        var (_, byFolder) = await Trained("2", _root);
+        var (_, byPattern) = await Trained("3", Path.Combine(_root, "*.txt"), Path.Combine(_root, "*.gz"));
+
+        Assert.Contains("\"documents\":4,", counted);
+        Assert.Equal(byFile, byFolder);
+        Assert.Equal(byFile, byPattern);
+    }
+
+    [Fact]
+    public async Task Json_lines_are_read_by_their_text()
+    {
+        var (corpus, folder) = (Path.Combine(_root, "corpus.jsonl"), Path.Combine(_root, "mine"));
+        await File.WriteAllTextAsync(corpus, "{\"text\":\"xyxyxyxy\"}\n{\"text\":\"xyxy\"}\n");
+        await Printed.By("tokenizer", "train", corpus, "--format", "documents", "--vocabulary", "259", "--out", folder);
+
+        Assert.Equal("2\n", (await Printed.By("tokenizer", "encode", folder, "--text", "xyxy")).Result.Split(' ').Length + "\n");
+    }
+
+    [Fact]
+    public async Task Bad_text_is_named_by_place_and_nothing_is_written()
+    {
+        var (bad, empty) = (Path.Combine(_root, "bad.txt"), Path.Combine(_root, "empty.txt"));
+        await File.WriteAllBytesAsync(bad, [.. "good\nbad "u8, 0xFF, .. " line\n"u8]);
+        await File.WriteAllTextAsync(empty, "");
+
+        var printed = await Printed.By("tokenizer", "train", bad, empty, Path.Combine(_root, "no.txt"), "--out", Path.Combine(_root, "mine"));
+
+        Assert.Equal(new Printed(2, "", "The data has 3 problems\n" +
+            $"  {bad} line 2, byte 9  holds byte 0xFF, which is not UTF-8, expected UTF-8 text; convert the file to UTF-8, or remove the line\n" +
+            $"  {empty}{"".PadRight(20)} is empty, expected at least one row; get the file again, or name another\n" +
+            $"  {_root}/no.txt{"".PadRight(23)} does not exist, expected a file; correct the path\n"), printed);
+        Assert.False(Directory.Exists(Path.Combine(_root, "mine")));
+    }
+
+    [Theory]
+    [InlineData("--vocabulary 10", "--vocabulary  is 10, expected at least 258: 256 bytes and 2 added tokens; 4096 is usual for a small model")]
+    [InlineData("--format messages", "--format  is messages, expected text or documents; set it, or move the source")]
+    [InlineData("--format documents --separator x", "--separator  is set, expected nothing beside JSON rows; set format to text, or leave separator and linePerDocument out")]
+    [InlineData("--format nothing", "--format  is nothing, expected text or documents; see attune tokenizer train --help")]
+    public async Task A_bad_option_is_refused_before_anything_is_read(string options, string problem)
+    {
+        var printed = await Printed.By(["tokenizer", "train", "no.txt", "--out", Path.Combine(_root, "mine"), .. options.Split(' ')]);
+
+        Assert.Equal(new Printed(2, "", $"attune tokenizer train has 1 problem\n  {problem}\n"), printed);
+    }
+
+    [Fact]
     public async Task Missing_files_are_all_named()
     {
         var printed = await Printed.By("tokenizer", "train", "no1.txt", "no2.txt", "--out", Path.Combine(_root, "mine"));
 
         Assert.Equal(2, printed.ExitCode);
-        Assert.Equal("attune tokenizer train has 2 problems\n  no1.txt  does not exist, expected a text file; check the path\n" +
-            "  no2.txt  does not exist, expected a text file; check the path\n", printed.Log);
+        Assert.Equal("The data has 2 problems\n  no1.txt  does not exist, expected a file; correct the path\n" +
+            "  no2.txt  does not exist, expected a file; correct the path\n", printed.Log);
     }
 }
