@@ -20,7 +20,8 @@ public readonly record struct TextPair(string Chosen, string Rejected, double PC
 /// <summary>How often a baseline is right.</summary>
 /// <param name="Name">Which.</param>
 /// <param name="Correct">Pairs where it picks the chosen text; undecided counts half.</param>
-public readonly record struct NullAccuracy(string Name, Proportion Correct);
+/// <param name="Outcomes">The same for each pair: 1, ½, 0 or a share of judges; NaN where nothing is known, which does not count.</param>
+public sealed record NullAccuracy(string Name, Proportion Correct, IReadOnlyList<double> Outcomes);
 
 /// <summary>Baselines that any reward model's accuracy is to be read beside: whoever is not above them has learned nothing about quality.</summary>
 public static class PreferenceNulls
@@ -37,22 +38,27 @@ public static class PreferenceNulls
         ArgumentNullException.ThrowIfNull(test);
         ArgumentNullException.ThrowIfNull(train);
         var coin = seed.For("random null");
-        var shown = test.Where(pair => pair.ChosenShownFirst is not null).ToList();
         var nulls = new List<NullAccuracy>
         {
-            new("longer", Right(test, (pair, _) => pair.Chosen.Length - pair.Rejected.Length)),
-            new("first shown", new(shown.Sum(pair => pair.ChosenShownFirst!.Value), shown.Count)),
-            new("random", Right(test, (_, i) => coin.Below(2, row: i) - 0.5)),
+            Right("longer", test, (pair, _) => pair.Chosen.Length - pair.Rejected.Length),
+            Counted("first shown", [.. test.Select(pair => pair.ChosenShownFirst ?? double.NaN)]),
+            Right("random", test, (_, i) => coin.Below(2, row: i) - 0.5),
         };
         if (train.Count > 0)
         {
             var words = BagOfWords.Fit(train);
-            nulls.Add(new("bag of words", Right(test, (pair, _) => words.LogOdds(pair.Chosen, pair.Rejected))));
+            nulls.Add(Right("bag of words", test, (pair, _) => words.LogOdds(pair.Chosen, pair.Rejected)));
         }
         return nulls;
     }
 
     /// <summary>Counts the pairs that a preference for the chosen text (above 0) gets right; 0 is half right.</summary>
-    private static Proportion Right(IReadOnlyList<TextPair> pairs, Func<TextPair, int, double> preference) =>
-        new(pairs.Select((pair, i) => (1 + Math.Sign(preference(pair, i))) / 2.0).Sum(), pairs.Count);
+    private static NullAccuracy Right(string name, IReadOnlyList<TextPair> pairs, Func<TextPair, int, double> preference) =>
+        Counted(name, [.. pairs.Select((pair, i) => (1 + Math.Sign(preference(pair, i))) / 2.0)]);
+
+    private static NullAccuracy Counted(string name, double[] outcomes)
+    {
+        var known = outcomes.Where(outcome => !double.IsNaN(outcome)).ToArray();
+        return new(name, new(known.Sum(), known.Length), outcomes);
+    }
 }

@@ -39,6 +39,29 @@ public static class ResultFile
         }
     }
 
+    /// <summary>Reads a file of such documents, one a line.</summary>
+    /// <exception cref="InputException">It is missing, or a line is not what <see cref="Json"/> gave.</exception>
+    public static IReadOnlyList<T> ReadLines<T>(string path)
+        where T : class
+    {
+        if (!File.Exists(path))
+            throw InputException.One(path, "does not exist", "a file that a run wrote", "check the folder");
+        var lines = File.ReadAllLines(path);
+        var rows = new T[lines.Length];
+        for (var k = 0; k < lines.Length; k++)
+        {
+            try
+            {
+                rows[k] = JsonSerializer.Deserialize<T>(lines[k], OneLine)!;
+            }
+            catch (JsonException)
+            {
+                throw InputException.One(path, $"has line {k + 1} that cannot be read", "what the run wrote", "run the stage again with --force");
+            }
+        }
+        return rows;
+    }
+
     private static JsonSerializerOptions Options(bool indented) => new()
     {
         PropertyNamingPolicy = JsonNamingPolicy.CamelCase,

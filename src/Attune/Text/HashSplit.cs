@@ -31,9 +31,8 @@ public static class HashSplit
     };
 
     /// <summary>A number from 0 to 9, for splits of another kind.</summary>
-    public static int Bucket(string prompt)
-    {
-        var key = Transcript.FirstHumanTurn(prompt) ?? prompt;
-        return SHA256.HashData(Encoding.UTF8.GetBytes(key.Trim()))[0] % 10;
-    }
+    public static int Bucket(string prompt) => SHA256.HashData(Encoding.UTF8.GetBytes(KeyOf(prompt)))[0] % 10;
+
+    /// <summary>What is hashed: rows that share it are never on two sides, and are not independent of each other.</summary>
+    public static string KeyOf(string prompt) => (Transcript.FirstHumanTurn(prompt) ?? prompt).Trim();
 }

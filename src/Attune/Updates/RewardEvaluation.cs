@@ -7,7 +7,8 @@ namespace Attune.Updates;
 /// <summary>Accuracy over some of the comparisons.</summary>
 /// <param name="Name">Which ones.</param>
 /// <param name="Accuracy">Comparisons that the scores order as people did, equal scores counted half, among all.</param>
-public readonly record struct AccuracyRow(string Name, Proportion Accuracy);
+/// <param name="Places">Which of the comparisons these are, counted from 0.</param>
+public sealed record AccuracyRow(string Name, Proportion Accuracy, IReadOnlyList<int> Places);
 
 /// <summary>
 /// How well scores order what people compared. Works on leads (score of the chosen answer minus that of the rejected one), so anything that
@@ -24,6 +25,9 @@ public sealed record RewardEvaluation
 
     /// <summary>Over all comparisons that somebody won.</summary>
     public required Proportion Accuracy { get; init; }
+
+    /// <summary>For each comparison 1 where the scores order it as people did, ½ where they are equal, else 0; NaN where nobody won.</summary>
+    public required IReadOnlyList<double> Outcomes { get; init; }
 
     /// <summary>Mean cross-entropy in nats, with the comparisons' strengths; ln 2 is chance.</summary>
     public required double Loss { get; init; }
@@ -59,22 +63,23 @@ public sealed record RewardEvaluation
     {
         if (pairs.Count == 0 || pairs.Count != leads.Count)
             throw new ArgumentException($"There are {pairs.Count} comparisons and {leads.Count} leads; expected at least one, and one lead for each.");
-        var all = pairs.Zip(leads, (pair, lead) => new Judged(pair, lead)).ToArray();
+        var all = pairs.Select((pair, place) => new Judged(pair, leads[place], place)).ToArray();
         var decided = all.Where(j => j.PChosen != 0.5).ToArray();
         var logits = leads.Select(lead => lead / scale.Gain).ToArray();
         return new()
         {
-            Accuracy = Count(decided),
+            Accuracy = Row("", decided).Accuracy,
+            Outcomes = [.. all.Select(j => j.PChosen == 0.5 ? double.NaN : j.Correct)],
             Loss = MeanLoss(pairs, logits),
             MeanLead = leads.Average(),
             Undecided = all.Length - decided.Length,
-            ByAgreement = [.. AgreementEnds.Select((end, k) => new AccuracyRow(
+            ByAgreement = [.. AgreementEnds.Select((end, k) => Row(
                 $"{(k == 0 ? 0.5 : AgreementEnds[k - 1]):0.0}–{end:0.0}",
-                Count(decided.Where(j => j.Pair.PChosen is not null && AgreementEnds.Count(e => e < j.Agreement) == k))))],
+                decided.Where(j => j.Pair.PChosen is not null && AgreementEnds.Count(e => e < j.Agreement) == k)))],
             ByAnnotatorGroup = [.. decided.Where(j => j.Pair.AnnotatorGroup is not null)
                 .GroupBy(j => j.Pair.AnnotatorGroup!)
                 .OrderBy(group => group.Key, StringComparer.Ordinal)
-                .Select(group => new AccuracyRow(group.Key, Count(group)))],
+                .Select(group => Row(group.Key, group))],
             Calibration = Reliability.OfPairs([.. logits.Select(z => 1 / (1 + Math.Exp(-z)))], [.. all.Select(j => j.PChosen)]),
         };
     }
@@ -98,13 +103,13 @@ public sealed record RewardEvaluation
         return sums.Loss.Item() / sums.Weight.Item();
     }
 
-    private static Proportion Count(IEnumerable<Judged> judged)
+    private static AccuracyRow Row(string name, IEnumerable<Judged> judged)
     {
-        var outcomes = judged.Select(j => j.Correct).ToArray();
-        return new(outcomes.Sum(), outcomes.Length);
+        var rows = judged.ToArray();
+        return new(name, new(rows.Sum(j => j.Correct), rows.Length), [.. rows.Select(j => j.Place)]);
     }
 
-    private readonly record struct Judged(PreferenceExample Pair, double Lead)
+    private readonly record struct Judged(PreferenceExample Pair, double Lead, int Place)
     {
         public double PChosen => Pair.PChosen ?? 1;
 

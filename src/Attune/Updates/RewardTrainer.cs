@@ -197,8 +197,8 @@ public sealed class RewardTrainer : IDisposable
         _model.ClearGradients();
         throw new RunFailedException(
             $"Reward training stopped at step {step} of {Steps}: the loss is {loss} and the gradient's norm {norm}, expected finite numbers; "
-            + $"the weights are those before the step: lower learningRate ({_config.LearningRate}) or maximumGradientNorm "
-            + "and resume from the last checkpoint.");
+            + $"the weights are those before the step, and the last checkpoint is whole: begin anew with a learningRate below {_config.LearningRate} "
+            + "or a lower maximumGradientNorm.");
     }
 
     private bool IsValidationDue() =>

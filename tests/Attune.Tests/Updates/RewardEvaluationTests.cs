@@ -31,7 +31,7 @@ public sealed class RewardEvaluationTests
         Assert.Equal(2.2, found.MeanLead, 1e-12);
         Assert.Equal(["0.5–0.6", "0.6–0.7", "0.7–0.8", "0.8–0.9", "0.9–1.0"], found.ByAgreement.Select(r => r.Name));
         Assert.Equal([new(1, 2), new(0, 0), new(0, 0), new(0, 0), new(0.5, 1)], found.ByAgreement.Select(r => r.Accuracy));
-        Assert.Equal([new("seen", new(1, 2)), new("unseen", new(0.5, 1))], found.ByAnnotatorGroup);
+        Assert.Equal([("seen", new(1, 2)), ("unseen", new(0.5, 1))], found.ByAnnotatorGroup.Select(r => (r.Name, r.Accuracy)));
         // Σ of log(1 + e^-lead) + (1 - p) · lead = 0.713262, 1.326928, 0.693147, 2.506715, 0.048587
         Assert.Equal(5.288639 / 5, found.Loss, 1e-6);
     }

@@ -1,0 +1,46 @@
+namespace Attune.Runs;
+
+/// <summary>
+/// Collects what is wrong with the inputs of a run, so that all of it is told at once: each check goes on where the one before it failed.
+/// </summary>
+/// <param name="title">What the problems are about: "The recipe".</param>
+public sealed class InputProblems(string title)
+{
+    private readonly List<Problem> _problems = [];
+
+    /// <summary>Whether nothing is wrong so far.</summary>
+    public bool AreNone => _problems.Count == 0;
+
+    /// <summary>Adds a problem.</summary>
+    public void Add(Problem problem) => _problems.Add(problem);
+
+    /// <summary>Does a check; where it fails its problems are kept, with what they are about, and the result is null.</summary>
+    public T? Try<T>(Func<T> check)
+        where T : class
+    {
+        try
+        {
+            return check();
+        }
+        catch (InputException e)
+        {
+            _problems.AddRange(e.Problems.Select(problem => problem with { Key = $"{e.Title} {problem.Key}".TrimEnd() }));
+            return null;
+        }
+    }
+
+    /// <summary>Does a check that has no result.</summary>
+    public void Try(Action check) => Try<object>(() =>
+    {
+        check();
+        return this;
+    });
+
+    /// <summary>Fails where there are problems.</summary>
+    /// <exception cref="InputException">All of them.</exception>
+    public void ThrowIfAny()
+    {
+        if (_problems.Count > 0)
+            throw new InputException(title, _problems);
+    }
+}

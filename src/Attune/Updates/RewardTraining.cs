@@ -1,0 +1,127 @@
+using Attune.Models;
+using Attune.Runs;
+using Attune.Torch;
+
+namespace Attune.Updates;
+
+/// <summary>
+/// The reward stage: comparisons in, a reward model and what it is worth out. Everything is checked, then learnt, then given a scale, then held
+/// against comparisons that were kept apart. Not here: how comparisons come about (Feedback), the loss (<see cref="RewardLoss"/>).
+/// </summary>
+public static class RewardTraining
+{
+    /// <summary>The file of a run folder that lists what was reported on.</summary>
+    public const string EvaluationName = "evaluation.jsonl";
+
+    private const string StateName = "reward-trainer.bin";
+
+    /// <summary>Runs the stage, or the rest of it.</summary>
+    /// <param name="recipe">What to do.</param>
+    /// <param name="run">Where; the finished model is in its <see cref="Run.ModelFolder"/>.</param>
+    /// <param name="stop">Asks to stop in good order.</param>
+    /// <returns>What was measured; null where it was stopped.</returns>
+    /// <exception cref="InputException">Something that the recipe names cannot be used; nothing was started.</exception>
+    /// <exception cref="RunFailedException">The loss is not a number, or the disk is full; checkpoints are whole.</exception>
+    public static RewardResult? Run(RewardRecipe recipe, Run run, CancellationToken stop) => Run(recipe, run, MemoryBudget.Now(), stop);
+
+    internal static RewardResult? Run(RewardRecipe recipe, Run run, MemoryBudget available, CancellationToken stop)
+    {
+        if (ResultFile.Read<RewardResult>(run.Folder) is { } finished)
+        {
+            run.Progress.Say($"{run.Folder} is finished; nothing is left to do");
+            return finished;
+        }
+
+        try
+        {
+            var compute = recipe.Compute.Open();
+            var seed = new Seed((ulong)recipe.Seed).For("reward");
+            var inputs = RewardInputs.Read(recipe, seed, available, run.Progress, stop);
+            using var model = Start(recipe, compute, seed);
+            return Train(model, inputs.Data, recipe, run, seed, stop) is { } steps ? Finish(model, inputs, recipe, run, steps, seed, stop) : null;
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            return null; // before the first step, or after the checkpoint behind the last
+        }
+    }
+
+    /// <summary>A policy's transformer with a fresh head, or an earlier reward model with the scale taken off that its training never saw.</summary>
+    private static RewardModel Start(RewardRecipe recipe, Compute compute, Seed seed)
+    {
+        if (recipe.Continue is { } earlier)
+        {
+            var model = RewardModel.Load(earlier, compute);
+            if (RewardScaleFile.Read(earlier) is { } scale)
+                model.Head.Rescale(1 / scale.Gain, -scale.Bias / scale.Gain);
+            return model;
+        }
+
+        using var policy = CausalLm.Load(recipe.From!, compute);
+        return RewardModel.Create(policy, seed);
+    }
+
+    /// <returns>Steps of the whole training; null where it was stopped before its end.</returns>
+    private static int? Train(RewardModel model, RewardData data, RewardRecipe recipe, Run run, Seed seed, CancellationToken stop)
+    {
+        using var trainer = new RewardTrainer(model, data.Training, recipe.Reward, seed);
+        if (run.ResumedFrom is { } checkpoint)
+        {
+            using var state = File.OpenRead(Path.Combine(checkpoint.Folder, StateName));
+            trainer.LoadState(state);
+        }
+
+        var meter = new ProgressMeter(run.Progress, "reward model", trainer.Steps, "steps", TimeProvider.System) { Start = trainer.NextStep };
+        var isOver = trainer.Run(data.Validation, (step, metrics) =>
+        {
+            run.Record(step, metrics);
+            run.CheckpointIfDue(step, Save);
+            meter.Advance(step + 1, $"loss {metrics["reward/loss"]:0.000}  accuracy {metrics["reward/accuracy"]:0.00}");
+        }, stop);
+        run.SaveForResume(trainer.NextStep, Save);
+        return isOver ? trainer.Steps : null;
+
+        void Save(string folder)
+        {
+            using var state = File.Create(Path.Combine(folder, StateName));
+            trainer.SaveState(state);
+        }
+    }
+
+    private static RewardResult Finish(RewardModel model, RewardInputs inputs, RewardRecipe recipe, Run run, int steps, Seed seed, CancellationToken stop)
+    {
+        var data = recipe.Data with { Longest = recipe.Data.Longest ?? inputs.Config.MaximumPositions };
+        var micro = recipe.Reward.MicroBatchSequences;
+        run.Progress.Say("setting the scale by the reference policy's answers");
+        var references = inputs.References.Sequences(inputs.Tokenizer, data, model.Compute, seed.For("references"), stop);
+        var scale = references.Count > 0 ? RewardTrainer.Normalise(model, references, micro) : RewardScale.Identity;
+        run.Progress.Say("scoring the comparisons that were kept apart");
+        var report = new RewardReport(model, scale, inputs.Data, micro);
+        stop.ThrowIfCancellationRequested();
+
+        var stored = model.Trunk.Config with { StoredDType = model.Compute.DType }; // the scores that were measured, to the bit
+        HuggingFaceFolder.Write(run.ModelFolder, stored, model, new()
+        {
+            AddFiles = folder =>
+            {
+                inputs.Tokenizer.Save(folder);
+                RewardScaleFile.Write(folder, scale);
+            },
+        });
+        report.Write(Path.Combine(run.Folder, EvaluationName));
+        var result = report.AddTo(new()
+        {
+            Seed = recipe.Seed,
+            Model = run.ModelFolder,
+            Steps = steps,
+            Comparisons = inputs.Data.Training.Count,
+            Watched = inputs.Data.Validation.Count,
+            LeftOut = inputs.Data.Dropped,
+            Shortened = inputs.Data.Shortened,
+            Scale = scale,
+            References = references.Count,
+        });
+        ResultFile.Write(run.Folder, result); // last: its presence says that the run is finished
+        return result;
+    }
+}
