@@ -223,7 +223,8 @@ public sealed class PpoTrainerTests
 
         var failure = Assert.Throws<InputException>(() => separate.Trainer.LoadState(folder.Path));
 
-        Assert.Contains("has no tensor critic.embed.weight", failure.Message);
+        Assert.Contains("critic.embed.weight  ", failure.Message);
+        Assert.Contains("is missing, expected F32 [16, 32]; resume with", failure.Message);
     }
 }
 
