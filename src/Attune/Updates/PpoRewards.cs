@@ -1,3 +1,4 @@
+using System.Numerics;
 using Attune.Rewards;
 using Attune.Rollouts;
 using Attune.Torch;
@@ -7,36 +8,29 @@ namespace Attune.Updates;
 /// <summary>What a step's answers were paid, and why.</summary>
 /// <param name="Scores">As the reward gave them.</param>
 /// <param name="Ended">Which answers ended by themselves <c>[B]</c>.</param>
-/// <param name="PerToken">Reward of each token <c>[N]</c>, before whitening.</param>
 /// <param name="LogRatios">Σ (logp − reference logp) of each answer <c>[B]</c>: the KL that controllers and metrics use.</param>
-/// <param name="RawAdvantages">Moments of the advantages before whitening.</param>
-internal sealed record PpoRewards(Scores Scores, bool[] Ended, float[] PerToken, double[] LogRatios, Moments RawAdvantages)
+internal sealed record PpoRewards(Scores Scores, bool[] Ended, double[] LogRatios)
 {
-    /// <summary>
-    /// From scores to what policy and value function learn: end-token rule, clip, KL penalty, whitening, GAE, whitening. Fills the
-    /// batch's advantages and returns.
-    /// </summary>
-    /// <param name="batch">Tokens with log-probs, reference log-probs and values.</param>
+    /// <summary>From scores to the batch's rewards per token: end-token rule, clip, KL penalty.</summary>
+    /// <param name="batch">Tokens with log-probs and reference log-probs.</param>
     /// <param name="scores">One an answer, or one a token.</param>
     /// <param name="config">The choices.</param>
     /// <param name="klCoefficient">Current price per nat.</param>
-    public static PpoRewards Estimate(PpoBatch batch, Scores scores, PpoConfig config, double klCoefficient)
+    public static PpoRewards Pay(PpoBatch batch, Scores scores, PpoConfig config, double klCoefficient)
     {
         using var scope = TensorScope.Begin();
         var ended = batch.Rollouts.Select(r => r.Finish != FinishReason.Length).ToArray();
-        var mask = batch.Mask();                                                            // all below [B,T], float64
-        var shaped = Shape(batch, scores, ended, mask, config, config.KlPenaltyAt(klCoefficient) with { ScoreClip = null });
-        var rewards = config.WhitenRewards ? Whitening.Apply(shaped.Rewards, mask, config.WhitenVariance, config.WhitenRewardsShiftMean) : shaped.Rewards;
-        var estimate = Gae.Estimate(rewards, batch.Pad(batch.Values!), mask, config.Discount, config.Lambda);
-        var advantages = config.WhitenAdvantages ? Whitening.Apply(estimate.PerToken, mask, config.WhitenVariance, shiftMean: true) : estimate.PerToken;
-        batch.Advantages = batch.Flatten(advantages);
-        batch.Returns = batch.Flatten(estimate.Returns); // of advantages before whitening
-        return new(scores, ended, batch.Flatten(shaped.Rewards), shaped.LogRatio.ToDoubles(), MaskedStatistics.Of(estimate.PerToken, mask));
+        var shaped = Shape(batch, scores, ended, config, config.KlPenaltyAt(klCoefficient) with { ScoreClip = null });
+        batch.PlaceRows.Unpad(shaped.Rewards, batch.AllRows, batch.Rewards);
+        return new(scores, ended, shaped.LogRatio.ToDoubles());
     }
 
-    private static ShapedRewards Shape(PpoBatch batch, Scores scores, bool[] ended, Tensor mask, PpoConfig config, KlPenaltySettings settings)
+    private static ShapedRewards Shape(PpoBatch batch, Scores scores, bool[] ended, PpoConfig config, KlPenaltySettings settings)
     {
-        var (logp, refLogp) = (batch.Pad(batch.LogProbs), batch.Pad(batch.RefLogProbs));
+        Tensor Pad<T>(T[] flat)
+            where T : INumber<T> => batch.TokenRows.Pad(flat, batch.AllRows, batch.Width); // [B,T], float64
+
+        var (logp, refLogp, mask) = (Pad(batch.LogProbs), Pad(batch.RefLogProbs), batch.TokenRows.Mask(batch.AllRows, batch.Width));
         var (per, totals) = scores.PerToken is { } tokens ? UnderEndRule(tokens, ended, config) : (null, scores.Totals);
         var paid = Tensor.Of(totals);
         if (per is null)
@@ -47,7 +41,7 @@ internal sealed record PpoRewards(Scores Scores, bool[] Ended, float[] PerToken,
             return KlPenalty.Apply(paid, logp, refLogp, mask, settings);
 
         var penalty = KlPenalty.Apply(Tensor.ZerosLike(paid), logp, refLogp, mask, settings);
-        var each = batch.Pad([.. per.SelectMany(row => row.Select(x => (float)x))]);
+        var each = Pad(per.SelectMany(row => row).ToArray());
         if (config.ScoreClip is { } tokenBound)
             each = each.Clamp(-tokenBound, tokenBound);
         return penalty with { Rewards = penalty.Rewards + each };

@@ -19,10 +19,13 @@ internal readonly record struct PpoSums(PpoLossSums Policy, ValueLossSums Value,
     }
 }
 
-/// <summary>What one minibatch came to: means over its response tokens, and lengths of gradients.</summary>
-internal sealed record PpoMinibatch(int Tokens, double[] Sums, double LargestLogRatio)
+/// <summary>What one minibatch came to: sums over its response tokens or values, and lengths of gradients.</summary>
+internal sealed record PpoMinibatch(int Tokens, int Values, double[] Sums, double LargestLogRatio)
 {
-    public double Mean(PpoSum sum) => Sums[(int)sum] / Tokens;
+    public double Mean(PpoSum sum) => Sums[(int)sum] / CountOf(sum);
+
+    /// <summary>Terms of a sum: values are more than tokens where scores are paid behind the last one.</summary>
+    public int CountOf(PpoSum sum) => sum is PpoSum.ValueLoss or PpoSum.ValueClipped or PpoSum.SquaredError ? Values : Tokens;
 
     public double GradientNorm { get; init; }
 
@@ -63,6 +66,7 @@ internal sealed class PpoStats
     /// <summary>What the update did.</summary>
     public void Write(Dictionary<string, double> metrics)
     {
+        metrics["policy/entropy"] = Entropy();
         metrics["policy/loss"] = Mean(PpoSum.PolicyLoss);
         metrics["policy/clip_fraction"] = Mean(PpoSum.Clipped);
         metrics["policy/dual_clip_fraction"] = Mean(PpoSum.DualClipped);
@@ -82,7 +86,7 @@ internal sealed class PpoStats
     }
 
     /// <summary>What was sampled, how it was judged, and what the value function had expected.</summary>
-    public static void Write(Dictionary<string, double> metrics, PpoBatch batch, PpoRewards rewards)
+    public static void Write(Dictionary<string, double> metrics, PpoBatch batch, PpoRewards rewards, Moments rawAdvantages)
     {
         var rows = batch.Rows;
         var (returns, values) = (Of(batch.Returns), Of([.. batch.Returns.Zip(batch.Values!, (r, v) => r - v)]));
@@ -90,26 +94,26 @@ internal sealed class PpoStats
         metrics["objective/kl"] = rewards.LogRatios.Average();
         metrics["objective/score"] = scores.Mean;
         metrics["objective/score_deviation"] = Math.Sqrt(scores.SquaredDeviations / rows);
-        metrics["objective/reward"] = rewards.PerToken.Sum(r => (double)r) / rows;
+        metrics["objective/reward"] = batch.Rewards.Sum() / rows;
         metrics["objective/entropy"] = -batch.LogProbs.Sum(p => (double)p) / rows;
         metrics["response/length"] = (double)batch.Tokens / rows;
         metrics["response/end_rate"] = rewards.Ended.Count(ended => ended) / (double)rows;
         metrics["value/mean"] = batch.Values!.Average(v => (double)v);
         metrics["value/explained_variance"] = returns.SquaredDeviations > 0 ? 1 - values.SquaredDeviations / returns.SquaredDeviations : 0;
         metrics["returns/mean"] = returns.Mean;
-        metrics["advantages/deviation"] = Math.Sqrt(rewards.RawAdvantages.SquaredDeviations / Math.Max(1, rewards.RawAdvantages.Count));
+        metrics["advantages/deviation"] = Math.Sqrt(rawAdvantages.SquaredDeviations / Math.Max(1, rawAdvantages.Count));
         foreach (var (name, part) in rewards.Scores.Parts)
             metrics[$"reward/{name}"] = part.Average();
     }
 
     /// <summary>Exact entropy, over the minibatches where it was computed.</summary>
-    public double Entropy()
+    private double Entropy()
     {
         var with = _minibatches.Where(m => m.Sums[(int)PpoSum.Entropy] != 0).ToArray();
         return with.Length == 0 ? 0 : with.Sum(m => m.Sums[(int)PpoSum.Entropy]) / with.Sum(m => m.Tokens);
     }
 
-    private double Mean(PpoSum sum) => _minibatches.Count == 0 ? 0 : _minibatches.Sum(m => m.Sums[(int)sum]) / _minibatches.Sum(m => m.Tokens);
+    private double Mean(PpoSum sum) => _minibatches.Count == 0 ? 0 : _minibatches.Sum(m => m.Sums[(int)sum]) / _minibatches.Sum(m => m.CountOf(sum));
 
     private static Moments Of(float[] numbers) => MomentsOf(Array.ConvertAll(numbers, n => (double)n));
 

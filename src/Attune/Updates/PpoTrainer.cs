@@ -26,13 +26,18 @@ public sealed record PpoSetup(PpoModels Models, SamplingOptions Sampling, Prompt
     public Func<int, byte[]>? BytesOf { get; init; }
 }
 
+/// <summary>A step's answers and how they were judged.</summary>
+/// <param name="Rollouts">The answers.</param>
+/// <param name="Scores">Their scores <c>[B]</c>, as the reward gave them.</param>
+/// <param name="LogRatios">Their distance from the reference <c>[B]</c>, nats.</param>
+public sealed record PpoAnswers(IReadOnlyList<Rollout> Rollouts, double[] Scores, double[] LogRatios);
+
 /// <summary>
 /// PPO for language models (Schulman 2017; Ziegler 2019; Ouyang 2022): sample, judge, estimate advantages, improve. A run killed after
 /// <see cref="SaveState"/> and continued after <see cref="LoadState"/> ends bit-identical to one that was never stopped.
 /// </summary>
 /// <remarks>
-/// Not here: prompts, logging and checkpoints (the caller's loop), formulas (one file each beside this one), whitening afresh within each
-/// minibatch (the 2019 program; the same where there is one minibatch), scores paid behind the last token, several machines.
+/// Not here: prompts, logging and checkpoints (PpoTraining's loop), formulas (one file each beside this one), several machines.
 /// </remarks>
 public sealed class PpoTrainer : IDisposable
 {
@@ -52,7 +57,10 @@ public sealed class PpoTrainer : IDisposable
             throw new InputException("ppo", problems);
         (_config, _setup, KlCoefficient) = (config, setup, config.KlCoefficient);
         var values = setup.Models.ValueHead;
-        _sampler = new Sampler(setup.Models.Policy, setup.Sampling, setup.BytesOf) { ValueHead = setup.Models.Critic is null ? values.Forward : null };
+        _sampler = new Sampler(setup.Models.Policy, setup.Sampling, setup.BytesOf)
+        {
+            ValueHead = setup.Models.Critic is null && config.ScorePlace == ScorePlace.LastToken ? values.Forward : null,
+        };
         _update = new PpoUpdate(config, setup);
     }
 
@@ -64,6 +72,9 @@ public sealed class PpoTrainer : IDisposable
 
     /// <summary>Where the last step's time went.</summary>
     public PpoTimings Timings { get; private set; }
+
+    /// <summary>What the last step asked, got and paid; null before the first.</summary>
+    public PpoAnswers? LastAnswers { get; private set; }
 
     /// <summary>One whole step: answers to new prompts, then what is learned from them.</summary>
     /// <returns>Metrics by name, defined in docs/metrics.md.</returns>
@@ -96,20 +107,25 @@ public sealed class PpoTrainer : IDisposable
     private Dictionary<string, double> Learn(int step, IReadOnlyList<Rollout> rollouts, PpoClock clock)
     {
         using var scope = TensorScope.Begin();
-        var batch = new PpoBatch(rollouts);
+        var batch = new PpoBatch(rollouts, _config.ScorePlace == ScorePlace.EndSlot ? _setup.Sampling.MaximumNewTokens : null);
         batch.RefLogProbs = _update.ReferenceLogProbs(batch);
-        batch.Values ??= _update.Values(batch); // by a separate critic; a shared trunk gave them while sampling
+        batch.Values ??= _update.Values(batch); // a shared trunk gave them while sampling, unless one is needed behind the last token
         var scores = _setup.Reward.Score(rollouts).CheckedFor(rollouts);
-        var rewards = PpoRewards.Estimate(batch, scores, _config, KlCoefficient);
+        var rewards = PpoRewards.Pay(batch, scores, _config, KlCoefficient);
+        var advantages = PpoAdvantages.Estimate(batch, batch.AllRows, _config);
         clock.Lap();
 
+        var metrics = new Dictionary<string, double> { ["kl/coefficient"] = KlCoefficient, ["learning_rate"] = _update.LearningRate(step) };
+        PpoStats.Write(metrics, batch, rewards, advantages); // before minibatches may estimate anew
         var stats = _update.Run(step, batch, KlCoefficient);
         clock.Lap();
 
-        var metrics = Metrics(step, batch, rewards, stats);
+        stats.Write(metrics);
+        metrics["tensors_live"] = TorchRuntime.LiveTensors;
         KlCoefficient = _config.NextKlCoefficient(KlCoefficient, metrics["objective/kl"]);
         NextStep = step + 1;
         Timings = clock.Timings;
+        LastAnswers = new(rollouts, scores.Totals, rewards.LogRatios);
         return metrics;
     }
 
@@ -139,26 +155,8 @@ public sealed class PpoTrainer : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _update.Dispose();
 
-    private Dictionary<string, double> Metrics(int step, PpoBatch batch, PpoRewards rewards, PpoStats stats)
-    {
-        var metrics = new Dictionary<string, double>
-        {
-            ["kl/coefficient"] = KlCoefficient,
-            ["learning_rate"] = _update.LearningRate(step),
-            ["policy/entropy"] = stats.Entropy(),
-            ["tensors_live"] = TorchRuntime.LiveTensors,
-        };
-        PpoStats.Write(metrics, batch, rewards);
-        stats.Write(metrics);
-        return metrics;
-    }
-
     private static IEnumerable<Problem> Conflicts(PpoConfig config, PpoSetup setup)
     {
-        if (config.ScorePlace != ScorePlace.LastToken)
-            yield return new("scorePlace", "is end-slot, expected last-token: the sampler keeps no value behind the last token; set last-token");
-        if (config.WhitenOver == WhiteningScope.Minibatch && config.Minibatches > 1)
-            yield return new("whitenOver", $"is minibatch with {config.Minibatches} minibatches, expected one of them, where it is the same as batch; set minibatches to 1 or whitenOver to batch");
         if (config.PretrainingCoefficient > 0 && setup.Pretraining is null)
             yield return new("pretrainingCoefficient", $"is {config.PretrainingCoefficient}, but there is no pretraining text; name some, or set it to 0");
         foreach (var (key, problem) in setup.Sampling.Problems())

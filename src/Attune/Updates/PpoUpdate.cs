@@ -55,11 +55,14 @@ internal sealed class PpoUpdate : IDisposable
 
     /// <summary>Log-probs of the answers' tokens under the reference <c>[N]</c>.</summary>
     public float[] ReferenceLogProbs(PpoBatch batch) =>
-        Read(batch, _models.Reference, (hidden, tokens) => LogProbs.OfTaken(_models.Reference.Logits(hidden), tokens, _temperature));
+        Read(batch, batch.TokenRows, _models.Reference, slice => LogProbs.OfTaken(_models.Reference.Logits(slice.Hidden(_models.Reference).Predicting), slice.Tokens, _temperature));
 
-    /// <summary>The critic's value before each of the answers' tokens <c>[N]</c>.</summary>
-    public float[] Values(PpoBatch batch) =>
-        Read(batch, _models.Critic ?? _models.Policy, (hidden, _) => _models.ValueHead.Forward(hidden).To(DType.Float32));
+    /// <summary>The critic's value before each of the answers' tokens, and behind the last one where the score is paid there <c>[M]</c>.</summary>
+    public float[] Values(PpoBatch batch)
+    {
+        var critic = _models.Critic ?? _models.Policy;
+        return Read(batch, batch.PlaceRows, critic, slice => _models.ValueHead.Forward(slice.Hidden(critic).Valued).To(DType.Float32));
+    }
 
     /// <summary>All epochs over a batch with advantages and returns.</summary>
     public PpoStats Run(int step, PpoBatch batch, double klCoefficient)
@@ -74,8 +77,10 @@ internal sealed class PpoUpdate : IDisposable
                 var rows = order[(batch.Rows * part / _config.Minibatches)..(batch.Rows * (part + 1) / _config.Minibatches)];
                 if (rows.Length == 0)
                     continue;
+                if (_config is { WhitenOver: WhiteningScope.Minibatch, Minibatches: > 1 })
+                    PpoAdvantages.Estimate(batch, rows, _config);
                 var isFirst = epoch == 0 && part == 0;
-                var minibatch = Differentiate(step, batch, rows, new(klCoefficient, WantsEntropy: epoch == 0, seed.For(epoch).For(part)));
+                var minibatch = Differentiate(step, batch, rows, new MinibatchContext(klCoefficient, WantsEntropy: epoch == 0, seed.For(epoch).For(part)));
                 if (isFirst)
                     RequireRatioOne(step, minibatch.LargestLogRatio);
                 if (!isFirst && minibatch.Mean(PpoSum.HalfSquaredLogRatio) > _config.EarlyStopKl)
@@ -105,7 +110,8 @@ internal sealed class PpoUpdate : IDisposable
     /// <summary>Gradients of one minibatch, clipped, and what its losses were.</summary>
     private PpoMinibatch Differentiate(int step, PpoBatch batch, int[] rows, MinibatchContext context)
     {
-        var tokens = batch.TokensOf(rows);
+        var (tokens, values) = (batch.TokensOf(rows), batch.PlaceRows.CountOf(rows));
+        context = context with { ValueShare = (double)tokens / values };
         double[]? sums = null;
         var largest = 0.0;
         foreach (var micro in MicroBatches(batch, rows))
@@ -119,7 +125,7 @@ internal sealed class PpoUpdate : IDisposable
         }
 
         var pretraining = _config.PretrainingCoefficient > 0 ? DifferentiatePretraining(context.Seed) : 0;
-        var result = new PpoMinibatch(tokens, sums!, largest)
+        var result = new PpoMinibatch(tokens, values, sums!, largest)
         {
             PretrainingLoss = pretraining,
             GradientNorm = GradientClip.ByGlobalNorm(_policyParameters, _config.GradientClip),
@@ -132,26 +138,31 @@ internal sealed class PpoUpdate : IDisposable
     private PpoSums Losses(PpoBatch batch, int[] rows, MinibatchContext context, out Tensor total)
     {
         var device = _models.Policy.Compute.Device;
-        var slice = batch.Slice(rows, _models.Policy.Compute);
-        var hidden = slice.Hidden(_models.Policy);                                                    // [n,D]
+        var slice = batch.Slice(rows, _models.Policy.Compute, forValues: _models.Critic is null);
+        var (hidden, valued) = slice.Hidden(_models.Policy);                                          // [n,D], [m,D]
         var logits = _models.Policy.Logits(hidden);                                                   // [n,V]
-        var logp = LogProbs.OfTaken(logits, slice.Tokens, _temperature);                              // all below [n]
+        var logp = LogProbs.OfTaken(logits, slice.Tokens, _temperature);                              // [n], as all below but values
         var entropy = Entropy(logits, context.WantsEntropy);
-        var critic = _models.Critic is { } own ? batch.Slice(rows, own.Compute).Hidden(own) : hidden;
-        var values = _models.ValueHead.Forward(critic).To(DType.Float32);
-        var all = Tensor.Full([slice.Tokens.Count], 1, new Compute(device, DType.Bool));
+        if (_models.Critic is { } own)
+            valued = batch.Slice(rows, own.Compute, forValues: true).Hidden(own).Valued;
+        var values = _models.ValueHead.Forward(valued).To(DType.Float32);                             // [m]
+        Tensor Taken(float[] flat) => PpoBatch.Take(batch.TokenRows, flat, rows, device);
+        Tensor TakenValues(float[] flat) => PpoBatch.Take(batch.PlaceRows, flat, rows, device);
+        var all = Ones(logp);
 
-        var policy = PpoLoss.Of(logp, batch.Take(batch.LogProbs, rows, device), batch.Take(batch.Advantages, rows, device), all, _clip);
-        var value = ValueLoss.Of(values, batch.Take(batch.Values!, rows, device), batch.Take(batch.Returns, rows, device), all, _config.ValueClipRange);
-        total = policy.Loss + value.Loss * _config.ValueCoefficient;
+        var policy = PpoLoss.Of(logp, Taken(batch.LogProbs), Taken(batch.Advantages), all, _clip);
+        var value = ValueLoss.Of(values, TakenValues(batch.Values!), TakenValues(batch.Returns), batch.HasSlots ? Ones(values) : all, _config.ValueClipRange);
+        total = policy.Loss + value.Loss * (_config.ValueCoefficient * context.ValueShare);
         if (_config.EntropyCoefficient != 0)
             total += EntropyBonus.Of(entropy!, all, _config.EntropyCoefficient);
         if (_config.KlIn == KlPlace.Reward)
             return new(policy, value, entropy?.Sum(), Kl: null);
-        var kl = KlEstimators.Of(logp, batch.Take(batch.RefLogProbs, rows, device), _config.KlEstimator, _config.KlClampLogRatio).Sum();
+        var kl = KlEstimators.Of(logp, Taken(batch.RefLogProbs), _config.KlEstimator, _config.KlClampLogRatio).Sum();
         total += kl * context.KlCoefficient;
         return new(policy, value, entropy?.Sum(), kl);
     }
+
+    private static Tensor Ones(Tensor like) => Tensor.Full([like.Count], 1, new Compute(like.Device, DType.Bool));
 
     /// <summary>Exact entropies <c>[n]</c>; without history and only where wanted when no loss reads them.</summary>
     private Tensor? Entropy(Tensor logits, bool isWanted)
@@ -174,8 +185,8 @@ internal sealed class PpoUpdate : IDisposable
         foreach (var micro in MicroBatches(text, Enumerable.Range(0, text.Rows)))
         {
             using var scope = TensorScope.Begin();
-            var slice = text.Slice(micro, _models.Policy.Compute);
-            var loss = -LogProbs.OfTaken(_models.Policy.Logits(slice.Hidden(_models.Policy)), slice.Tokens).Sum();
+            var slice = text.Slice(micro, _models.Policy.Compute, forValues: false);
+            var loss = -LogProbs.OfTaken(_models.Policy.Logits(slice.Hidden(_models.Policy).Predicting), slice.Tokens).Sum();
             (loss * (_config.PretrainingCoefficient / text.Tokens)).Backward();
             sum += loss.Item();
         }
@@ -183,16 +194,16 @@ internal sealed class PpoUpdate : IDisposable
         return sum / text.Tokens;
     }
 
-    /// <summary>One number for each of the answers' tokens, without gradients.</summary>
-    private float[] Read(PpoBatch batch, CausalLm model, Func<Tensor, Tensor, Tensor> read)
+    /// <summary>One number for each of the answers' tokens or values, without gradients.</summary>
+    private float[] Read(PpoBatch batch, RaggedRows layout, CausalLm model, Func<PpoSlice, Tensor> read)
     {
         using var frozen = Autograd.NoGrad();
-        var results = new float[batch.Tokens];
-        foreach (var micro in MicroBatches(batch, Enumerable.Range(0, batch.Rows)))
+        var results = new float[layout.Count];
+        foreach (var micro in MicroBatches(batch, batch.AllRows))
         {
             using var scope = TensorScope.Begin();
-            var slice = batch.Slice(micro, model.Compute);
-            batch.Put(results, micro, read(slice.Hidden(model), slice.Tokens).ToArray<float>());
+            var slice = batch.Slice(micro, model.Compute, forValues: ReferenceEquals(layout, batch.PlaceRows));
+            layout.Put(results, micro, read(slice).ToArray<float>());
         }
 
         return results;
@@ -235,5 +246,12 @@ internal sealed class PpoUpdate : IDisposable
 
     private static double MaxOrNaN(double a, double b) => double.IsNaN(a) || double.IsNaN(b) ? double.NaN : Math.Max(a, b);
 
-    private readonly record struct MinibatchContext(double KlCoefficient, bool WantsEntropy, Seed Seed);
+    /// <param name="KlCoefficient">Current price per nat, for a KL in the loss.</param>
+    /// <param name="WantsEntropy">Whether entropies are computed even if no loss reads them.</param>
+    /// <param name="Seed">Of this minibatch.</param>
+    private readonly record struct MinibatchContext(double KlCoefficient, bool WantsEntropy, Seed Seed)
+    {
+        /// <summary>Tokens per value: losses are divided by tokens, the value loss is a mean over values.</summary>
+        public double ValueShare { get; init; } = 1;
+    }
 }

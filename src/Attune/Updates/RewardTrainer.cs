@@ -15,6 +15,8 @@ namespace Attune.Updates;
 /// </remarks>
 public sealed class RewardTrainer : IDisposable
 {
+    private const string StateFile = "reward.safetensors";
+
     private readonly RewardModel _model;
     private readonly IReadOnlyList<RewardExample> _examples;
     private readonly RewardTrainingConfig _config;
@@ -98,18 +100,22 @@ public sealed class RewardTrainer : IDisposable
         return scale;
     }
 
-    /// <summary>Writes all that the rest of the run depends on: weights, moments, step, seed.</summary>
-    /// <param name="destination">Where to; stays open.</param>
-    public void SaveState(Stream destination) => RewardTrainerState.Write(destination, Position(), Tensors());
+    /// <summary>Writes all that the rest of the run depends on: weights, moments, step.</summary>
+    /// <param name="folder">A checkpoint's folder.</param>
+    public void SaveState(string folder)
+    {
+        var numbers = new Dictionary<string, double>(Identity()) { ["step"] = NextStep, ["optimiser.steps"] = _optimiser.Steps };
+        TrainerState.Write(Path.Combine(folder, StateFile), Tensors(), numbers);
+    }
 
     /// <summary>Continues where <see cref="SaveState"/> was called, with the same examples and settings.</summary>
-    /// <param name="source">What was written; read to its end and left open.</param>
-    /// <exception cref="InputException">The state is of another run or cut short; nothing was changed in the first case.</exception>
-    public void LoadState(Stream source)
+    /// <param name="folder">The checkpoint's folder.</param>
+    /// <exception cref="InputException">The state is of another run or cut short; nothing was changed.</exception>
+    public void LoadState(string folder)
     {
-        var position = RewardTrainerState.Read(source, Position(), Tensors());
-        NextStep = checked((int)position.NextStep);
-        _optimiser.Steps = position.OptimiserSteps;
+        var numbers = TrainerState.ReadInto(Path.Combine(folder, StateFile), Tensors(), Identity());
+        NextStep = (int)numbers["step"];
+        _optimiser.Steps = (long)numbers["optimiser.steps"];
     }
 
     /// <inheritdoc/>
@@ -204,8 +210,9 @@ public sealed class RewardTrainer : IDisposable
     private bool IsValidationDue() =>
         NextStep == Steps || (_config.ValidationInterval > 0 && NextStep % _config.ValidationInterval == 0);
 
-    private RewardTrainerPosition Position() => new(NextStep, _optimiser.Steps, Steps, _examples.Count, _seed.Value);
+    /// <summary>Which run a state belongs to; a seed above 2⁵³ is rounded, which only makes this check weaker.</summary>
+    private Dictionary<string, double> Identity() => new() { ["steps"] = Steps, ["examples"] = _examples.Count, ["seed"] = _seed.Value };
 
-    private IEnumerable<(string Name, Tensor Value)> Tensors() =>
-        _model.NamedParameters().Select(p => (p.Name, p.Parameter.Value)).Concat(_optimiser.State());
+    private List<(string Name, Tensor Value)> Tensors() =>
+        [.. _model.NamedParameters().Select(p => (p.Name, p.Parameter.Value)), .. _optimiser.State()];
 }

@@ -43,12 +43,13 @@ public sealed class PpoTrainerTests
     }
 
     [Theory]
-    [InlineData(1)]
-    [InlineData(2)]
-    [InlineData(5)]
-    public void The_split_into_micro_batches_changes_rounding_only(int microBatch)
+    [InlineData(1, ScorePlace.LastToken, WhiteningScope.Batch)]
+    [InlineData(2, ScorePlace.LastToken, WhiteningScope.Minibatch)]
+    [InlineData(2, ScorePlace.EndSlot, WhiteningScope.Batch)]
+    [InlineData(5, ScorePlace.EndSlot, WhiteningScope.Minibatch)]
+    public void The_split_into_micro_batches_changes_rounding_only(int microBatch, ScorePlace place, WhiteningScope over)
     {
-        var config = TinyPpo.Config with { EntropyCoefficient = 0.01, KlIn = KlPlace.Loss, AdamEpsilon = 1e-3 };
+        var config = TinyPpo.Config with { ScorePlace = place, WhitenOver = over, EntropyCoefficient = 0.01, KlIn = KlPlace.Loss, AdamEpsilon = 1e-3 };
         using var whole = TinyPpo.Create(config with { MicroBatch = 1000 }, hasCritic: true);
         using var split = TinyPpo.Create(config with { MicroBatch = microBatch }, hasCritic: true);
 
@@ -223,7 +224,8 @@ public sealed class PpoTrainerTests
 
         var failure = Assert.Throws<InputException>(() => separate.Trainer.LoadState(folder.Path));
 
-        Assert.Contains("has no tensor critic.embed.weight", failure.Message);
+        Assert.Contains("critic.embed.weight  ", failure.Message);
+        Assert.Contains("is missing, expected F32 [16, 32]; resume with", failure.Message);
     }
 }
 

@@ -130,15 +130,15 @@ public sealed class RewardTrainerTests
     {
         using var model = ZeroHeaded();
         using var saved = new RewardTrainer(model, CountingPairs(20, new Seed(1)), Config, new Seed(3));
-        using var bytes = new MemoryStream();
-        saved.SaveState(bytes);
+        using var folder = new TemporaryFolder();
+        saved.SaveState(folder.Path);
 
         using var other = new RewardTrainer(model, CountingPairs(20, new Seed(1)), Config, new Seed(4));
-        bytes.Position = 0;
-        Assert.Contains("seed  is 3, expected 4; resume with", Assert.Throws<InputException>(() => other.LoadState(bytes)).Message);
+        Assert.Contains("seed  is 3, expected 4; resume with", Assert.Throws<InputException>(() => other.LoadState(folder.Path)).Message);
 
-        using var cut = new MemoryStream(bytes.ToArray()[..^1]);
-        Assert.Contains("ends in the middle", Assert.Throws<InputException>(() => saved.LoadState(cut)).Message);
+        var file = Directory.GetFiles(folder.Path).Single();
+        File.WriteAllBytes(file, File.ReadAllBytes(file)[..^1]);
+        Assert.Contains("holds no whole state to resume from", Assert.Throws<InputException>(() => saved.LoadState(folder.Path)).Message);
     }
 
     [Fact]
@@ -252,7 +252,7 @@ public sealed class RewardTrainerTests
     private static (List<double> Metrics, double[] Weights) Finish(RewardExample[] examples, RewardTrainingConfig config, int? stopAfter)
     {
         var metrics = new List<double>();
-        using var bytes = new MemoryStream();
+        using var folder = new TemporaryFolder();
         using (var model = Tiny("llama"))
         using (var trainer = new RewardTrainer(model, examples, config, new Seed(3)))
         {
@@ -262,7 +262,7 @@ public sealed class RewardTrainerTests
                 metrics.AddRange(found.Values);
                 if (step + 1 != stopAfter)
                     return;
-                trainer.SaveState(bytes);
+                trainer.SaveState(folder.Path);
                 stop.Cancel();
             }, stop.Token);
             if (stopAfter is null)
@@ -272,8 +272,7 @@ public sealed class RewardTrainerTests
         // Another process: other first weights, all of them overwritten.
         using var fresh = Tiny("llama", seed: 99);
         using var resumed = new RewardTrainer(fresh, examples, config, new Seed(3));
-        bytes.Position = 0;
-        resumed.LoadState(bytes);
+        resumed.LoadState(folder.Path);
         Assert.Equal(stopAfter, resumed.NextStep);
         resumed.Run([], (_, found) => metrics.AddRange(found.Values), CancellationToken.None);
         return (metrics, Weights(fresh));
