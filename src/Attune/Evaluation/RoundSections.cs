@@ -102,7 +102,7 @@ internal static class RoundSections
                 {
                     b.Model, parts.Number(NumberText.WithError(b.Reward, b.RewardStandardError), b.Source),
                         parts.Number(NumberText.Number(b.HeldOut), b.Source),
-                    parts.Number(NumberText.Percent(b.WinRate), b.Source), parts.Number(NumberText.Number(b.Kl), b.Source),
+                    parts.Number(NumberText.Percent(b.WinRate), round.Wins.FirstOrDefault(w => w.Model == b.Model && w.Opponent == opponent)?.Source ?? b.Source), parts.Number(NumberText.Number(b.Kl), b.Source),
                         parts.Number(NumberText.Percent(b.CopyRate), b.Source),
                 }),
                 r => round.Baselines[r].Model == report.Headline.Model),

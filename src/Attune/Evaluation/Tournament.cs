@@ -80,7 +80,7 @@ public sealed record Tournament
         string.CompareOrdinal(model, opponent) <= 0 ? [model, opponent] : [opponent, model];
 
     // Blanks become '-'; whatever else an anchor cannot hold becomes its code, so that different names stay different.
-    private static string Slug(string name) =>
+    internal static string Slug(string name) =>
         string.Concat(name.Select(c => char.IsAsciiLetterOrDigit(c) || c == '_' ? $"{c}" : c == ' ' ? "-" : $"_x{(int)c:x}"));
 }
 

@@ -1,0 +1,82 @@
+using Attune.Feedback;
+using Attune.Runs;
+
+namespace Attune.Evaluation;
+
+/// <summary>One group of judges: exactly one of a crowd, a reward model and a word list.</summary>
+public sealed record JudgeSettings : IChecked
+{
+    /// <summary>A simulated crowd.</summary>
+    public CrowdJudgeSettings? Crowd { get; init; }
+
+    /// <summary>Folder of a reward model.</summary>
+    public string? RewardModel { get; init; }
+
+    /// <summary>A word list.</summary>
+    public LexiconSettings? Lexicon { get; init; }
+
+    /// <summary>Reward model and word list: answers whose scores differ by no more than this are level.</summary>
+    public double TieWithin { get; init; }
+
+    /// <inheritdoc/>
+    public IEnumerable<Problem> Check()
+    {
+        var named = new[] { Crowd is null ? null : "crowd", RewardModel is null ? null : "rewardModel", Lexicon is null ? null : "lexicon" }.OfType<string>().ToList();
+        if (named.Count != 1)
+            yield return Problem.Of("", named.Count == 0 ? "names no judge" : $"names {string.Join(" and ", named)}", "one of crowd, rewardModel, lexicon", "keep the one that is meant");
+        if (!(TieWithin >= 0))
+            yield return Problem.Of("tieWithin", $"is {TieWithin}", "0 or more", "0 is usual");
+        foreach (var problem in Crowd?.Check() ?? [])
+            yield return problem with { Key = $"crowd.{problem.Key}" };
+        foreach (var problem in Lexicon?.Check() ?? [])
+            yield return problem with { Key = $"lexicon.{problem.Key}".TrimEnd('.') };
+    }
+}
+
+/// <summary>A stored simulated crowd that judges.</summary>
+public sealed record CrowdJudgeSettings : IChecked
+{
+    /// <summary>Its <c>crowd.json</c>.</summary>
+    public required string Path { get; init; }
+
+    /// <summary>Folder of the word list it knows: <c>valence.tsv</c>, <c>negations.txt</c>, <c>intensifiers.tsv</c>.</summary>
+    public string Words { get; init; } = "data";
+
+    /// <summary>Which of its annotators.</summary>
+    public AnnotatorGroup Group { get; init; } = AnnotatorGroup.HeldOut;
+
+    /// <summary>Votes a pair.</summary>
+    public int Votes { get; init; } = PairResult.MinimumVotes;
+
+    /// <inheritdoc/>
+    public IEnumerable<Problem> Check()
+    {
+        if (Votes < PairResult.MinimumVotes)
+            yield return Problem.Of("votes", $"is {Votes}", $"at least {PairResult.MinimumVotes}", "fewer make no majority worth reporting");
+    }
+}
+
+/// <summary>
+/// A word list to judge by: either <see cref="Words"/>, or <see cref="Positive"/> and <see cref="Negative"/>, and, if wanted, negations and intensifiers.
+/// </summary>
+public sealed record LexiconSettings : IChecked
+{
+    /// <summary>Lines of a word, a tab and its valence; further columns are passed over, as VADER has them.</summary>
+    public string? Words { get; init; }
+
+    /// <summary>Favourable words, one a line; lines that start with ; or # are comments, as in Hu and Liu's list.</summary>
+    public string? Positive { get; init; }
+
+    /// <summary>Unfavourable words, likewise.</summary>
+    public string? Negative { get; init; }
+
+    /// <summary>Folder with <c>negations.txt</c> and <c>intensifiers.tsv</c>; nothing for neither.</summary>
+    public string? Modifiers { get; init; }
+
+    /// <inheritdoc/>
+    public IEnumerable<Problem> Check()
+    {
+        if ((Words is null) == (Positive is null && Negative is null) || (Positive is null) != (Negative is null))
+            yield return Problem.Of("", "is incomplete or says too much", "words alone, or positive with negative", "keep the files of one list");
+    }
+}
