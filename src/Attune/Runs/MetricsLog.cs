@@ -13,47 +13,27 @@ public sealed record MetricsRow(int Step, IReadOnlyDictionary<string, double> Va
 /// </summary>
 public sealed class MetricsLog : IDisposable
 {
-    private readonly string _path;
-    private readonly FileStream _stream;
-    private int _lastStep;
+    private readonly StepLog _log;
 
     /// <summary>Opens the file for appending, less every line of a step that is going to be done again.</summary>
     /// <param name="path">The file; made if it is not there.</param>
     /// <param name="nextStep">The first step to come; lines from it on, and a half-written last line, are cut off.</param>
-    public MetricsLog(string path, int nextStep)
-    {
-        _path = path;
-        _stream = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read, bufferSize: 0);
-        (var length, _lastStep) = Before(nextStep);
-        _stream.SetLength(length);
-        _stream.Seek(length, SeekOrigin.Begin);
-    }
+    public MetricsLog(string path, int nextStep) => _log = new(path, nextStep);
 
     /// <summary>Appends one step.</summary>
     /// <exception cref="RunFailedException">The disk is full; the file keeps its whole lines.</exception>
     public void Append(int step, IReadOnlyDictionary<string, double> values)
     {
-        if (step <= _lastStep)
-            throw new ArgumentOutOfRangeException(nameof(step), step, $"is recorded already, expected more than {_lastStep}; record each step once");
-        var line = Line(step, values);
-        var whole = _stream.Length;
-        try
-        {
-            _stream.Write(line);
-        }
-        catch (Exception e) when (WriteFailure.Is(e))
-        {
-            CutBack(whole);
-            throw WriteFailure.WhileRunning(_path, e);
-        }
-        _lastStep = step;
+        if (step <= _log.LastStep)
+            throw new ArgumentOutOfRangeException(nameof(step), step, $"is recorded already, expected more than {_log.LastStep}; record each step once");
+        _log.Append(step, Line(step, values));
     }
 
     /// <summary>Makes sure that what was appended survives a power cut.</summary>
-    public void FlushToDisk() => _stream.Flush(flushToDisk: true);
+    public void FlushToDisk() => _log.FlushToDisk();
 
     /// <summary>Closes the file.</summary>
-    public void Dispose() => _stream.Dispose();
+    public void Dispose() => _log.Dispose();
 
     /// <summary>All whole lines of a metrics file, in order.</summary>
     /// <exception cref="InputException">A line is not what this class writes.</exception>
@@ -101,52 +81,6 @@ public sealed class MetricsLog : IDisposable
             }
             json.WriteEndObject();
         }
-        buffer.WriteByte((byte)'\n');
         return buffer.ToArray();
-    }
-
-    private (long Length, int LastStep) Before(int nextStep)
-    {
-        var bytes = new byte[_stream.Length];
-        _stream.ReadExactly(bytes);
-        var (length, last) = (0, -1);
-        while (length < bytes.Length)
-        {
-            var end = Array.IndexOf(bytes, (byte)'\n', length);
-            if (end < 0 || StepOf(bytes.AsSpan(length, end - length)) is not { } step || step >= nextStep)
-                break;
-            (length, last) = (end + 1, step);
-        }
-        return (length, last);
-    }
-
-    private static int? StepOf(ReadOnlySpan<byte> line)
-    {
-        try
-        {
-            var reader = new Utf8JsonReader(line);
-            while (reader.Read())
-            {
-                if (reader.TokenType == JsonTokenType.PropertyName && reader.ValueTextEquals("step"))
-                    return reader.Read() && reader.TryGetInt32(out var step) ? step : null;
-            }
-        }
-        catch (Exception e) when (e is JsonException or InvalidOperationException)
-        {
-            // cut off here
-        }
-        return null;
-    }
-
-    private void CutBack(long length)
-    {
-        try
-        {
-            _stream.SetLength(length);
-        }
-        catch (Exception e) when (WriteFailure.Is(e))
-        {
-            // the next Open cuts the half line off
-        }
     }
 }

@@ -50,6 +50,13 @@ public sealed record DataSource : IChecked
         ? Readers.PlainText(file, new() { Separator = Separator, LinePerDocument = LinePerDocument })
         : Readers.Documents(file, Fields, Keep));
 
+    /// <summary>
+    /// Texts to answer: lines of plain text (its documents, where a separator is named), documents, or the prompts of rows that have answers too.
+    /// </summary>
+    public IReadOnlyList<DataFile<Document>> Prompts() => Each(file => Format == DataFormat.Text
+        ? Readers.PlainText(file, new() { Separator = Separator, LinePerDocument = Separator is null })
+        : Readers.Documents(file, Format == DataFormat.Documents ? Fields : Fields with { Text = Fields.Prompt }, Keep));
+
     /// <summary>Prompts with their responses.</summary>
     public IReadOnlyList<DataFile<PromptResponse>> PromptResponses() => Each(file => Readers.PromptResponses(file, Fields, Keep));
 

@@ -74,6 +74,9 @@ public sealed class Tokenizer
     /// <summary>Writes <c>tokenizer.json</c> and <c>tokenizer_config.json</c> into <paramref name="folder"/>.</summary>
     public void Save(string folder) => TokenizerFile.Save(this, folder);
 
+    /// <summary>Whether this tokenizer gives every text the ids that the other gives it, and those ids the same text.</summary>
+    public bool IsSameAs(Tokenizer other) => TokenizerJson.Main(_definition).AsSpan().SequenceEqual(TokenizerJson.Main(other._definition));
+
     /// <summary>The ids of plain text. What looks like an added token is text here, spelled with ordinary pieces.</summary>
     /// <exception cref="ArgumentException">The text holds half of a surrogate pair and so is not Unicode.</exception>
     public int[] Encode(string text)

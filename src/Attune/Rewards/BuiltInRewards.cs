@@ -1,0 +1,30 @@
+using Attune.Feedback;
+using Attune.Rollouts;
+
+namespace Attune.Rewards;
+
+/// <summary>Rewards that need no model, by the names that recipes give them.</summary>
+public static class BuiltInRewards
+{
+    /// <summary>−|length − target| / target: 0 for answers of just so many tokens, the end token included, −1 for none or twice as many.</summary>
+    public static FunctionReward LengthTarget(double target) => FunctionReward.OfSequence(rollout => -Math.Abs(rollout.Response.Length - target) / target);
+
+    /// <summary>
+    /// Minus the share of an answer's n-grams of tokens that stood in it before: [5,5,5,5,5] has bigrams 1 new, 3 repeated, so −0.75. Answers
+    /// shorter than n tokens score 0.
+    /// </summary>
+    public static FunctionReward Repetition(int n) => FunctionReward.OfSequence(rollout =>
+    {
+        var count = rollout.Response.Length - n + 1;
+        if (count <= 0)
+            return 0;
+        var distinct = Enumerable.Range(0, count).Select(k => string.Join(' ', rollout.Response.AsSpan(k, n).ToArray())).Distinct().Count();
+        return (double)distinct / count - 1;
+    });
+
+    /// <summary>How favourable a word list finds the answer's text, in (−1, 1); see <see cref="Valence"/>.</summary>
+    /// <param name="valence">The list.</param>
+    /// <param name="textOf">Text of token ids, without special tokens.</param>
+    public static FunctionReward Lexicon(Valence valence, Func<int[], string> textOf) =>
+        FunctionReward.OfSequence(rollout => valence.Score(textOf(rollout.Response)));
+}

@@ -1,0 +1,170 @@
+using Attune.Models;
+using Attune.Rewards;
+using Attune.Rollouts;
+using Attune.Runs;
+using Attune.Torch;
+
+namespace Attune.Updates;
+
+/// <summary>
+/// All that a recipe of PPO names, opened and checked before the first step; what cannot be used is reported at once. Owns the models.
+/// </summary>
+internal sealed class PpoInputs : IDisposable
+{
+    private readonly List<IDisposable> _owned = [];
+
+    private PpoInputs()
+    {
+    }
+
+    /// <summary>The policy, changed in place, and its tokenizer.</summary>
+    public required TextModel Policy { get; init; }
+
+    /// <summary>Policy, reference and critic.</summary>
+    public PpoModels Models { get; private set; } = null!;
+
+    /// <summary>Who judges.</summary>
+    public RewardParts Reward { get; private set; } = null!;
+
+    /// <summary>The held-out judge, where there is one.</summary>
+    public RewardParts? Judge { get; private set; }
+
+    /// <summary>What is asked.</summary>
+    public PpoPrompts Prompts { get; private set; } = null!;
+
+    /// <summary>Text for PPO-ptx, where there is some.</summary>
+    public PretrainingSource? Pretraining { get; private set; }
+
+    /// <summary>How answers are drawn.</summary>
+    public SamplingOptions Sampling { get; private set; } = null!;
+
+    /// <summary>Opens everything.</summary>
+    /// <exception cref="InputException">Something cannot be used; names all of it.</exception>
+    public static PpoInputs Open(PpoRecipe recipe, Seed seed, MemoryBudget memory)
+    {
+        var compute = recipe.Compute.Open();
+        var problems = new ProblemCollector();
+        problems.Add(recipe.Ppo.Check().Select(p => p with { Key = "ppo." + p.Key })); // a recipe made in code has not been checked
+        if (problems.Try("from", () => TextModel.Load(recipe.From, compute)) is not { } policy)
+        {
+            LookAt(recipe, problems);
+            problems.Throw("The recipe");
+            throw new InvalidOperationException("a policy that was not read has a problem");
+        }
+
+        var inputs = new PpoInputs { Policy = policy };
+        try
+        {
+            inputs.Read(recipe, seed, memory, problems);
+            problems.Throw("The recipe");
+            return inputs;
+        }
+        catch
+        {
+            inputs.Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (var owned in Enumerable.Reverse(_owned))
+            owned.Dispose();
+        Policy.Dispose();
+    }
+
+    private void Read(PpoRecipe recipe, Seed seed, MemoryBudget memory, ProblemCollector problems)
+    {
+        var (config, ppo) = (Policy.Model.Config, recipe.Ppo);
+        var longest = recipe.Prompts.MaximumTokens + ppo.MaximumLength;
+        if (longest > config.MaximumPositions)
+        {
+            problems.Add(Problem.Of("ppo.maximumLength", $"is {ppo.MaximumLength} after prompts of up to {recipe.Prompts.MaximumTokens} tokens",
+                $"at most the {config.MaximumPositions} tokens together that the policy reads", "lower it, or prompts.maximumTokens"));
+        }
+
+        Sampling = new()
+        {
+            Temperature = ppo.Temperature,
+            TopK = ppo.TopK,
+            TopP = ppo.TopP,
+            MinimumNewTokens = ppo.MinimumLength,
+            MaximumNewTokens = ppo.MaximumLength,
+            EndTokens = Policy.EndIds,
+        };
+        if (problems.Try("prompts", () => PpoPrompts.Read(recipe, Policy.Tokenizer, seed)) is { } prompts)
+            Prompts = prompts;
+        Pretraining = problems.Try("pretraining", () => new Ref<PretrainingSource?>(PpoPrompts.Pretraining(recipe.Pretraining, Policy.Tokenizer)))?.Value;
+        var reference = recipe.Reference is { } folder ? problems.Try("reference", () => LoadReference(folder)) : null;
+        if (problems.Try("rewards", () => Own(RewardParts.Open(recipe.Rewards, "rewards", Policy, longest, ppo.MicroBatch))) is { } reward)
+            Reward = reward;
+        if (recipe.HeldOut is { } heldOut)
+            Judge = problems.Try("heldOut", () => Own(RewardParts.Open(heldOut.Rewards, "heldOut.rewards", Policy, longest, ppo.MicroBatch)));
+        var critic = recipe.Critic is { } criticFolder ? problems.Try("critic", () => Own(RewardParts.LoadFor(criticFolder, Policy, longest))) : Reward?.Models.FirstOrDefault();
+        if (!problems.IsEmpty)
+            return;
+        RequireMemory(recipe, memory, problems);
+        Models = Own(ModelsOf(ppo, reference, critic));
+        reference?.Dispose(); // it was copied
+    }
+
+    private PpoModels ModelsOf(PpoConfig ppo, CausalLm? reference, RewardModel? critic) => ppo switch
+    {
+        { Critic: CriticKind.Shared } => PpoModels.Shared(Policy.Model, reference),
+        { ValueStart: ValueStart.RewardModel } => PpoModels.WithCritic(Policy.Model, critic!.Trunk, critic.Head, reference),
+        _ => PpoModels.WithCritic(Policy.Model, Policy.Model, criticHead: null, reference),
+    };
+
+    private CausalLm LoadReference(string folder)
+    {
+        if (!Tokens.Tokenizer.Load(folder).IsSameAs(Policy.Tokenizer))
+            throw InputException.One(folder, "has another tokenizer than the policy", "the same one, as answers are scored by their token ids", "name the model that the policy was trained from");
+        return CausalLm.Load(folder, Policy.Model.Compute);
+    }
+
+    /// <summary>Refuses what cannot fit: what is trained, what is read, and the larger of a pass of the update and the cache of the sampler.</summary>
+    private void RequireMemory(PpoRecipe recipe, MemoryBudget memory, ProblemCollector problems)
+    {
+        var (config, ppo, dtype) = (Policy.Model.Config, recipe.Ppo, Policy.Model.Compute.DType);
+        long rows = ppo.MicroBatch, prompt = Prompts.Training.Max(p => p.Length), width = prompt + ppo.MaximumLength;
+        var passes = MemoryEstimate.TrainingPass(config, rows, width, rows * ppo.MaximumLength, dtype) * (ppo.Critic == CriticKind.Separate ? 2 : 1);
+        var sampled = Math.Min(ppo.RolloutsPerStep, 64);
+        var sampling = MemoryEstimate.Cache(config, sampled, width, dtype) + MemoryEstimate.ForwardPass(config, sampled, prompt, sampled, dtype);
+        var bytes = MemoryEstimate.Process + MemoryEstimate.Trained(config, dtype) * (ppo.Critic == CriticKind.Separate ? 2 : 1) + MemoryEstimate.Weights(config, dtype)
+            + Reward.Models.Concat(Judge?.Models ?? []).Sum(model => MemoryEstimate.Weights(model.Trunk.Config, dtype)) + Math.Max(passes, sampling);
+        if (memory.Check("memory", bytes, rows > 1 ? $"lower ppo.microBatch (now {rows}), or take a smaller model" : "take a smaller model") is { } problem)
+            problems.Add(problem);
+        problems.Throw("The recipe");
+    }
+
+    /// <summary>Without a policy: whether what else is named is there at all.</summary>
+    private static void LookAt(PpoRecipe recipe, ProblemCollector problems)
+    {
+        if (recipe.Reference is { } reference)
+            problems.Try("reference", () => HuggingFaceFolder.ReadConfig(reference));
+        if (recipe.Critic is { } critic)
+            problems.Try("critic", () => HuggingFaceFolder.ReadConfig(critic));
+        foreach (var (parts, key) in new[] { (recipe.Rewards, "rewards"), (recipe.HeldOut?.Rewards ?? [], "heldOut.rewards") })
+        {
+            for (var i = 0; i < parts.Count; i++)
+            {
+                if (parts[i].Model is { } folder)
+                    problems.Try($"{key}[{i}].model", () => HuggingFaceFolder.ReadConfig(folder));
+            }
+        }
+
+        problems.Try("prompts", () => Text.DataSource.CheckAll(recipe.Prompts.Data.SelectMany(source => source.Prompts())));
+        problems.Try("pretraining", () => Text.DataSource.CheckAll(recipe.Pretraining.Data.SelectMany(source => source.Documents())));
+    }
+
+    private T Own<T>(T owned)
+        where T : IDisposable
+    {
+        _owned.Add(owned);
+        return owned;
+    }
+
+    /// <summary>Something that may be missing without a problem.</summary>
+    private sealed record Ref<T>(T Value);
+}

@@ -1,0 +1,122 @@
+using Attune.Runs;
+using Attune.Text;
+using Attune.Tokens;
+using Attune.Torch;
+
+namespace Attune.Updates;
+
+/// <summary>A recipe's prompts as token ids, and which of them a step asks.</summary>
+internal sealed class PpoPrompts
+{
+    private readonly Seed _order;
+    private (long Epoch, int[] Places) _permutation = (-1, []); // only remembered, never saved
+
+    private PpoPrompts(IReadOnlyList<int[]> training, IReadOnlyList<int[]> heldOut, Seed seed) => (Training, HeldOut, _order) = (training, heldOut, seed.For("prompts"));
+
+    /// <summary>Prompts to learn from.</summary>
+    public IReadOnlyList<int[]> Training { get; }
+
+    /// <summary>Prompts kept for the held-out judge.</summary>
+    public IReadOnlyList<int[]> HeldOut { get; }
+
+    /// <summary>Prompts that lost their beginning.</summary>
+    public int Shortened { get; private init; }
+
+    /// <summary>Prompts left out: too long, or without any token.</summary>
+    public int Dropped { get; private init; }
+
+    /// <summary>Reads all prompts.</summary>
+    /// <exception cref="InputException">A file has problems, or no prompt is left.</exception>
+    public static PpoPrompts Read(PpoRecipe recipe, Tokenizer tokenizer, Seed seed)
+    {
+        var given = Texts(recipe.Prompts.Data);
+        var apart = recipe.HeldOut is { Data.Count: > 0 } judge ? Texts(judge.Data) : [];
+        var splits = recipe.HeldOut is { Data.Count: 0 };
+        if (splits)
+        {
+            apart = [.. given.Where(text => HashSplit.Of(text) == DataPart.Test)];
+            given = [.. given.Where(text => HashSplit.Of(text) != DataPart.Test)];
+        }
+
+        var (training, heldOut) = (Encode(given, recipe.Prompts, tokenizer), Encode(apart, recipe.Prompts, tokenizer));
+        if (training.Prompts.Count == 0)
+        {
+            throw new InputException("The recipe", [Problem.Of("prompts", $"has no prompt left of {given.Length}", $"at least one of 1 to {recipe.Prompts.MaximumTokens} tokens",
+                "raise prompts.maximumTokens, or set prompts.dropLonger to false")]);
+        }
+
+        if (recipe.HeldOut is not null && heldOut.Prompts.Count < 2)
+        {
+            throw new InputException("The recipe", [Problem.Of("heldOut.data", splits ? $"is empty, and {heldOut.Prompts.Count} of the prompts are in the test part" : $"has {heldOut.Prompts.Count} prompts",
+                "at least 2", "name a file with prompts of its own")]);
+        }
+
+        return new(training.Prompts, [.. heldOut.Prompts.Take(recipe.HeldOut?.Prompts ?? 0)], seed)
+        {
+            Shortened = training.Shortened + heldOut.Shortened,
+            Dropped = training.Dropped + heldOut.Dropped,
+        };
+    }
+
+    /// <summary>
+    /// The prompts of a step, each as often as it is to be answered: a function of seed and step alone. Every prompt is asked once before any
+    /// comes again.
+    /// </summary>
+    public IReadOnlyList<int[]> Of(int step, int count, int samples)
+    {
+        var asked = new List<int[]>(count * samples);
+        for (var k = 0; k < count; k++)
+        {
+            var (epoch, place) = Math.DivRem((long)step * count + k, Training.Count);
+            if (_permutation.Epoch != epoch)
+                _permutation = (epoch, _order.For(epoch).Permutation(Training.Count));
+            for (var sample = 0; sample < samples; sample++)
+                asked.Add(Training[_permutation.Places[place]]);
+        }
+
+        return asked;
+    }
+
+    /// <summary>Texts whose pieces PPO-ptx learns: at most so many tokens each, documents apart.</summary>
+    public static PretrainingSource? Pretraining(PpoPretrainingSettings settings, Tokenizer tokenizer)
+    {
+        if (settings.Data.Count == 0)
+            return null;
+        var files = settings.Data.SelectMany(source => source.Documents()).ToArray();
+        DataSource.CheckAll(files);
+        var builder = new RowBuilder(tokenizer, new() { Longest = int.MaxValue, AddEnd = tokenizer.EndId is not null });
+        int[][] pieces = [.. files.SelectMany(file => file).SelectMany(document => builder.Whole(document).Ids.Chunk(settings.Length)).Where(ids => ids.Length > 1)];
+        if (pieces.Length == 0)
+            throw new InputException("The recipe", [Problem.Of("pretraining.data", "has no text of two tokens", "some text", "name another file")]);
+        return seed => [.. Enumerable.Range(0, settings.Rows).Select(row => pieces[seed.For("pretraining").Below(pieces.Length, row)])];
+    }
+
+    private static string[] Texts(IReadOnlyList<DataSource> sources)
+    {
+        var files = sources.SelectMany(source => source.Prompts().Select(file => (File: file, IsLine: source.Format == DataFormat.Text))).ToArray();
+        DataSource.CheckAll(files.Select(f => f.File));
+        return [.. files.SelectMany(f => f.File.Select(document => f.IsLine ? document.Text.TrimEnd() : document.Text))]; // a space at a line's end is nobody's
+    }
+
+    private static (List<int[]> Prompts, int Shortened, int Dropped) Encode(string[] texts, PpoPromptSettings settings, Tokenizer tokenizer)
+    {
+        var around = settings.Template.Split(PpoPromptSettings.Hole);
+        var (before, after) = (tokenizer.EncodeWithAddedTokens(around[0]), tokenizer.EncodeWithAddedTokens(around[1]));
+        var (prompts, shortened, dropped) = (new List<int[]>(), 0, 0);
+        foreach (var text in texts)
+        {
+            int[] ids = [.. before, .. tokenizer.Encode(text), .. after];
+            if (ids.Length == 0 || (ids.Length > settings.MaximumTokens && settings.DropLonger))
+                dropped++;
+            else if (ids.Length <= settings.MaximumTokens)
+                prompts.Add(ids);
+            else
+            {
+                prompts.Add(ids[^settings.MaximumTokens..]);
+                shortened++;
+            }
+        }
+
+        return (prompts, shortened, dropped);
+    }
+}
