@@ -43,6 +43,9 @@ internal sealed record RewardData
     /// <summary>Answers that lost tokens of themselves or their prompt.</summary>
     public required long Shortened { get; init; }
 
+    /// <summary>Tokens of all answers with their prompts, as often as training reads them in an epoch.</summary>
+    public long TrainingTokens => Training.Sum(e => e.Sequences.Sum(s => (long)s.Length));
+
     /// <summary>Tokens of the longest answer with its prompt.</summary>
     public int LongestSequence => Training.SelectMany(e => e.Sequences).Concat(Test.SelectMany(p => p.Tokens.Sequences)).Max(s => s.Length);
 
@@ -127,7 +130,7 @@ internal sealed record RewardData
     private static int[][]? Sequences(PreferenceText text, RowBuilder rows)
     {
         var ids = text.Answers.Select(answer => rows.Of(new PromptResponse(text.Prompt, answer))?.Ids).ToArray();
-        return Array.Exists(ids, one => one is null) ? null : ids!;
+        return Array.Exists(ids, one => one is null) ? null : [.. ids.OfType<int[]>()];
     }
 
     private static IEnumerable<(int Better, int Worse, TextPair Text)> Pairs(PreferenceText text) =>

@@ -38,6 +38,7 @@ internal sealed record RewardInputs
         }
 
         problems.ThrowIfAny();
+        problems.Try(() => RewardSeeds.Require(recipe.Beside));
         var folder = (recipe.Continue ?? recipe.From)!;
         var config = problems.Try(() => Shape(folder, recipe.Continue is not null ? HeadKind.Score : HeadKind.NextToken));
         var tokenizer = problems.Try(() => Tokenizer.Load(folder));
@@ -86,7 +87,7 @@ internal sealed record RewardInputs
 
     private static void Tell(RewardTexts texts, RewardData data, IProgressSink progress)
     {
-        progress.Say($"{data.Training.Count:N0} comparisons to learn from, {data.Validation.Count:N0} to watch, {data.Test.Count:N0} pairs to report on");
+        progress.Say($"{data.Training.Count:N0} comparisons to learn from, {data.Validation.Count:N0} to watch, {data.Test.Count:N0} pairs to report on; {data.TrainingTokens:N0} tokens an epoch");
         if (data.Dropped.Count > 0)
             progress.Say($"left out: {Reasons(data)}");
         if (texts.SharedPrompts is > 0 and var shared)

@@ -142,6 +142,10 @@ public sealed record RewardRecipe : IChecked
     /// <summary>Where to compute.</summary>
     public ComputeSettings Compute { get; init; } = new();
 
+    /// <summary>Folders of finished runs of the same recipe with other seeds: the result then holds the mean over all of them too.</summary>
+    [ResultNeutral]
+    public IReadOnlyList<string> Beside { get; init; } = [];
+
     /// <summary>How often to save.</summary>
     [ResultNeutral]
     public RunSettings Run { get; init; } = new();

@@ -45,9 +45,6 @@ public sealed record RewardResult
     /// <summary>The run's seed.</summary>
     public required int Seed { get; init; }
 
-    /// <summary>The model's folder.</summary>
-    public required string Model { get; init; }
-
     /// <summary>Optimiser steps.</summary>
     public required int Steps { get; init; }
 
@@ -95,4 +92,7 @@ public sealed record RewardResult
 
     /// <summary>Answers of the reference policy that set the scale; 0 where it was left alone.</summary>
     public required int References { get; init; }
+
+    /// <summary>The mean with other runs that the recipe names beside this one; null where it names none.</summary>
+    public RewardSeeds? Seeds { get; init; }
 }

@@ -27,7 +27,7 @@ public sealed record RewardSeeds
     /// <exception cref="InputException">All such folders.</exception>
     public static void Require(IReadOnlyList<string> folders)
     {
-        var problems = new InputProblems("The finished runs");
+        var problems = new InputProblems("beside");
         foreach (var folder in folders)
             problems.Try(() => Finished(folder));
         problems.ThrowIfAny();

@@ -13,8 +13,6 @@ public static class RewardTraining
     /// <summary>The file of a run folder that lists what was reported on.</summary>
     public const string EvaluationName = "evaluation.jsonl";
 
-    private const string StateName = "reward-trainer.bin";
-
     /// <summary>Runs the stage, or the rest of it.</summary>
     /// <param name="recipe">What to do.</param>
     /// <param name="run">Where; the finished model is in its <see cref="Run.ModelFolder"/>.</param>
@@ -28,8 +26,8 @@ public static class RewardTraining
     {
         if (ResultFile.Read<RewardResult>(run.Folder) is { } finished)
         {
-            run.Progress.Say($"{run.Folder} is finished; nothing is left to do");
-            return finished;
+            run.Progress.Say($"{run.Folder} is finished; nothing is left to train");
+            return WithSeeds(finished, recipe, run);
         }
 
         try
@@ -66,26 +64,16 @@ public static class RewardTraining
     {
         using var trainer = new RewardTrainer(model, data.Training, recipe.Reward, seed);
         if (run.ResumedFrom is { } checkpoint)
-        {
-            using var state = File.OpenRead(Path.Combine(checkpoint.Folder, StateName));
-            trainer.LoadState(state);
-        }
-
+            trainer.LoadState(checkpoint.Folder);
         var meter = new ProgressMeter(run.Progress, "reward model", trainer.Steps, "steps", TimeProvider.System) { Start = trainer.NextStep };
         var isOver = trainer.Run(data.Validation, (step, metrics) =>
         {
             run.Record(step, metrics);
-            run.CheckpointIfDue(step, Save);
+            run.CheckpointIfDue(step, trainer.SaveState);
             meter.Advance(step + 1, $"loss {metrics["reward/loss"]:0.000}  accuracy {metrics["reward/accuracy"]:0.00}");
         }, stop);
-        run.SaveForResume(trainer.NextStep, Save);
+        run.SaveForResume(trainer.NextStep, trainer.SaveState);
         return isOver ? trainer.Steps : null;
-
-        void Save(string folder)
-        {
-            using var state = File.Create(Path.Combine(folder, StateName));
-            trainer.SaveState(state);
-        }
     }
 
     private static RewardResult Finish(RewardModel model, RewardInputs inputs, RewardRecipe recipe, Run run, int steps, Seed seed, CancellationToken stop)
@@ -112,7 +100,6 @@ public static class RewardTraining
         var result = report.AddTo(new()
         {
             Seed = recipe.Seed,
-            Model = run.ModelFolder,
             Steps = steps,
             Comparisons = inputs.Data.Training.Count,
             Watched = inputs.Data.Validation.Count,
@@ -122,6 +109,15 @@ public static class RewardTraining
             References = references.Count,
         });
         ResultFile.Write(run.Folder, result); // last: its presence says that the run is finished
+        return WithSeeds(result, recipe, run);
+    }
+
+    private static RewardResult WithSeeds(RewardResult result, RewardRecipe recipe, Run run)
+    {
+        if (recipe.Beside.Count == 0)
+            return result;
+        result = result with { Seeds = RewardSeeds.Of([run.Folder, .. recipe.Beside]) };
+        ResultFile.Write(run.Folder, result);
         return result;
     }
 }
