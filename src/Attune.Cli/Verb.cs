@@ -81,6 +81,8 @@ internal sealed class Verb(string name, string description, string example) : Co
     private static int Stopped(ConsoleOutput output, ParseResult parsed)
     {
         var typed = parsed.Tokens.Select(t => t.Value).ToList();
+        if (parsed.GetResult(CommonOptions.Force) is { Implicit: false } force) // once more would delete what was just saved
+            typed.RemoveRange(typed.IndexOf(CommonOptions.Force.Name), 1 + force.Tokens.Count);
         var resumes = parsed.CommandResult.Command.Options.Contains(CommonOptions.Resume);
         if (resumes && !typed.Contains(CommonOptions.Resume.Name))
             typed.Add(CommonOptions.Resume.Name);

@@ -11,7 +11,7 @@ public sealed class VerbTests
         using var log = new StringWriter();
         using var output = new ConsoleOutput(TextWriter.Null, log, isTerminal: false, TextReader.Null);
         using var stop = new CancellationTokenSource();
-        var verb = new Verb("ppo", "", "") { CommonOptions.Recipe, CommonOptions.Out, CommonOptions.Resume };
+        var verb = new Verb("ppo", "", "") { CommonOptions.Recipe, CommonOptions.Out, CommonOptions.Resume, CommonOptions.Force };
         verb.TreatUnmatchedTokensAsErrors = false;
         verb.Does(output, (_, token) =>
         {
@@ -40,6 +40,8 @@ public sealed class VerbTests
     [Theory]
     [InlineData("ppo r.yaml --out 'my runs/1' --ppo.steps 50", "attune ppo r.yaml --out 'my runs/1' --ppo.steps 50 --resume")]
     [InlineData("ppo r.yaml --resume", "attune ppo r.yaml --resume")]
+    [InlineData("ppo --force r.yaml --out d", "attune ppo r.yaml --out d --resume")] // once more would delete what was saved
+    [InlineData("ppo r.yaml --force=true --out d", "attune ppo r.yaml --out d --resume")]
     public async Task Stopping_exits_with_130_and_says_how_to_go_on(string line, string again)
     {
         line = line.Replace('\'', '"');

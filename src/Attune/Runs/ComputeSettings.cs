@@ -43,8 +43,11 @@ public sealed record ComputeSettings : IChecked
                 "set cpu, or install a libtorch with CUDA and name it in ATTUNE_LIBTORCH")]);
         }
         TorchRuntime.Threads = Threads > 0 ? Threads : Environment.ProcessorCount;
-        return new(device, Precision switch { Precision.BFloat16 => DType.BFloat16, Precision.Float64 => DType.Float64, _ => DType.Float32 });
+        return new(device, DType);
     }
+
+    /// <summary>Element type of weights and activations, as the engine names it.</summary>
+    internal DType DType => Precision switch { Precision.BFloat16 => DType.BFloat16, Precision.Float64 => DType.Float64, _ => DType.Float32 };
 
     /// <inheritdoc/>
     public IEnumerable<Problem> Check()

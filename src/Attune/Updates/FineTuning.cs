@@ -59,48 +59,97 @@ public static class FineTuning
     /// <summary>Trains, or goes on, and writes the model into the run's folder; null where it was asked to stop before the end.</summary>
     /// <exception cref="InputException">Something in the recipe's files cannot be used; nothing was trained.</exception>
     /// <exception cref="RunFailedException">The loss is not a number, or the disk is full.</exception>
-    public static LanguageModelResult? Run(SftRecipe recipe, Run run, CancellationToken stop)
+    public static LanguageModelResult? Run(SftRecipe recipe, Run run, CancellationToken stop) => Run(recipe, run, MemoryBudget.Now(), stop);
+
+    internal static LanguageModelResult? Run(SftRecipe recipe, Run run, MemoryBudget available, CancellationToken stop)
     {
-        var compute = recipe.Compute.Open();
-        using var text = TextModel.Load(recipe.From, compute);
-        if (recipe.Rows.Longest > text.Model.Config.MaximumPositions)
+        if (LanguageModelStage.Finished(run) is { } finished)
+            return finished;
+        var plan = Plan(recipe, available, stop);
+        using var text = TextModel.Load(recipe.From, recipe.Compute.Open());
+        run.Progress.Say($"{plan.Rows.LossTokens:N0} response tokens of {plan.Rows.RealTokens:N0} in {plan.Rows.Rows:N0} rows of {plan.Rows.Width}");
+        return LanguageModelStage.Run("fine-tuning", text, plan, new Seed((ulong)recipe.Seed).For("sft"), run, stop);
+    }
+
+    /// <summary>What a run would do; writes nothing.</summary>
+    /// <exception cref="InputException">Everything that is wrong with what the recipe names.</exception>
+    public static LanguageModelPlan Plan(SftRecipe recipe, CancellationToken stop) => Plan(recipe, MemoryBudget.Now(), stop);
+
+    internal static LanguageModelPlan Plan(SftRecipe recipe, MemoryBudget available, CancellationToken stop)
+    {
+        var problems = new InputProblems("The input");
+        var warnings = new List<string>();
+        problems.Try(() => recipe.Compute.Open());
+        var config = problems.Try(() => LanguageModelPlan.ShapeOf(recipe.From));
+        var tokenizer = problems.Try(() => LanguageModelPlan.TokenizerOf(recipe.From, config));
+        if (recipe.Rows.Longest > config?.MaximumPositions)
+            problems.Add(Problem.Of("rows.longest", $"is {recipe.Rows.Longest}", $"at most the {config.MaximumPositions} tokens that the model reads", "lower it"));
+        if (recipe.Rows.AddEnd && tokenizer is { EndId: null })
+            problems.Add(Problem.Of("rows.addEnd", "is true, and the tokenizer names no end token", "one to end responses with", "name it in tokenizer_config.json, or set rows.addEnd to false"));
+        var (data, validation) = (Demonstrations.Checked(recipe.Data, problems, warnings), Demonstrations.Checked(recipe.Validation, problems, warnings));
+        problems.ThrowIfAny();
+
+        var rows = Rows("data", data, tokenizer!, config!, recipe, problems, warnings, stop);
+        var held = Rows("validation", validation, tokenizer!, config!, recipe, problems, warnings, stop);
+        problems.ThrowIfAny();
+        var most = Math.Min(recipe.Sft.MicroBatch, recipe.Sft.Batch);
+        var bytes = StageMemory.Bytes(config!, recipe.Compute.DType, most, Math.Max(rows!.Width, held!.Width));
+        if (StageMemory.Check(bytes, available, most, "sft.microBatch") is { } tooMuch)
+            problems.Add(tooMuch);
+        problems.ThrowIfAny();
+        if (!recipe.Rows.AddEnd)
+            warnings.Add("rows.addEnd is false: the model does not learn to end its responses");
+        return new()
         {
-            throw new InputException("The recipe", [Problem.Of("rows.longest", $"is {recipe.Rows.Longest}",
-                $"at most the {text.Model.Config.MaximumPositions} tokens that the model reads", "lower it")]);
-        }
-        var data = Rows(recipe.Data, text, recipe, run, "data");
-        var held = Rows(recipe.Validation, text, recipe, run, "validation");
-        StageMemory.Require(text.Model.Config, compute.DType, recipe.Sft.MicroBatch, data.Width, "sft.microBatch");
-        run.Progress.Say($"{data.LossTokens:N0} response tokens of {data.RealTokens:N0} in {data.Rows:N0} rows of {data.Width}");
-        var work = new LanguageModelWork("fine-tuning", text, data, held, new Seed((ulong)recipe.Seed).For("sft"));
-        return LanguageModelStage.Run(work, recipe.Sft, run, stop);
+            Config = config!,
+            Tokenizer = tokenizer!,
+            Rows = rows,
+            Validation = held,
+            Training = recipe.Sft,
+            MemoryBytes = bytes,
+            Warnings = [.. warnings, .. LanguageModelPlan.Doubts("sft", recipe.Sft, rows, tokenizer!)],
+        };
     }
 
-    /// <summary>All demonstrations as rows with the loss on responses; what a dry run renders.</summary>
-    public static IReadOnlyList<TokenRow> Build(IReadOnlyList<DataSource> sources, RowBuilder builder)
+    private static TokenBatch? Rows(string key, Demonstrations files, Tokenizer tokenizer, TransformerConfig config, SftRecipe recipe,
+        InputProblems problems, List<string> warnings, CancellationToken stop)
     {
-        var prompts = sources.Where(s => s.Format == DataFormat.Prompts).SelectMany(s => s.PromptResponses()).ToArray();
-        var messages = sources.Where(s => s.Format == DataFormat.Messages).SelectMany(s => s.Conversations()).ToArray();
-        DataSource.CheckAll(prompts);
-        DataSource.CheckAll(messages);
-        return [.. prompts.SelectMany(file => file).Select(builder.Of).OfType<TokenRow>(), .. messages.SelectMany(file => file).Select(builder.Of).OfType<TokenRow>()];
-    }
-
-    private static TokenBatch Rows(IReadOnlyList<DataSource> sources, TextModel text, SftRecipe recipe, Run run, string key)
-    {
-        if (sources.Count == 0)
-            return new TokenBatch(0, 1, text.PaddingId);
-        var builder = new RowBuilder(text.Tokenizer, recipe.Rows);
-        var rows = Build(sources, builder);
+        var padding = config.PadId ?? tokenizer.PaddingId ?? 0;
+        if (files.AreNone)
+            return new TokenBatch(0, 1, padding);
+        var builder = new RowBuilder(tokenizer, recipe.Rows);
+        var rows = files.Rows(builder, stop);
         if (rows.Count == 0)
         {
-            throw new InputException("The recipe", [Problem.Of(key, $"has no row left of {builder.Dropped}", "at least one row with a response that fits",
-                $"raise rows.longest (now {recipe.Rows.Longest}) or change rows.overlong")]);
+            problems.Add(Problem.Of(key, $"has no row left of {builder.Dropped}", "at least one row with a response that fits",
+                $"raise rows.longest (now {recipe.Rows.Longest}) or change rows.overlong"));
+            return null;
         }
         if (builder.Shortened + builder.Dropped > 0)
-            run.Progress.Warn($"{key}: {builder.Shortened} rows were cut and {builder.Dropped} left out, being longer than {recipe.Rows.Longest} tokens");
+            warnings.Add($"{key}: {builder.Shortened} rows were cut and {builder.Dropped} left out, being longer than {recipe.Rows.Longest} tokens");
         return recipe.Packed
-            ? Packer.Batch([.. Packer.Pack(rows, recipe.Rows.Longest, PackingStrategy.Bfd)], recipe.Rows.Longest, text.PaddingId)
-            : Collators.Pad(rows, text.PaddingId);
+            ? Packer.Batch([.. Packer.Pack(rows, recipe.Rows.Longest, PackingStrategy.Bfd)], recipe.Rows.Longest, padding)
+            : Collators.Pad(rows, padding);
+    }
+
+    /// <summary>The files of a recipe's key: prompts with responses first, then conversations.</summary>
+    private sealed record Demonstrations(DataFile<PromptResponse>[] Prompts, DataFile<Conversation>[] Conversations)
+    {
+        public bool AreNone => Prompts.Length + Conversations.Length == 0;
+
+        public static Demonstrations Checked(IReadOnlyList<DataSource> sources, InputProblems problems, List<string> warnings) => new(
+            LanguageModelPlan.Checked([.. sources.Where(s => s.Format == DataFormat.Prompts)], source => source.PromptResponses(), problems, warnings),
+            LanguageModelPlan.Checked([.. sources.Where(s => s.Format == DataFormat.Messages)], source => source.Conversations(), problems, warnings));
+
+        public List<TokenRow> Rows(RowBuilder builder, CancellationToken stop)
+        {
+            var rows = new List<TokenRow>();
+            foreach (var row in Prompts.SelectMany(file => file).Select(builder.Of).Concat(Conversations.SelectMany(file => file).Select(builder.Of)).OfType<TokenRow>())
+            {
+                stop.ThrowIfCancellationRequested();
+                rows.Add(row);
+            }
+            return rows;
+        }
     }
 }

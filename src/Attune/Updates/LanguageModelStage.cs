@@ -34,30 +34,39 @@ public sealed record LanguageModelResult
     public long ValidationTokens { get; init; }
 }
 
-/// <summary>What the loop needs besides its settings.</summary>
-/// <param name="Name">The stage's name for people: "pretraining".</param>
-/// <param name="Text">The model, changed in place, and its tokenizer.</param>
-/// <param name="Rows">Training rows.</param>
-/// <param name="Validation">Validation rows; may be none.</param>
-/// <param name="Seed">Decides the order of rows.</param>
-internal sealed record LanguageModelWork(string Name, TextModel Text, TokenBatch Rows, TokenBatch Validation, Seed Seed);
-
 /// <summary>The loop that pretraining and supervised fine-tuning share: steps, validation, checkpoints, the finished model.</summary>
 internal static class LanguageModelStage
 {
     private const string StateFile = "trainer.safetensors";
 
-    /// <summary>Trains to the end and writes the model; null where it was asked to stop before.</summary>
-    public static LanguageModelResult? Run(LanguageModelWork work, LanguageModelConfig config, Run run, CancellationToken stop)
+    /// <summary>The result of a run that is over, or null. Its file is written last.</summary>
+    public static LanguageModelResult? Finished(Run run)
     {
-        using var trainer = new LanguageModelTrainer(work.Text.Model, work.Rows, config, work.Seed);
+        if (ResultFile.Read<LanguageModelResult>(run.Folder) is not { } finished)
+            return null;
+        run.Progress.Say($"{run.Folder} is finished; nothing is left to do");
+        return finished;
+    }
+
+    /// <summary>Trains to the end and writes the model; null where it was asked to stop before.</summary>
+    /// <param name="name">The stage's name for people: "pretraining".</param>
+    /// <param name="text">The model, changed in place, and its tokenizer.</param>
+    /// <param name="plan">Rows and settings.</param>
+    /// <param name="seed">Decides the order of rows.</param>
+    /// <param name="run">Where to.</param>
+    /// <param name="stop">Asks to stop in good order.</param>
+    public static LanguageModelResult? Run(string name, TextModel text, LanguageModelPlan plan, Seed seed, Run run, CancellationToken stop)
+    {
+        foreach (var warning in plan.Warnings)
+            run.Progress.Warn(warning);
+        var config = plan.Training;
+        using var trainer = new LanguageModelTrainer(text.Model, plan.Rows, config, seed);
         if (run.ResumedFrom is { } checkpoint)
             trainer.LoadState(Path.Combine(checkpoint.Folder, StateFile));
         void Save(string folder) => trainer.SaveState(Path.Combine(folder, StateFile));
 
-        var meter = new ProgressMeter(run.Progress, work.Name, trainer.Steps, "steps", TimeProvider.System) { Start = run.NextStep };
-        var sample = work.Validation.Slice(0, Math.Min(config.ValidationRows, work.Validation.Rows));
-        var last = new LanguageModelStep(double.NaN, 0, 0, 0);
+        var meter = new ProgressMeter(run.Progress, name, trainer.Steps, "steps", TimeProvider.System) { Start = run.NextStep };
+        var sample = plan.Validation.Slice(0, Math.Min(config.ValidationRows, plan.Validation.Rows));
         for (var step = run.NextStep; step < trainer.Steps; step++)
         {
             if (stop.IsCancellationRequested)
@@ -65,18 +74,22 @@ internal static class LanguageModelStage
                 run.SaveForResume(step, Save);
                 return null;
             }
-            last = trainer.Step(step);
-            var metrics = Metrics(last, work);
+            var done = trainer.Step(step);
+            var metrics = Metrics(done);
             if (sample.Rows > 0 && ((step + 1) % config.ValidateEvery == 0 || step + 1 == trainer.Steps))
-                AddValidation(metrics, trainer, sample, work.Text.Tokenizer, run.Progress, step + 1);
+                AddValidation(metrics, trainer, sample, text.Tokenizer, run.Progress, step + 1);
             run.Record(step, metrics);
             run.CheckpointIfDue(step, Save);
-            meter.Advance(step + 1, string.Create(CultureInfo.InvariantCulture, $"loss {last.Loss:0.000}"));
+            meter.Advance(step + 1, string.Create(CultureInfo.InvariantCulture, $"loss {done.Loss:0.000}"));
         }
-        return Finish(work, trainer, last, run);
+        run.SaveForResume(trainer.Steps, Save);
+        var result = Measure(trainer, plan, run);
+        text.Save(run.ModelFolder);
+        ResultFile.Write(run.Folder, result); // last: its presence says that the run is finished
+        return result;
     }
 
-    private static Dictionary<string, double> Metrics(LanguageModelStep step, LanguageModelWork work) => new()
+    private static Dictionary<string, double> Metrics(LanguageModelStep step) => new()
     {
         ["loss"] = step.Loss,
         ["tokens"] = step.Tokens,
@@ -94,25 +107,20 @@ internal static class LanguageModelStage
             $"step {step}: validation loss {loss:0.000} nats a token, {metrics["validation/bits_per_byte"]:0.000} bits a byte"));
     }
 
-    private static LanguageModelResult Finish(LanguageModelWork work, LanguageModelTrainer trainer, LanguageModelStep last, Run run)
+    private static LanguageModelResult Measure(LanguageModelTrainer trainer, LanguageModelPlan plan, Run run)
     {
         var result = new LanguageModelResult
         {
             Steps = trainer.Steps,
-            Parameters = work.Text.Model.Config.ParameterCount,
-            Rows = work.Rows.Rows,
-            Tokens = LanguageModelLoss.CountTokens(work.Rows),
-            TrainingLoss = last.Loss,
+            Parameters = plan.Config.ParameterCount,
+            Rows = plan.Rows.Rows,
+            Tokens = LanguageModelLoss.CountTokens(plan.Rows),
+            TrainingLoss = MetricsLog.Read(Runs.Run.MetricsPath(run.Folder))[^1].Values["loss"], // this process may have done no step
         };
-        if (work.Validation.Rows > 0)
-        {
-            var (loss, tokens) = trainer.Evaluate(work.Validation);
-            var bytes = LanguageModelLoss.CountBytes(work.Validation, work.Text.Tokenizer);
-            result = result with { ValidationLoss = loss, ValidationTokens = tokens, ValidationBitsPerByte = LanguageModelTrainer.BitsPerByte(loss * tokens, bytes) };
-        }
-        run.SaveForResume(trainer.Steps, folder => trainer.SaveState(Path.Combine(folder, StateFile)));
-        work.Text.Save(run.ModelFolder);
-        ResultFile.Write(run.Folder, result);
-        return result;
+        if (plan.Validation.Rows == 0)
+            return result;
+        var (loss, tokens) = trainer.Evaluate(plan.Validation);
+        var bytes = LanguageModelLoss.CountBytes(plan.Validation, plan.Tokenizer);
+        return result with { ValidationLoss = loss, ValidationTokens = tokens, ValidationBitsPerByte = LanguageModelTrainer.BitsPerByte(loss * tokens, bytes) };
     }
 }

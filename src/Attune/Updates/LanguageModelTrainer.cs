@@ -30,7 +30,7 @@ public sealed class LanguageModelTrainer : IDisposable
     {
         (_model, _rows, _config) = (model, rows, config);
         _order = seed.For("order");
-        Steps = config.Steps ?? (int)Math.Ceiling((double)rows.Rows * config.Epochs / config.Batch);
+        Steps = config.StepsFor(rows.Rows);
         _schedule = new LearningRateSchedule(config.LearningRate, config.Schedule, Steps, config.WarmUpSteps, config.FinalShare);
         _optimiser = new AdamW(model.NamedParameters(), config.Optimiser);
     }
@@ -68,7 +68,7 @@ public sealed class LanguageModelTrainer : IDisposable
         if (!double.IsFinite(loss) || !double.IsFinite(norm))
         {
             _model.ClearGradients();
-            throw new RunFailedException($"step {step}: the loss is {loss} and the gradient's length {norm}, expected finite numbers; resume from the last checkpoint with a lower learning rate than {_schedule.At(step):G3}");
+            throw new RunFailedException($"step {step}: the loss is {loss} and the gradient's length {norm}, expected finite numbers; begin anew with a lower learning rate than {_schedule.At(step):G3} (what was saved before is kept until then)");
         }
 
         _optimiser.Step(_schedule.At(step));
@@ -162,6 +162,9 @@ public sealed record LanguageModelConfig : IChecked
 
     /// <summary>Decay rates, ε, weight decay and form of Adam.</summary>
     public AdamWOptions Optimiser { get; init; } = new() { Beta2 = 0.95, WeightDecay = 0.1 };
+
+    /// <summary>Steps of a training on so many rows.</summary>
+    public int StepsFor(int rows) => Steps ?? (int)Math.Ceiling(rows * Epochs / Batch);
 
     /// <inheritdoc/>
     public IEnumerable<Problem> Check()

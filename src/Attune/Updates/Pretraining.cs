@@ -71,57 +71,97 @@ public static class Pretraining
     /// <summary>Trains, or goes on, and writes the model into the run's folder; null where it was asked to stop before the end.</summary>
     /// <exception cref="InputException">Something in the recipe's files cannot be used; nothing was trained.</exception>
     /// <exception cref="RunFailedException">The loss is not a number, or the disk is full.</exception>
-    public static LanguageModelResult? Run(PretrainRecipe recipe, Run run, CancellationToken stop)
+    public static LanguageModelResult? Run(PretrainRecipe recipe, Run run, CancellationToken stop) => Run(recipe, run, MemoryBudget.Now(), stop);
+
+    internal static LanguageModelResult? Run(PretrainRecipe recipe, Run run, MemoryBudget available, CancellationToken stop)
     {
+        if (LanguageModelStage.Finished(run) is { } finished)
+            return finished;
+        var plan = Plan(recipe, available, Path.Combine(run.Folder, "tokenizer"), run.Progress, stop);
         var compute = recipe.Compute.Open();
-        var (corpus, validation) = (Files(recipe.Corpus), Files(recipe.Validation));
-        if (recipe.From is { } from)
-            HuggingFaceFolder.ReadConfig(from);
-        DataSource.CheckAll(corpus.Concat(validation));
-
-        using var text = Open(recipe, run, corpus, compute, stop);
-        var context = text.Model.Config.MaximumPositions;
-        StageMemory.Require(text.Model.Config, compute.DType, recipe.Pretrain.MicroBatch, context, "pretrain.microBatch");
-        var rows = Pack(text, corpus, recipe.Packing, context, stop);
-        var held = Pack(text, validation, recipe.Packing, context, stop);
-        run.Progress.Say($"{text.Model.Config.ParameterCount:N0} parameters, {rows.RealTokens:N0} tokens in {rows.Rows:N0} rows of {context}"
-            + (held.Rows > 0 ? $", {held.RealTokens:N0} for validation" : ""));
-        var work = new LanguageModelWork("pretraining", text, rows, held, new Seed((ulong)recipe.Seed).For("pretrain"));
-        return LanguageModelStage.Run(work, recipe.Pretrain, run, stop);
+        var seed = new Seed((ulong)recipe.Seed);
+        using var text = recipe.From is { } from ? TextModel.Load(from, compute)
+            : new TextModel(CausalLm.Create(plan.Config, seed.For("weights"), compute), plan.Tokenizer);
+        run.Progress.Say($"{plan.Config.ParameterCount:N0} parameters, {plan.Rows.RealTokens:N0} tokens in {plan.Rows.Rows:N0} rows of {plan.Rows.Width}"
+            + (plan.Validation.Rows > 0 ? $", {plan.Validation.RealTokens:N0} for validation" : ""));
+        return LanguageModelStage.Run("pretraining", text, plan, seed.For("pretrain"), run, stop);
     }
 
-    private static DataFile<Document>[] Files(IReadOnlyList<DataSource> sources) => [.. sources.SelectMany(source => source.Documents())];
+    /// <summary>What a run would do; writes nothing. A tokenizer that the recipe asks for is learned, which takes a while for a large corpus.</summary>
+    /// <exception cref="InputException">Everything that is wrong with what the recipe names.</exception>
+    public static LanguageModelPlan Plan(PretrainRecipe recipe, IProgressSink progress, CancellationToken stop) =>
+        Plan(recipe, MemoryBudget.Now(), keptIn: null, progress, stop);
 
-    private static TextModel Open(PretrainRecipe recipe, Run run, DataFile<Document>[] corpus, Compute compute, CancellationToken stop)
+    internal static LanguageModelPlan Plan(PretrainRecipe recipe, MemoryBudget available, string? keptIn, IProgressSink progress, CancellationToken stop)
     {
-        if (recipe.From is { } from)
-            return TextModel.Load(from, compute);
-        var tokenizer = TokenizerOf(recipe, run, corpus, stop);
-        var config = recipe.Model.ToConfig(tokenizer.VocabularySize, tokenizer.EndId, tokenizer.PaddingId, recipe.StoreHalf ? DType.Float16 : DType.Float32);
-        return new(CausalLm.Create(config, new Seed((ulong)recipe.Seed).For("weights"), compute), tokenizer);
+        var problems = new InputProblems("The input");
+        var warnings = new List<string>();
+        problems.Try(() => recipe.Compute.Open());
+        var corpus = LanguageModelPlan.Checked(recipe.Corpus, source => source.Documents(), problems, warnings);
+        var validation = LanguageModelPlan.Checked(recipe.Validation, source => source.Documents(), problems, warnings);
+        var (config, tokenizer) = Shape(recipe, problems);
+        var rows = Math.Min(recipe.Pretrain.MicroBatch, recipe.Pretrain.Batch);
+        var bytes = config is null ? 0 : StageMemory.Bytes(config, recipe.Compute.DType, rows, config.MaximumPositions);
+        if (StageMemory.Check(bytes, available, rows, "pretrain.microBatch") is { } tooMuch)
+            problems.Add(tooMuch);
+        problems.ThrowIfAny();
+
+        if (tokenizer is null)
+        {
+            tokenizer = Learn(recipe, corpus, keptIn, progress, stop);
+            config = ConfigOf(recipe, tokenizer);
+            if (tokenizer.VocabularySize < recipe.Vocabulary)
+                warnings.Add($"vocabulary is {recipe.Vocabulary:N0}, but the corpus gave {tokenizer.VocabularySize:N0} pieces that occur twice");
+        }
+        var packed = Pack(tokenizer, corpus, recipe.Packing, config!, stop);
+        return new()
+        {
+            Config = config!,
+            Tokenizer = tokenizer,
+            Rows = packed,
+            Validation = Pack(tokenizer, validation, recipe.Packing, config!, stop),
+            Training = recipe.Pretrain,
+            MemoryBytes = bytes,
+            Warnings = [.. warnings, .. LanguageModelPlan.Doubts("pretrain", recipe.Pretrain, packed, tokenizer)],
+        };
     }
 
-    private static Tokenizer TokenizerOf(PretrainRecipe recipe, Run run, DataFile<Document>[] corpus, CancellationToken stop)
+    /// <summary>The model's shape and its tokenizer, as far as they are known before a tokenizer is learned: then the vocabulary asked for stands in.</summary>
+    private static (TransformerConfig?, Tokenizer?) Shape(PretrainRecipe recipe, InputProblems problems)
     {
-        if (recipe.Tokenizer is { } given)
-            return Tokenizer.Load(given);
-        var kept = Path.Combine(run.Folder, "tokenizer");
-        if (File.Exists(Path.Combine(kept, "tokenizer.json")))
-            return Tokenizer.Load(kept);
-        run.Progress.Say($"learning {recipe.Vocabulary:N0} pieces from the corpus");
+        if (recipe.From is { } from)
+        {
+            var config = problems.Try(() => LanguageModelPlan.ShapeOf(from));
+            return (config, problems.Try(() => LanguageModelPlan.TokenizerOf(from, config)));
+        }
+        var tokenizer = recipe.Tokenizer is { } given ? problems.Try(() => Tokenizer.Load(given)) : null;
+        return (tokenizer is null ? recipe.Model.ToConfig(recipe.Vocabulary, null, null, DType.Float32) : ConfigOf(recipe, tokenizer), tokenizer);
+    }
+
+    private static TransformerConfig ConfigOf(PretrainRecipe recipe, Tokenizer tokenizer) =>
+        recipe.Model.ToConfig(tokenizer.VocabularySize, tokenizer.EndId, tokenizer.PaddingId, recipe.StoreHalf ? DType.Float16 : DType.Float32);
+
+    private static Tokenizer Learn(PretrainRecipe recipe, DataFile<Document>[] corpus, string? keptIn, IProgressSink progress, CancellationToken stop)
+    {
+        if (keptIn is not null && File.Exists(Path.Combine(keptIn, "tokenizer.json")))
+            return Tokenizer.Load(keptIn);
+        progress.Say($"learning {recipe.Vocabulary:N0} pieces from the corpus");
         var trained = BpeTrainer.Train(corpus.SelectMany(file => file).Select(document => document.Text), new() { VocabularySize = recipe.Vocabulary }, stop);
-        AtomicFolder.Write(kept, trained.Save);
-        return Tokenizer.Load(kept);
+        if (keptIn is null)
+            return trained;
+        AtomicFolder.Write(keptIn, trained.Save);
+        return Tokenizer.Load(keptIn);
     }
 
-    private static TokenBatch Pack(TextModel text, DataFile<Document>[] files, PackingStrategy packing, int context, CancellationToken stop)
+    private static TokenBatch Pack(Tokenizer tokenizer, DataFile<Document>[] files, PackingStrategy packing, TransformerConfig config, CancellationToken stop)
     {
-        var builder = new RowBuilder(text.Tokenizer, new() { Longest = int.MaxValue, AddEnd = text.Tokenizer.EndId is not null });
+        var builder = new RowBuilder(tokenizer, new() { Longest = int.MaxValue, AddEnd = tokenizer.EndId is not null });
         var documents = files.SelectMany(file => file).Select(document =>
         {
             stop.ThrowIfCancellationRequested();
             return builder.Whole(document);
         });
-        return Packer.Batch([.. Packer.Pack(documents, context, packing)], context, text.PaddingId);
+        var width = config.MaximumPositions;
+        return Packer.Batch([.. Packer.Pack(documents, width, packing)], width, config.PadId ?? tokenizer.PaddingId ?? 0);
     }
 }

@@ -4,22 +4,22 @@ using Attune.Torch;
 
 namespace Attune.Updates;
 
-/// <summary>Refuses a training that cannot fit into memory before it starts, naming the key that makes it smaller.</summary>
+/// <summary>How much memory a training takes, and what to make smaller where that is too much.</summary>
 internal static class StageMemory
 {
-    /// <summary>Checks one trained model and a pass of its micro-batch, beside further bytes that stay.</summary>
+    /// <summary>Bytes that one trained model and a pass of its micro-batch take.</summary>
     /// <param name="config">The model.</param>
     /// <param name="dtype">Element type of weights and activations.</param>
     /// <param name="rows">Rows of a micro-batch.</param>
     /// <param name="width">Tokens a row.</param>
+    public static long Bytes(TransformerConfig config, DType dtype, int rows, int width) =>
+        MemoryEstimate.Process + MemoryEstimate.Trained(config, dtype) + MemoryEstimate.TrainingPass(config, rows, width, logitTokens: (long)rows * width, dtype);
+
+    /// <summary>The problem where that is more than there is; null where it fits.</summary>
+    /// <param name="bytes">The estimate.</param>
+    /// <param name="available">Memory that may be taken.</param>
+    /// <param name="rows">Rows of a micro-batch.</param>
     /// <param name="key">The recipe key that sets the micro-batch.</param>
-    /// <param name="beside">Bytes of other models.</param>
-    /// <exception cref="InputException">The estimate is above what the machine has left.</exception>
-    public static void Require(TransformerConfig config, DType dtype, int rows, int width, string key, long beside = 0)
-    {
-        var bytes = MemoryEstimate.Process + beside + MemoryEstimate.Trained(config, dtype)
-            + MemoryEstimate.TrainingPass(config, rows, width, logitTokens: (long)rows * width, dtype);
-        if (MemoryBudget.Now().Check("memory", bytes, rows > 1 ? $"lower {key} (now {rows}) or take a smaller model" : "take a smaller model") is { } problem)
-            throw new InputException("The recipe", [problem]);
-    }
+    public static Problem? Check(long bytes, MemoryBudget available, int rows, string key) =>
+        available.Check("memory", bytes, rows > 1 ? $"lower {key} (now {rows}) or take a smaller model" : "take a smaller model");
 }

@@ -1,0 +1,78 @@
+using Attune.Models;
+using Attune.Runs;
+using Attune.Text;
+using Attune.Tokens;
+
+namespace Attune.Updates;
+
+/// <summary>
+/// What pretraining or fine-tuning is going to do, known before weights are read and before anything is written. Training starts from it, and a
+/// dry run shows it.
+/// </summary>
+public sealed record LanguageModelPlan
+{
+    /// <summary>The model's shape.</summary>
+    public required TransformerConfig Config { get; init; }
+
+    /// <summary>Its tokenizer.</summary>
+    public required Tokenizer Tokenizer { get; init; }
+
+    /// <summary>Training rows.</summary>
+    public required TokenBatch Rows { get; init; }
+
+    /// <summary>Validation rows; may be none.</summary>
+    public required TokenBatch Validation { get; init; }
+
+    /// <summary>Batch, learning rate, optimiser, length.</summary>
+    public required LanguageModelConfig Training { get; init; }
+
+    /// <summary>Memory that training takes, bytes; an estimate on the safe side.</summary>
+    public required long MemoryBytes { get; init; }
+
+    /// <summary>What may not be meant.</summary>
+    public IReadOnlyList<string> Warnings { get; init; } = [];
+
+    /// <summary>Steps of the whole training.</summary>
+    public int Steps => Training.StepsFor(Rows.Rows);
+
+    /// <summary>A model folder's shape, after a look at whether its weights are whole.</summary>
+    internal static TransformerConfig ShapeOf(string folder)
+    {
+        using var files = HuggingFaceFolder.Open(folder);
+        return files.Config.Head == HeadKind.NextToken ? files.Config
+            : throw InputException.One(folder, "holds a reward model", "a model that predicts tokens", "name the one it was trained from");
+    }
+
+    /// <summary>A model folder's tokenizer, which has to fit.</summary>
+    internal static Tokenizer TokenizerOf(string folder, TransformerConfig? config)
+    {
+        var tokenizer = Tokenizer.Load(folder);
+        config?.CheckTokenizer(tokenizer.VocabularySize, Path.Combine(folder, "tokenizer.json"));
+        return tokenizer;
+    }
+
+    /// <summary>Opens the files of a source and reads each to its end; what was left out on purpose is told as a warning.</summary>
+    internal static DataFile<T>[] Checked<T>(IReadOnlyList<DataSource> sources, Func<DataSource, IReadOnlyList<DataFile<T>>> open, InputProblems problems, List<string> warnings)
+        where T : class
+    {
+        var files = sources.SelectMany(source => problems.Try(() => open(source)) ?? []).ToArray();
+        foreach (var file in files)
+        {
+            if (problems.Try(() => file.Check().ThrowIfBad()) is { Dropped.Count: > 0 } check)
+                warnings.Add($"{file.Path}: left out {string.Join(", ", check.Dropped.Select(reason => $"{reason.Value:N0} rows ({reason.Key})"))}");
+        }
+        return files;
+    }
+
+    /// <summary>Warnings that follow from the settings and the number of rows.</summary>
+    internal static IEnumerable<string> Doubts(string section, LanguageModelConfig training, TokenBatch rows, Tokenizer tokenizer)
+    {
+        var steps = training.StepsFor(rows.Rows);
+        if (training.WarmUpSteps >= steps)
+            yield return $"{section}.warmUpSteps is {training.WarmUpSteps}, but there are {steps} steps: the rate never reaches {training.LearningRate}";
+        if (training.Batch > rows.Rows)
+            yield return $"{section}.batch is {training.Batch}, but there are {rows.Rows} rows: each step sees some of them twice";
+        if (tokenizer.PaddingId is { } padding && padding == tokenizer.EndId)
+            yield return "padding and end are the same token: Attune tells them apart by place, but a tool that masks padding by its id would never learn to end";
+    }
+}

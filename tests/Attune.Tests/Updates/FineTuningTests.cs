@@ -1,0 +1,154 @@
+using System.Text.Json.Nodes;
+using Attune.Models;
+using Attune.Runs;
+using Attune.Text;
+using Attune.Tokens;
+using Attune.Torch.Testing;
+using Attune.Updates;
+
+namespace Attune.Tests.Updates;
+
+[NoTensorLeaks]
+public sealed class FineTuningTests : IDisposable
+{
+    private readonly TinyText _tiny = new();
+
+    public FineTuningTests() => _tiny.Model();
+
+    public void Dispose() => _tiny.Dispose();
+
+    private LanguageModelResult? Run(SftRecipe recipe, string name = "run", bool resume = false, int? stopAfter = null, IProgressSink? progress = null) =>
+        _tiny.Run(recipe, FineTuning.Run, recipe.Run, name, resume, stopAfter, progress);
+
+    /// <summary>One step so small that the model stays as it was.</summary>
+    private static LanguageModelConfig Measured => new() { Steps = 1, LearningRate = 1e-12, WarmUpSteps = 0, Batch = 4, MicroBatch = 3 };
+
+    [Fact]
+    public void Responses_are_learned_far_beyond_the_frequency_of_their_tokens()
+    {
+        var result = Run(_tiny.Sft with { Validation = _tiny.Sft.Data })!;
+
+        var tokenizer = Tokenizer.Load(_tiny.At("model"));
+        var ids = _tiny.Sft.Data.Single().PromptResponses().Single().SelectMany(pair => tokenizer.Encode(pair.Response).Append(tokenizer.EndId!.Value)).ToArray();
+        var baseline = ids.GroupBy(id => id).Sum(group => -group.Count() * Math.Log((double)group.Count() / ids.Length)) / ids.Length;
+        Assert.InRange(result.ValidationLoss, 0, 0.5 * baseline);
+        Assert.Equal((ids.Length, ids.Length), (result.Tokens, result.ValidationTokens)); // responses and their ends alone
+    }
+
+    [Fact]
+    public void Packed_rows_have_the_loss_of_padded_ones()
+    {
+        var packed = Run(_tiny.Sft with { Validation = _tiny.Sft.Data, Sft = Measured }, "packed")!;
+        var padded = Run(_tiny.Sft with { Validation = _tiny.Sft.Data, Sft = Measured, Packed = false }, "padded")!;
+
+        Assert.True(packed.Rows < padded.Rows);
+        Assert.Equal((32, padded.Tokens), (padded.Rows, packed.Tokens));
+        Assert.Equal(padded.ValidationLoss, packed.ValidationLoss, 1e-5); // float32 sums in another order
+    }
+
+    [Fact]
+    public void Conversations_are_learned_like_prompts()
+    {
+        var chat = _tiny.Write("chat.jsonl", """{"messages":[{"role":"user","content":"where is the cat ?"},{"role":"assistant","content":"on the mat ."}]}""" + "\n");
+        var recipe = _tiny.Sft with { Data = [new() { Path = chat, Format = DataFormat.Messages }, .. _tiny.Sft.Data], Rows = new() { Longest = 32 } };
+
+        var plan = FineTuning.Plan(recipe, default);
+
+        var one = FineTuning.Plan(recipe with { Data = [recipe.Data[0]], Rows = new() { Longest = 32 } }, default);
+        Assert.Contains("⟦ on the mat .<|endoftext|>⟧", LossRendering.Of(one.Rows, 0, one.Tokenizer));
+        Assert.Equal(one.Rows.LossTokens + FineTuning.Plan(_tiny.Sft, default).Rows.LossTokens, plan.Rows.LossTokens);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(6)]
+    public void Stopped_and_resumed_is_straight_through_to_the_bit(int stopAfter)
+    {
+        var recipe = _tiny.Sft with { Sft = _tiny.Sft.Sft with { Steps = 11 }, Validation = _tiny.Sft.Data };
+        var straight = Run(recipe, "straight");
+
+        Assert.Null(Run(recipe, "stopped", stopAfter: stopAfter));
+        var resumed = Run(recipe, "stopped", resume: true);
+
+        Assert.Equal(straight, resumed);
+        Assert.Equal(_tiny.Left("straight"), _tiny.Left("stopped"));
+    }
+
+    [Fact]
+    public void A_loss_that_is_no_number_stops_the_run_with_its_step_and_keeps_what_was_saved()
+    {
+        var recipe = _tiny.Sft with { Sft = _tiny.Sft.Sft with { LearningRate = 1e38, Schedule = Torch.Optimisers.ScheduleShape.Constant, WarmUpSteps = 0 }, Run = new() { CheckpointEvery = 1 } };
+
+        var message = Assert.Throws<RunFailedException>(() => Run(recipe)).Message;
+
+        Assert.Matches(@"^step \d+: the loss is (NaN|∞|Infinity).* expected finite numbers; begin anew with a lower learning rate than 1E\+38", message);
+        var failed = int.Parse(message.Split(':')[0][5..]);
+        Assert.Equal(failed, Checkpoints.Latest(_tiny.At("run"))!.Step);
+        Assert.Equal(failed, MetricsLog.Read(Attune.Runs.Run.MetricsPath(_tiny.At("run"))).Count);
+        Assert.False(Directory.Exists(Path.Combine(_tiny.At("run"), "model")));
+    }
+
+    [Fact]
+    public void All_that_is_wrong_with_the_input_is_listed_and_no_folder_is_left()
+    {
+        var bad = _tiny.Write("bad.jsonl", "{\"prompt\":\"a\",\"response\":\"b\"}\n{\"prompt\":\"a\"\n");
+        var config = JsonNode.Parse(File.ReadAllText(Path.Combine(_tiny.At("model"), "tokenizer_config.json")))!;
+        config.AsObject().Remove("eos_token");
+        File.WriteAllText(Path.Combine(_tiny.At("model"), "tokenizer_config.json"), config.ToJsonString());
+        var recipe = _tiny.Sft with
+        {
+            Rows = new() { Longest = 4096 },
+            Data = [new() { Path = bad, Format = DataFormat.Prompts }],
+            Validation = [new() { Path = _tiny.At("*.gz"), Format = DataFormat.Messages }],
+        };
+
+        var problems = Assert.Throws<InputException>(() => Run(recipe)).Problems;
+
+        Assert.Equal(["rows.longest", "rows.addEnd", $"{bad} line 2, byte 42", _tiny.At("*.gz")], problems.Select(p => p.Key));
+        Assert.False(Directory.Exists(_tiny.At("run")));
+    }
+
+    [Fact]
+    public void Weights_that_are_broken_off_are_found_before_the_first_step()
+    {
+        var weights = Path.Combine(_tiny.At("model"), "model.safetensors");
+        File.WriteAllBytes(weights, File.ReadAllBytes(weights)[..1000]);
+
+        Assert.Throws<InputException>(() => Run(_tiny.Sft));
+
+        Assert.False(Directory.Exists(_tiny.At("run")));
+    }
+
+    [Fact]
+    public void Too_little_memory_is_refused_with_the_key_that_helps()
+    {
+        var recipe = _tiny.Sft;
+
+        var message = Assert.Throws<InputException>(() => _tiny.Run(recipe, (r, run, stop) => FineTuning.Run(r, run, new(100 << 20, 1 << 30), stop), recipe.Run)).Message;
+
+        Assert.Matches(@"memory  needs about 4\d\d MiB of memory, expected at most the 100 MiB available; lower sft.microBatch \(now 4\)", message);
+        Assert.False(Directory.Exists(_tiny.At("run")));
+    }
+
+    [Fact]
+    public void Rows_that_were_cut_or_left_out_are_warned_about_and_none_left_is_a_problem()
+    {
+        var told = new Tests.Runs.RecordedProgress();
+        Run(_tiny.Sft with { Rows = new() { Longest = 12 }, Sft = Measured, Packed = false }, progress: told);
+
+        Assert.Contains(told.Warnings, line => line.Contains("rows were cut and") && line.EndsWith("being longer than 12 tokens"));
+        Assert.Equal(["data"], Assert.Throws<InputException>(() => Run(_tiny.Sft with { Rows = new() { Longest = 2 } }, "none")).Problems.Select(p => p.Key));
+    }
+
+    [Fact]
+    public void Doubtful_settings_are_warned_about()
+    {
+        var path = Path.Combine(_tiny.At("model"), "tokenizer_config.json");
+        File.WriteAllText(path, File.ReadAllText(path).Replace("<|padding|>", "<|endoftext|>"));
+
+        var warnings = FineTuning.Plan(_tiny.Sft with { Rows = new() { Longest = 32, AddEnd = false } }, default).Warnings;
+
+        Assert.Contains(warnings, line => line.StartsWith("padding and end are the same token"));
+        Assert.Contains("rows.addEnd is false: the model does not learn to end its responses", warnings);
+    }
+}
