@@ -4,64 +4,51 @@ using System.Text;
 using Attune.Benchmarks;
 using Attune.Torch;
 
-// ./attune bench [ROUNDS]: measures, prints and writes bench/results/MACHINE.md. Both sides take turns, because machines drift by a third
-// within minutes; what is reported are medians and the spread of each round's ratio.
-var rounds = args.Length > 0 ? int.Parse(args[0], CultureInfo.InvariantCulture) : 7;
-var bench = FindBench();
-var threads = Math.Min(Environment.ProcessorCount, 16);
-TorchRuntime.Threads = threads;
-using var eager = EagerPyTorch.Start(Path.Combine(bench, "eager_yardstick.py"), threads, out var problem);
-if (eager is null)
+if (args is ["--help"] or ["-h"])
 {
-    await Console.Error.WriteLineAsync($"The yardstick is missing: {problem}. Expected a python3 with PyTorch, the same version as libtorch; on Debian: apt-get install python3-torch").ConfigureAwait(false);
+    Console.Out.WriteLine(BenchOptions.Usage);
+    return 0;
+}
+
+if (BenchOptions.Parse(args, out var problem) is not { } options)
+{
+    await Console.Error.WriteLineAsync(problem).ConfigureAwait(false);
     return 2;
 }
 
-using var attune = new Workloads();
-const int Steps = 4, Additions = 100_000;
-attune.Train(2);
-eager.Train(2);
-Workloads.Add(Additions);
-var (mine, theirs, ratios, addMine, addTheirs) = (new List<double>(), new List<double>(), new List<double>(), new List<double>(), new List<double>());
-var sampled = new Dictionary<int, List<double>> { [1] = [], [16] = [], [64] = [] };
-for (var round = 0; round < rounds; round++)
+var bench = FindBench();
+var loadBefore = Machine.Load;
+TorchRuntime.Threads = options.Threads;
+using var eager = options.IsAlone ? null : EagerPyTorch.Start(Path.Combine(bench, "eager_yardstick.py"), options.Threads, out problem);
+if (eager is null && !options.IsAlone)
 {
-    await Console.Error.WriteLineAsync($"round {round + 1} of {rounds}").ConfigureAwait(false);
-    var (a, e) = (attune.Train(Steps), eager.Train(Steps));
-    mine.AddRange(a);
-    theirs.AddRange(e);
-    ratios.Add(Median(e) / Median(a));
-    addMine.Add(Workloads.Add(Additions));
-    addTheirs.Add(eager.Add(Additions));
-    foreach (var (batch, rates) in sampled)
-        rates.Add(attune.Sample(batch));
+    await Console.Error.WriteLineAsync($"The yardstick is missing: {problem}. Expected a python3 with PyTorch, the same version as libtorch; on Debian: apt-get install python3-torch; or measure without it: --alone").ConfigureAwait(false);
+    return 2;
 }
 
-const int TokensPerStep = 8 * 128;
+using var measurements = new Measurements(options, eager);
+foreach (var part in options.Parts)
+    measurements.Take(part);
+
+var today = TimeProvider.System.GetUtcNow();
 var text = new StringBuilder()
-    .AppendLine(CultureInfo.InvariantCulture, $"# {Machine()}")
+    .AppendLine(CultureInfo.InvariantCulture, $"# {Machine.Name}, {today:yyyy-MM-dd}")
     .AppendLine()
-    .AppendLine(CultureInfo.InvariantCulture, $"`./attune bench {rounds}`: libtorch {TorchRuntime.Version} against eager PyTorch {eager.Version}, {threads} threads, {rounds} rounds taking turns, medians; in brackets the smallest and the largest round.")
-    .AppendLine("4 layers, width 256, 4 heads, vocabulary 4,096, float32.")
-    .AppendLine()
-    .AppendLine("| what | Attune | eager PyTorch | ratio |")
-    .AppendLine("|---|---|---|---|")
-    .AppendLine(CultureInfo.InvariantCulture, $"| training step, 8×128 tokens, AdamW | {Median(mine) * 1e3:F0} ms | {Median(theirs) * 1e3:F0} ms | {Median(ratios):F2}× as fast ({ratios.Min():F2}–{ratios.Max():F2}) |")
-    .AppendLine(CultureInfo.InvariantCulture, $"| training tokens/s | {TokensPerStep / Median(mine):N0} | {TokensPerStep / Median(theirs):N0} | |")
-    .AppendLine(CultureInfo.InvariantCulture, $"| `add` of 4×4 tensors, a call | {Median(addMine) * 1e6:F2} µs | {Median(addTheirs) * 1e6:F2} µs | {Median(addMine) / Median(addTheirs):F2}× the time |");
-foreach (var (batch, rates) in sampled)
-    text.AppendLine(CultureInfo.InvariantCulture, $"| sampling, batch {batch}: 16 prompt, 48 new tokens | {Median(rates):N0} tokens/s ({rates.Min():N0}–{rates.Max():N0}) | | |");
-text.AppendLine().AppendLine(CultureInfo.InvariantCulture, $"Peak memory of Attune's process: {PeakMegabytes()} MB.");
+    .AppendLine(CultureInfo.InvariantCulture, $"`./attune bench {string.Join(' ', args)}`: libtorch {TorchRuntime.Version}{(eager is null ? "" : $" against eager PyTorch {eager.Version}")}, {options.Threads} threads, {options.Rounds} rounds in which both sides take turns, load before the start {loadBefore}.")
+    .AppendLine("4 layers, width 256, 4 heads, vocabulary 4,096, float32. Medians; behind a ratio the 95 % bootstrap interval of its median over neighbouring pairs, behind a rate the slowest and the fastest round.");
+if (measurements.EagerStep is { } step)
+    text.AppendLine(CultureInfo.InvariantCulture, $"One eager step, the median of all of PyTorch's training steps in this run: {step * 1e3:F0} ms.");
+text.AppendLine().AppendLine("| what | Attune | eager PyTorch | ratio | target |").AppendLine("|---|---|---|---|---|");
+foreach (var row in measurements.Rows)
+    text.AppendLine(row);
 Console.Out.Write(text);
+if (eager is null)
+    return 0;
 var results = Directory.CreateDirectory(Path.Combine(bench, "results")).FullName;
-await File.WriteAllTextAsync(Path.Combine(results, $"{FileName(Machine())}.md"), text.ToString()).ConfigureAwait(false);
+var file = Path.Combine(results, string.Create(CultureInfo.InvariantCulture, $"{today:yyyy-MM-dd}-{Machine.FileName}.md"));
+await File.WriteAllTextAsync(file, text.ToString()).ConfigureAwait(false);
+await Console.Error.WriteLineAsync($"written: {file}").ConfigureAwait(false);
 return 0;
-
-static double Median(IEnumerable<double> values)
-{
-    var sorted = values.Order().ToArray();
-    return sorted.Length % 2 == 1 ? sorted[sorted.Length / 2] : (sorted[sorted.Length / 2 - 1] + sorted[sorted.Length / 2]) / 2;
-}
 
 static string FindBench()
 {
@@ -73,17 +60,3 @@ static string FindBench()
 
     throw new InvalidOperationException("bench/eager_yardstick.py is not above the program; run it through ./attune bench");
 }
-
-static string Machine()
-{
-    var model = File.Exists("/proc/cpuinfo")
-        ? File.ReadLines("/proc/cpuinfo").FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1].Trim()
-        : null;
-    return $"{model ?? System.Runtime.InteropServices.RuntimeInformation.ProcessArchitecture.ToString()}, {Environment.ProcessorCount} cores";
-}
-
-static string FileName(string machine) => new([.. machine.ToLowerInvariant().Select(c => char.IsAsciiLetterOrDigit(c) ? c : '-')]);
-
-static string PeakMegabytes() => File.Exists("/proc/self/status")
-    ? File.ReadLines("/proc/self/status").First(l => l.StartsWith("VmHWM", StringComparison.Ordinal)).Split(':')[1].Trim().Split(' ')[0] is var kb ? $"{long.Parse(kb, CultureInfo.InvariantCulture) / 1024:N0}" : "?"
-    : "?";
