@@ -50,6 +50,16 @@ internal sealed class ConsoleOutput(TextWriter result, TextWriter log, bool isTe
     /// <summary>Whether somebody watches standard error live.</summary>
     public bool IsTerminal { get; } = isTerminal;
 
+    /// <summary>Whether a person is there to answer a question.</summary>
+    public bool CanAsk => IsTerminal && !Console.IsInputRedirected;
+
+    /// <summary>Asks a question whose usual answer is yes.</summary>
+    public bool Ask(string question)
+    {
+        Log.Write(question);
+        return (Input.ReadLine() ?? "n").Trim().ToLowerInvariant() is "" or "y" or "yes";
+    }
+
     /// <summary>A line of the result.</summary>
     public void Line(string text) => Result.Write(text + "\n");
 
@@ -88,6 +98,8 @@ internal sealed class ConsoleOutput(TextWriter result, TextWriter log, bool isTe
         public override int Read() => _reader.Value.Read();
 
         public override int Read(char[] buffer, int index, int count) => _reader.Value.Read(buffer, index, count);
+
+        public override string? ReadLine() => _reader.Value.ReadLine();
 
         public override string ReadToEnd() => _reader.Value.ReadToEnd();
     }

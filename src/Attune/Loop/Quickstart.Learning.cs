@@ -1,0 +1,102 @@
+using System.Globalization;
+using Attune.Evaluation;
+using Attune.Feedback;
+using Attune.Models;
+using Attune.Rewards;
+using Attune.Runs;
+using Attune.Text;
+using Attune.Updates;
+
+namespace Attune.Loop;
+
+/// <content>The stages that learn from judgments, and the one that measures.</content>
+public sealed partial class Quickstart
+{
+    private const string Improved = "PPO", Supervised = "SFT", Untrained = "base";
+    private const int FewShotExamples = 3, FrontierPoints = 4, MicroBatch = 64;
+
+    private bool TrainReward(int round, CancellationToken stop)
+    {
+        var recipe = new RewardRecipe
+        {
+            Seed = _plan.Seed,
+            Compute = _plan.Compute,
+            From = round == 1 ? _folder.SftModel : null,
+            Continue = round == 1 ? null : _folder.RewardModel(round - 1),
+            Preferences = [.. Enumerable.Range(1, round).Select(r => new PreferenceSource { Path = _folder.Preferences(r), Format = PreferenceForm.Judged, Name = $"round {r}" })],
+            Reward = _plan.Reward,
+            Normalise = new() { Reference = _folder.SftModel, NewTokens = _plan.AnswerTokens },
+            Run = new() { CheckpointEvery = 20, KeepLast = 1 },
+        };
+        if (Within(recipe, _folder.Reward(round), recipe.Run, run => RewardTraining.Run(recipe, run, stop)) is not { } result)
+            return false;
+        var best = result.Nulls.MaxBy(one => one.Share);
+        _progress.Say(string.Create(CultureInfo.InvariantCulture,
+            $"   predicts {result.Accuracy.Share:P0} of judgments that it did not learn from ({best?.Name}: {best?.Share:P0})"));
+        return true;
+    }
+
+    private bool ImprovePolicy(int round, CancellationToken stop)
+    {
+        var points = Math.Max(1, _plan.Ppo.Steps / FrontierPoints);
+        var recipe = new PpoRecipe
+        {
+            Seed = _plan.Seed,
+            Compute = _plan.Compute,
+            From = _folder.PolicyBefore(round),
+            Reference = _folder.SftModel,
+            Rewards = [new() { Model = _folder.RewardModel(round) }],
+            Prompts = new() { Data = [new() { Path = _files.TrainingPrompts, LinePerDocument = true }] },
+            Ppo = _plan.Ppo with { MaximumLength = _plan.AnswerTokens },
+            Run = new() { CheckpointEvery = points, KeepLast = 1, KeepEvery = points },
+        };
+        return Within(recipe, _folder.Ppo(round), recipe.Run, run => PpoTraining.Run(recipe, run, stop)) is not null;
+    }
+
+    private bool Evaluate(int round, CancellationToken stop)
+    {
+        var compute = _plan.Compute.Open();
+        using var sft = TextModel.Load(_folder.SftModel, compute);
+        using var reward = RewardModel.Load(_folder.RewardModel(round), compute);
+        var crowd = SimulatedCrowd.Load(_folder.Crowd, Valence.Load(_files.Words));
+        var input = new EvaluationInput
+        {
+            Title = "Friendly film reviews",
+            Summary = "A small model learned to continue the opening of a film review as a simulated crowd likes it: friendly, fluent, without repeating itself. "
+                + "Here it is judged by members of that crowd whom training never asked.",
+            Models =
+            [
+                new(Improved, "the policy after PPO") { Folder = Path.Combine(_folder.Ppo(round), "model") },
+                .. Enumerable.Range(1, round - 1).Reverse().Select(r => new Contender($"{Improved}, round {r}", "the policy after an earlier round") { Folder = Path.Combine(_folder.Ppo(r), "model") }),
+                new(Supervised, "the base model fine-tuned on demonstrations") { Model = sft.Model },
+            ],
+            Reference = Supervised,
+            Base = new(Untrained, "the pretrained model") { Folder = _files.BaseModel },
+            FewShot = new([.. Readers.PromptResponses(_files.Demonstrations, new()).Take(FewShotExamples)], FewShot.UsualTemplate),
+            Tokenizer = sft.Tokenizer,
+            EndIds = sft.EndIds,
+            Prompts = Lines(_files.HeldOutPrompts, _plan.HeldOutPrompts),
+            Judges = [JudgePanel.OfCrowd(crowd, AnnotatorGroup.HeldOut, _plan.HeldOutVotes), JudgePanel.OfCrowd(crowd, AnnotatorGroup.Training, _plan.Votes)],
+            Reward = new RewardModelReward(reward, MicroBatch),
+            Checkpoints = [.. PolicyCheckpoints(round)],
+            Sampling = new() { MaximumNewTokens = _plan.AnswerTokens },
+            Budget = new() { Prompts = _plan.HeldOutPrompts, BestOf = _plan.BestOf, BestOfPrompts = _plan.BestOfPrompts },
+            Requirements = _plan is { Budget: not Budget.Small, Leash: true } ? new() { WinRate = 0.75, WinRateLowerBound = 0.65, Distinct2OfReference = 0.7 } : new(),
+            Compute = compute,
+            Seed = SeedOf("evaluate"),
+            Round = round,
+            Earlier = [.. Enumerable.Range(1, round - 1).Select(r => new EarlierRound(ReportFile.Parse(File.ReadAllText(Path.Combine(_folder.Evaluation(r), Evaluating.ReportName))), Path.GetRelativePath(_folder.Evaluation(round), _folder.Evaluation(r))))],
+            RewardModel = QuickstartFindings.RewardModel(ResultFile.Read<RewardResult>(_folder.Reward(round))!),
+            Curves = [.. QuickstartFindings.Curves(_folder, round)],
+            Sources = [.. QuickstartFindings.Sources(_folder, round)],
+            Facts = [new("Seed", $"{_plan.Seed}"), new("Budget", _plan.Budget.ToString().ToLowerInvariant()), new("KL penalty", _plan.Leash ? "on" : "off"), new("Round", $"{round}")],
+            Warnings = ResultFile.Read<PpoResult>(_folder.Ppo(round))!.Alarms,
+        };
+        Evaluating.Run(input, new() { Folder = _folder.Evaluation(round), Resume = Directory.Exists(_folder.Evaluation(round)), Progress = _progress }, stop);
+        return true;
+    }
+
+    private IEnumerable<Contender> PolicyCheckpoints(int round) =>
+        Checkpoints.Of(_folder.Ppo(round)).Where(c => c.Step > 0 && c.Step < _plan.Ppo.Steps)
+            .Select(c => new Contender($"step {c.Step}", "the policy on its way") { Folder = PpoTraining.PolicyAt(c.Folder) });
+}

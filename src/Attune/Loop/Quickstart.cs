@@ -1,0 +1,154 @@
+using Attune.Evaluation;
+using Attune.Feedback;
+using Attune.Models;
+using Attune.Runs;
+using Attune.Text;
+using Attune.Torch;
+using Attune.Updates;
+
+namespace Attune.Loop;
+
+/// <summary>
+/// The whole way once, or in rounds: base model, supervised fine-tuning, comparisons, feedback, reward model, PPO, evaluation, and again from
+/// the improved policy. It calls the same stages as the verbs and leaves the same files, so that each can be repeated alone. A stage that is
+/// done is not done again; a training stage that was stopped goes on where it was.
+/// </summary>
+public sealed partial class Quickstart
+{
+    private readonly QuickstartFolder _folder;
+    private readonly QuickstartPlan _plan;
+    private readonly ShippedFiles _files;
+    private readonly IProgressSink _progress;
+
+    /// <summary>A quick start in a folder, begun or not.</summary>
+    /// <param name="folder">Its folder.</param>
+    /// <param name="plan">What it does; the same as when it began.</param>
+    /// <param name="files">Base model, words, demonstrations and prompts.</param>
+    /// <param name="progress">Where explanations and progress go.</param>
+    public Quickstart(QuickstartFolder folder, QuickstartPlan plan, ShippedFiles files, IProgressSink progress) =>
+        (_folder, _plan, _files, _progress) = (folder, plan, files, progress);
+
+    /// <summary>Does what is left of so many rounds.</summary>
+    /// <returns>The last round's report; null where it was asked to stop.</returns>
+    /// <exception cref="InputException">The plan or the shipped files cannot be used.</exception>
+    public EvaluationReport? Run(int rounds, CancellationToken stop)
+    {
+        var missing = _files.Check().ToArray();
+        if (missing.Length > 0)
+            throw new InputException("Attune's own files", missing);
+        Directory.CreateDirectory(_folder.Root);
+        AtomicFile.WriteText(_folder.Plan, Recipe.ToYaml(_plan));
+        for (var round = 1; round <= rounds; round++)
+        {
+            foreach (var stage in Enum.GetValues<QuickstartStage>().Where(stage => stage != QuickstartStage.Sft || round == 1))
+            {
+                if (_folder.IsDone(stage, round))
+                    continue;
+                Announce(stage, round, rounds);
+                var began = TimeProvider.System.GetTimestamp();
+                if (!Do(stage, round, stop) || stop.IsCancellationRequested)
+                    return null;
+                _progress.Say($"   done in {TimeProvider.System.GetElapsedTime(began):m\\:ss}");
+            }
+        }
+
+        return ReportFile.Parse(File.ReadAllText(Path.Combine(_folder.Evaluation(rounds), Evaluating.ReportName)));
+    }
+
+    private bool Do(QuickstartStage stage, int round, CancellationToken stop)
+    {
+        Directory.CreateDirectory(_folder.Round(round));
+        switch (stage)
+        {
+            case QuickstartStage.Sft:
+                return FineTune(stop);
+            case QuickstartStage.Compare:
+                Compare(round, stop);
+                return true;
+            case QuickstartStage.Judge:
+                Judge(round);
+                return true;
+            case QuickstartStage.Reward:
+                return TrainReward(round, stop);
+            case QuickstartStage.Ppo:
+                return ImprovePolicy(round, stop);
+            default:
+                return Evaluate(round, stop);
+        }
+    }
+
+    private void Announce(QuickstartStage stage, int round, int rounds)
+    {
+        var number = (int)stage + 1;
+        _progress.Say("");
+        _progress.Say($"{number}/{Enum.GetValues<QuickstartStage>().Length}  {stage.Title()}{(rounds > 1 && stage != QuickstartStage.Sft ? $", round {round} of {rounds}" : "")}");
+        foreach (var line in Wrapped(stage.Explanation(_plan), 100))
+            _progress.Say("   " + line);
+    }
+
+    private bool FineTune(CancellationToken stop)
+    {
+        var recipe = new SftRecipe
+        {
+            Seed = _plan.Seed,
+            Compute = _plan.Compute,
+            From = _files.BaseModel,
+            Data = [new() { Path = _files.Demonstrations, Format = DataFormat.Prompts }],
+            Rows = new() { Longest = 128 },
+            Packed = false,
+            Sft = _plan.Sft,
+            Run = new() { CheckpointEvery = 20, KeepLast = 1 },
+        };
+        return Within(recipe, _folder.Sft, recipe.Run, run => FineTuning.Run(recipe, run, stop)) is not null;
+    }
+
+    private void Compare(int round, CancellationToken stop)
+    {
+        var compute = _plan.Compute.Open();
+        using var policy = TextModel.Load(_folder.PolicyBefore(round), compute);
+        using var untrained = CausalLm.Load(_files.BaseModel, compute);
+        var order = new ComparisonOrder(Lines(_files.TrainingPrompts, _plan.Prompts), _plan.AnswersPerPrompt, _plan.AnswerTokens, round,
+            round == 1 ? "SFT" : $"PPO, round {round - 1}", SeedOf("compare"));
+        var comparisons = AnswerComparisons.Sample(policy, untrained, order, _progress, stop);
+        ComparisonFile.Write(_folder.Comparisons(round), comparisons);
+        _progress.Say($"   {comparisons.Count:N0} comparisons of two answers to {order.Prompts.Count} prompts");
+    }
+
+    private void Judge(int round)
+    {
+        var comparisons = ComparisonFile.Read(_folder.Comparisons(round));
+        var crowd = CrowdFeedback.Crowd(_folder, _plan, comparisons, Valence.Load(_files.Words));
+        var found = CrowdFeedback.Collect(_folder, _plan, round, comparisons, crowd);
+        _progress.Say($"   {found.Judgments:N0} judgments; two honest annotators agree on {found.Honest.Share:P0} of the pairs they share");
+        foreach (var bad in found.Bad)
+            _progress.Say($"   {bad.Rater} agrees with the majority of the others on {bad.Agreed.Share:P0} (honest ones: {found.Others:P0})");
+    }
+
+    private T? Within<TRecipe, T>(TRecipe recipe, string folder, RunSettings settings, Func<Run, T?> stage)
+        where TRecipe : class
+        where T : class
+    {
+        var options = new RunOptions { Folder = folder, Resume = Attune.Runs.Run.ExistsIn(folder), Settings = settings, Progress = _progress };
+        return Attune.Runs.Run.Within(recipe, options, stage);
+    }
+
+    private Seed SeedOf(string purpose) => new Seed((ulong)_plan.Seed).For("quickstart").For(purpose);
+
+    private static string[] Lines(string path, int most) =>
+        [.. File.ReadLines(path).Select(line => line.Trim()).Where(line => line.Length > 0 && line[0] != '#').Take(most)];
+
+    private static IEnumerable<string> Wrapped(string text, int width)
+    {
+        var line = "";
+        foreach (var word in text.Split(' '))
+        {
+            if (line.Length > 0 && line.Length + 1 + word.Length > width)
+            {
+                yield return line;
+                line = "";
+            }
+            line += line.Length > 0 ? " " + word : word;
+        }
+        yield return line;
+    }
+}

@@ -1,0 +1,132 @@
+using Attune.Feedback;
+using Attune.Runs;
+using Attune.Torch.Optimisers;
+using Attune.Updates;
+
+namespace Attune.Loop;
+
+/// <summary>How much work a quick start is. It is fixed before it begins: time follows from the machine, never the other way round.</summary>
+public enum Budget
+{
+    /// <summary>To see the loop turn: a minute or two, no result to speak of.</summary>
+    Small,
+
+    /// <summary>The one whose result the documentation promises.</summary>
+    Standard,
+
+    /// <summary>About three times as much.</summary>
+    Large,
+}
+
+/// <summary>Everything a quick start does, as numbers: <c>quickstart.yaml</c> in its folder.</summary>
+public sealed record QuickstartPlan
+{
+    /// <summary>Decides everything that is drawn.</summary>
+    public int Seed { get; init; } = 1;
+
+    /// <summary>How much of everything.</summary>
+    public Budget Budget { get; init; } = Budget.Standard;
+
+    /// <summary>Whether the policy is kept near the supervised model; without the leash it finds the reward's loopholes.</summary>
+    public bool Leash { get; init; } = true;
+
+    /// <summary>Where to compute.</summary>
+    public ComputeSettings Compute { get; init; } = new();
+
+    /// <summary>Most tokens of an answer.</summary>
+    public int AnswerTokens { get; init; } = 56;
+
+    /// <summary>Answers to each training prompt; two each make a comparison.</summary>
+    public int AnswersPerPrompt { get; init; } = 8;
+
+    /// <summary>Training prompts; the first of the file.</summary>
+    public int Prompts { get; init; } = 430;
+
+    /// <summary>Annotators who judge each comparison.</summary>
+    public int Votes { get; init; } = 3;
+
+    /// <summary>Who judges.</summary>
+    public CrowdOptions Crowd { get; init; } = new();
+
+    /// <summary>Supervised fine-tuning.</summary>
+    public LanguageModelConfig Sft { get; init; } = new();
+
+    /// <summary>The reward model.</summary>
+    public RewardTrainingConfig Reward { get; init; } = new();
+
+    /// <summary>The policy.</summary>
+    public PpoConfig Ppo { get; init; } = new();
+
+    /// <summary>Held-out prompts of the evaluation; the first of the file.</summary>
+    public int HeldOutPrompts { get; init; } = 200;
+
+    /// <summary>Held-out annotators who judge each pair of answers.</summary>
+    public int HeldOutVotes { get; init; } = 5;
+
+    /// <summary>The N of best-of-N.</summary>
+    public IReadOnlyList<int> BestOf { get; init; } = [1, 4, 16, 64];
+
+    /// <summary>Prompts of best-of-N.</summary>
+    public int BestOfPrompts { get; init; } = 32;
+
+    /// <summary>Comparisons of one round.</summary>
+    public int Comparisons => Prompts * AnswersPerPrompt / 2;
+
+    /// <summary>The plan of a budget.</summary>
+    /// <param name="budget">How much.</param>
+    /// <param name="seed">Decides everything that is drawn.</param>
+    /// <param name="leash">False for a run without a KL penalty, which shows why there is one.</param>
+    public static QuickstartPlan Of(Budget budget, int seed = 1, bool leash = true)
+    {
+        var plan = budget switch
+        {
+            Budget.Small => new QuickstartPlan
+            {
+                Prompts = 48,
+                AnswersPerPrompt = 4,
+                HeldOutPrompts = 24,
+                BestOf = [1, 4],
+                BestOfPrompts = 8,
+                Sft = SftFor(epochs: 1),
+                Ppo = PpoFor(steps: 4, leash),
+            },
+            Budget.Large => new QuickstartPlan
+            {
+                AnswersPerPrompt = 16,
+                BestOfPrompts = 64,
+                Sft = SftFor(epochs: 3),
+                Ppo = PpoFor(steps: 180, leash),
+            },
+            _ => new QuickstartPlan { Sft = SftFor(epochs: 3), Ppo = PpoFor(steps: 60, leash) },
+        };
+        return plan with { Budget = budget, Seed = seed, Leash = leash };
+    }
+
+    private static LanguageModelConfig SftFor(double epochs) => new()
+    {
+        Batch = 16,
+        MicroBatch = 16,
+        Epochs = epochs,
+        LearningRate = 5e-4,
+        WarmUpSteps = 5,
+        Optimiser = new() { Beta2 = 0.95, WeightDecay = 0.1 },
+    };
+
+    private static PpoConfig PpoFor(int steps, bool leash) => new()
+    {
+        Steps = steps,
+        PromptsPerStep = 64,
+        Epochs = 2,
+        Minibatches = 2,
+        MicroBatch = 32,
+        LearningRate = 2e-4,
+        Schedule = ScheduleShape.Linear,
+        FinalShare = 0.1,
+        WarmUpSteps = 5,
+        KlCoefficient = leash ? 0.1 : 0,
+        KlController = leash ? KlController.Adaptive : KlController.Fixed,
+        KlTarget = 8,
+        KlHorizon = 1_500,
+        ScoreClip = 5,
+    };
+}
