@@ -31,8 +31,16 @@ internal static class SampleVerb
 
     private static readonly Dictionary<string, string> Flags = new()
     {
-        ["isGreedy"] = Greedy.Name, ["temperature"] = Temperature.Name, ["topK"] = TopK.Name, ["topP"] = TopP.Name, ["minP"] = MinP.Name,
-        ["repetitionPenalty"] = Penalty.Name, ["maximumNewTokens"] = MaxNew.Name, ["minimumNewTokens"] = MinNew.Name, ["endTokens"] = End.Name, ["stopStrings"] = Stop.Name,
+        ["isGreedy"] = Greedy.Name,
+        ["temperature"] = Temperature.Name,
+        ["topK"] = TopK.Name,
+        ["topP"] = TopP.Name,
+        ["minP"] = MinP.Name,
+        ["repetitionPenalty"] = Penalty.Name,
+        ["maximumNewTokens"] = MaxNew.Name,
+        ["minimumNewTokens"] = MinNew.Name,
+        ["endTokens"] = End.Name,
+        ["stopStrings"] = Stop.Name,
     };
 
     /// <summary>What is to be done, checked: everything but the weights.</summary>
@@ -99,7 +107,14 @@ internal static class SampleVerb
         var sampler = new Sampler(model, job.Options, job.Model.Tokenizer is { } tokenizer ? id => tokenizer.BytesOf(id).ToArray() : null) { MaximumBatch = job.Batch };
         var done = 0;
         meter.Advance(0);
-        return sampler.Sample([.. Enumerable.Range(0, job.Samples).Select(id => new SampleRequest(job.Prompt, id))], new Seed(job.Seed), n => meter.Advance(done += n), stop);
+        try
+        {
+            return sampler.Sample([.. Enumerable.Range(0, job.Samples).Select(id => new SampleRequest(job.Prompt, id))], new Seed(job.Seed), n => meter.Advance(done += n), stop);
+        }
+        catch (ArithmeticException e)
+        {
+            throw new RunFailedException($"{job.Model.Folder} cannot be sampled from: {e.Message}; take an earlier checkpoint or the model's original", e);
+        }
     }
 
     private static object Document(Job job, Rollout[] rollouts) => new

@@ -72,11 +72,10 @@ public sealed class BpeTrainer
     }
 
     /// <summary>Trains on documents, read once.</summary>
-    /// <param name="documents">The text.</param>
-    /// <param name="options">What the vocabulary should be.</param>
-    /// <param name="stop">Ends it without result.</param>
-    /// <param name="learned">Told how many pieces there are, after each merge.</param>
-    public static Tokenizer Train(IEnumerable<string> documents, BpeTrainerOptions options, CancellationToken stop = default, Action<int>? learned = null)
+    public static Tokenizer Train(IEnumerable<string> documents, BpeTrainerOptions options, CancellationToken stop = default) => Train(documents, options, learned: null, stop);
+
+    /// <summary>Trains on documents, read once, and tells after each merge how many pieces there are.</summary>
+    internal static Tokenizer Train(IEnumerable<string> documents, BpeTrainerOptions options, Action<int>? learned, CancellationToken stop)
     {
         if (options.Check().ToList() is { Count: > 0 } problems)
             throw new InputException("The tokenizer's recipe", problems);

@@ -44,7 +44,7 @@ public static class TokenizerTraining
         var read = new ProgressMeter(progress, "read", documents, "documents", TimeProvider.System);
         var learn = new ProgressMeter(progress, "learn", options.VocabularySize, "pieces", TimeProvider.System);
         var done = 0L;
-        return BpeTrainer.Train(Counted(), options, stop, pieces => learn.Advance(pieces));
+        return BpeTrainer.Train(Counted(), options, pieces => learn.Advance(pieces), stop);
 
         IEnumerable<string> Counted()
         {

@@ -79,8 +79,8 @@ public sealed class TokenizerVerbTests : IDisposable
 
         Assert.Equal(new Printed(2, "", "The data has 3 problems\n" +
             $"  {bad} line 2, byte 9  holds byte 0xFF, which is not UTF-8, expected UTF-8 text; convert the file to UTF-8, or remove the line\n" +
-            $"  {empty}{"".PadRight(20)} is empty, expected at least one row; get the file again, or name another\n" +
-            $"  {_root}/no.txt{"".PadRight(23)} does not exist, expected a file; correct the path\n"), printed);
+            $"  {empty}{"".PadRight(14)} is empty, expected at least one row; get the file again, or name another\n" +
+            $"  {_root}/no.txt{"".PadRight(17)} does not exist, expected a file; correct the path\n"), printed);
         Assert.False(Directory.Exists(Path.Combine(_root, "mine")));
     }
 

@@ -1,0 +1,242 @@
+using System.Diagnostics;
+using System.Text.Json;
+using Attune.Models;
+using Attune.Tests;
+using Attune.Tests.Models;
+using Attune.Tokens;
+
+namespace Attune.Cli.Tests.Verbs;
+
+public sealed class SampleVerbTests : IDisposable
+{
+    private readonly TemporaryFolder _root = new();
+
+    public void Dispose() => _root.Dispose();
+
+    [Theory]
+    [InlineData("gpt2")]
+    [InlineData("llama-gqa")]
+    public Task Greedy_samples_are_those_of_transformers(string model) => CompareWithExpected(GoldenModel.Folder(model), 9);
+
+    [FixtureFact]
+    public Task Greedy_samples_from_shards_are_those_of_the_fixture() => CompareWithExpected(Fixtures.Path("fixtures/models/llama-gqa-sharded-bf16"), 9);
+
+    [Fact]
+    public async Task A_text_is_continued_with_text()
+    {
+        var model = TinyTextModel.Write(_root.At("model"));
+        var printed = await Printed.By("sample", model, "--text", "the cat", "--max-new", "6", "--end", "", "--json");
+        var byInput = await Printed.By("the cat\n", ["sample", model, "--max-new", "6", "--end", "", "--json"]);
+
+        var document = JsonDocument.Parse(printed.Result).RootElement;
+        var sample = Assert.Single(document.GetProperty("samples").EnumerateArray());
+        var ids = sample.GetProperty("ids").EnumerateArray().Select(id => id.GetInt32()).ToArray();
+        Assert.Equal("the cat", document.GetProperty("prompt").GetProperty("text").GetString());
+        Assert.Equal(Tokenizer.Load(model).Decode(ids, skipSpecial: true), sample.GetProperty("text").GetString());
+        Assert.Equal((6, 6, "length"), (ids.Length, sample.GetProperty("logProbs").GetArrayLength(), sample.GetProperty("finish").GetString()));
+        Assert.Equal(printed.Result, byInput.Result);
+        Assert.Equal("sample  0/1 samples  0 %", printed.Log.Split('\n')[0]);
+    }
+
+    [Fact]
+    public async Task Log_probs_agree_with_those_of_score()
+    {
+        var model = GoldenModel.Folder("llama-gqa");
+        var sample = Samples(await Printed.By("sample", model, "--ids", "5 17 3", "--max-new", "8", "--json"))[0];
+        var scored = JsonDocument.Parse((await Printed.By("score", model, "--ids", "5 17 3 " + Text(sample, "ids"), "--json")).Result).RootElement;
+
+        var expected = scored.GetProperty("logProbs").EnumerateArray().Skip(3).Select(p => p.GetSingle()).ToArray();
+        var actual = sample.GetProperty("logProbs").EnumerateArray().Select(p => p.GetSingle()).ToArray();
+        Assert.Equal(8, actual.Length);
+        for (var k = 0; k < 8; k++)
+            Assert.Equal(expected[k], actual[k], 1e-5f); // decoding with a cache against one pass
+    }
+
+    [Fact]
+    public async Task Draws_depend_on_the_seed_and_the_sample_but_not_on_the_batch()
+    {
+        string[] line = ["sample", GoldenModel.Folder("gpt2"), "--ids", "5 17 3", "--max-new", "8", "--n", "5", "--json"];
+        var together = await Printed.By(line);
+        var apart = await Printed.By([.. line, "--batch", "2"]);
+        var other = await Printed.By([.. line, "--seed", "2"]);
+
+        Assert.Equal(Samples(together).Select(s => Text(s, "ids")), Samples(apart).Select(s => Text(s, "ids")));
+        Assert.Equal(5, Samples(together).Select(s => Text(s, "ids")).Distinct().Count());
+        Assert.DoesNotContain(Text(Samples(together)[0], "ids"), Samples(other).Select(s => Text(s, "ids")));
+    }
+
+    [Fact]
+    public async Task End_tokens_and_stop_texts_end_a_sample_and_a_minimum_holds_them_off()
+    {
+        var model = TinyTextModel.Write(_root.At("model"));
+        async Task<(string?, int)> Finish(params string[] options)
+        {
+            var sample = Samples(await Printed.By(["sample", model, "--text", "the cat", "--max-new", "9", "--greedy", "--json", .. options]))[0];
+            return (sample.GetProperty("finish").GetString(), sample.GetProperty("ids").GetArrayLength());
+        }
+
+        var free = Samples(await Printed.By("sample", model, "--text", "the cat", "--max-new", "9", "--greedy", "--end", "", "--json"))[0];
+        var ids = free.GetProperty("ids").EnumerateArray().Select(id => id.GetInt32()).ToArray();
+        var third = Array.IndexOf(ids, ids[2]) + 1; // where it first stands
+
+        Assert.Equal(("length", 9), await Finish("--end", ""));
+        Assert.Equal(("end-token", third), await Finish("--end", $"{ids[2]}"));
+        Assert.Equal(9, (await Finish("--end", $"{ids[2]}", "--min-new", "9")).Item2);
+        var tokenizer = Tokenizer.Load(model);
+        var text = ids.Select(id => tokenizer.Decode([id])).First(t => !t.Contains('\uFFFD', StringComparison.Ordinal)); // whole characters
+        var length = Enumerable.Range(1, ids.Length).First(n => tokenizer.Decode(ids.AsSpan(0, n)).Contains(text, StringComparison.Ordinal));
+        Assert.Equal(("stop-string", length), await Finish("--end", "", "--stop", "nowhere at all", "--stop", text));
+    }
+
+    [Fact]
+    public async Task Several_samples_are_set_apart_and_cannot_steer_the_terminal()
+    {
+        var printed = await Printed.By("sample", TinyTextModel.Write(_root.At("model")), "--text", "the", "--max-new", "12", "--n", "3");
+
+        Assert.Equal(3, printed.Result.Split('\n').Count(line => line.StartsWith("--- sample ", StringComparison.Ordinal)));
+        Assert.Matches(@"^--- sample 1 of 3: \d+ tokens, (full length|end token), log-prob -\d+\.\d\d ---\n", printed.Result);
+        Assert.DoesNotContain(printed.Result, c => char.IsControl(c) && c is not ('\n' or '\t'));
+    }
+
+    [Fact]
+    public async Task The_folders_settings_are_used_and_flags_win()
+    {
+        var model = GoldenModel.CopyTo(_root, "gpt2");
+        new GenerationConfig { EndIds = [7], Samples = true, Temperature = 0.5, TopK = 9, TopP = 0.9, MinP = 0.01, RepetitionPenalty = 1.1, MaximumNewTokens = 5 }.Write(model);
+        async Task<JsonElement> Options(params string[] flags) =>
+            JsonDocument.Parse((await Printed.By(["sample", model, "--ids", "5 17 3", "--json", .. flags])).Result).RootElement.GetProperty("options");
+
+        var usual = await Options();
+        var flagged = await Options("--temperature", "2", "--top-k", "0", "--top-p", "1", "--min-p", "0", "--repetition-penalty", "1", "--max-new", "3", "--end", "8 9");
+        var greedy = await Options("--greedy");
+
+        const string Names = "isGreedy temperature topK topP minP repetitionPenalty maximumNewTokens endTokens";
+        Assert.Equal("False 0.5 9 0.9 0.01 1.1 5 [7]", Values(usual, Names));
+        Assert.Equal("False 2 0 1 0 1 3 [8,9]", Values(flagged, Names));
+        Assert.Equal("True 1 0 1 0 1.1 5 [7]", Values(greedy, Names));
+    }
+
+    [Fact]
+    public async Task An_author_who_does_not_sample_gets_the_likeliest_token_until_something_is_said_about_drawing()
+    {
+        var model = GoldenModel.CopyTo(_root, "gpt2");
+        new GenerationConfig { Samples = false }.Write(model);
+        async Task<bool> IsGreedy(params string[] flags) =>
+            JsonDocument.Parse((await Printed.By(["sample", model, "--ids", "5", "--max-new", "2", "--json", .. flags])).Result).RootElement.GetProperty("options").GetProperty("isGreedy").GetBoolean();
+
+        Assert.True(await IsGreedy());
+        Assert.True(await IsGreedy("--seed", "4"));
+        Assert.False(await IsGreedy("--temperature", "1"));
+    }
+
+    [Fact]
+    public async Task Without_a_number_a_sample_ends_where_the_positions_do()
+    {
+        var sample = Samples(await Printed.By("sample", GoldenModel.Folder("gpt2"), "--ids", string.Join(' ', Enumerable.Repeat(5, 60)), "--json"))[0];
+
+        Assert.Equal(4, sample.GetProperty("ids").GetArrayLength());
+    }
+
+    [Fact]
+    public async Task Everything_that_is_wrong_is_said_at_once()
+    {
+        var printed = await Printed.By("sample", GoldenModel.Folder("gpt2"), "--ids", "5 97", "--max-new", "80", "--top-k", "-1", "--top-p", "NaN", "--min-p", "2",
+            "--repetition-penalty", "0", "--min-new", "90", "--stop", "x", "--end", "97", "--n", "0", "--batch", "0", "--temperature", "0");
+
+        Assert.Equal((2, ""), (printed.ExitCode, printed.Result));
+        var keys = printed.Log.Split('\n', StringSplitOptions.RemoveEmptyEntries).Skip(1).Select(line => line.Trim().Split("  ")[0]).ToArray();
+        Assert.Equal(["--ids number 2", "--end number 1", "--temperature", "--top-k", "--top-p", "--min-p", "--repetition-penalty", "--min-new", "--max-new", "--stop", "--n", "--batch"], keys);
+        Assert.All(printed.Log.Split('\n', StringSplitOptions.RemoveEmptyEntries).Skip(1), line => Assert.Matches(" {2}(is|has) .+, expected .+; .+", line));
+    }
+
+    [Theory]
+    [InlineData("--greedy --temperature 0.7", "--temperature  is 0.7 beside --greedy, expected one of the two, as the likeliest token needs no draw; leave one out")]
+    [InlineData("--temperature 0", "--temperature  is 0, expected above 0; use greedy for the most likely token")]
+    [InlineData("--temperature=-1", "--temperature  is -1, expected above 0; use greedy for the most likely token")]
+    [InlineData("--max-new 62", "--max-new  is 62, expected at most the 61 positions that the prompt leaves; ask for fewer, or shorten the prompt")]
+    [InlineData("--max-new 0", "--max-new  is 0, expected at least 1; 64 is usual")]
+    [InlineData("--stop x", "--stop  is given, expected a tokenizer in {0}, which has none; add the tokenizer, or end at tokens with --end")]
+    public async Task A_bad_option_is_refused(string options, string problem)
+    {
+        var folder = GoldenModel.Folder("gpt2");
+        var printed = await Printed.By(["sample", folder, "--ids", "5 17 3", .. options.Split(' ')]);
+
+        Assert.Equal(new Printed(2, "", $"attune sample has 1 problem\n  {problem.Replace("{0}", folder, StringComparison.Ordinal)}\n"), printed);
+    }
+
+    [Fact]
+    public async Task A_prompt_that_leaves_no_room_or_holds_nothing_is_refused()
+    {
+        var folder = GoldenModel.Folder("gpt2");
+
+        Assert.Equal(new Printed(2, "", "attune sample has 1 problem\n  --ids  has 64 tokens, expected at most 63 for a model of 64 positions; give fewer\n"),
+            await Printed.By("sample", folder, "--ids", string.Join(' ', Enumerable.Repeat(5, 64))));
+        Assert.Equal(new Printed(2, "", "attune sample has 1 problem\n  --ids  has no tokens, expected at least one; give some\n"), await Printed.By("sample", folder, "--ids", ""));
+    }
+
+    [Fact]
+    public async Task A_bad_setting_of_the_author_is_named_by_its_file_and_a_flag_overrides_it()
+    {
+        var model = GoldenModel.CopyTo(_root, "gpt2");
+        await File.WriteAllTextAsync(Path.Combine(model, "generation_config.json"), "{\"do_sample\": true, \"temperature\": 0}");
+
+        Assert.Equal(new Printed(2, "", "attune sample has 1 problem\n  generation_config.json temperature  is 0, expected above 0; use greedy for the most likely token\n"),
+            await Printed.By("sample", model, "--ids", "5"));
+        Assert.Equal(0, (await Printed.By("sample", model, "--ids", "5", "--temperature", "1")).ExitCode);
+        Assert.Equal(0, (await Printed.By("sample", model, "--ids", "5", "--greedy")).ExitCode);
+    }
+
+    [Fact]
+    public void Ctrl_C_stops_without_a_result()
+    {
+        var program = Path.Combine(AppContext.BaseDirectory, "Attune.Cli.dll");
+        var start = new ProcessStartInfo("dotnet", [program, "sample", GoldenModel.Folder("gpt2"), "--ids", "5 17 3", "--max-new", "60", "--n", "1000000", "--json"])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        using var process = Process.Start(start)!;
+        Assert.StartsWith("sample  0/1000000", process.StandardError.ReadLine());
+        using (var kill = Process.Start("kill", ["-INT", $"{process.Id}"]))
+            kill.WaitForExit();
+
+        Assert.True(process.WaitForExit(TimeSpan.FromSeconds(60)));
+        Assert.Equal(130, process.ExitCode);
+        Assert.Empty(process.StandardOutput.ReadToEnd());
+        Assert.EndsWith("Stopped.\n", process.StandardError.ReadToEnd());
+    }
+
+    private static JsonElement[] Samples(Printed printed)
+    {
+        Assert.True(printed.ExitCode == 0, printed.Log);
+        return [.. JsonDocument.Parse(printed.Result).RootElement.GetProperty("samples").EnumerateArray()];
+    }
+
+    private static string Text(JsonElement element, string key) => string.Join(' ', element.GetProperty(key).EnumerateArray());
+
+    private static string Values(JsonElement options, string names) => string.Join(' ', names.Split(' ').Select(name => options.GetProperty(name).ToString()));
+
+    private static async Task CompareWithExpected(string folder, int count)
+    {
+        using var expected = JsonDocument.Parse((await File.ReadAllTextAsync(Path.Combine(folder, "expected.json"))).Replace("NaN", "null", StringComparison.Ordinal));
+        var runs = expected.RootElement.GetProperty("greedy").EnumerateArray().ToArray();
+        Assert.Equal(count, runs.Length);
+        foreach (var run in runs)
+        {
+            string[] flags = ["--end", run.GetProperty("eos_token_id") is { ValueKind: JsonValueKind.Number } id ? id.ToString() : ""];
+            if (run.TryGetProperty("repetition_penalty", out var penalty))
+                flags = [.. flags, "--repetition-penalty", penalty.ToString()];
+            var prompt = run.GetProperty("input_ids");
+            var sample = Samples(await Printed.By(["sample", folder, "--ids", string.Join(' ', prompt.EnumerateArray()), "--max-new", run.GetProperty("max_new_tokens").ToString(), "--greedy", "--json", .. flags]))[0];
+
+            Assert.Equal(run.GetProperty("output_ids").EnumerateArray().Skip(prompt.GetArrayLength()).Select(i => i.GetInt32()), sample.GetProperty("ids").EnumerateArray().Select(i => i.GetInt32()));
+            Assert.Equal(JsonValueKind.Null, sample.GetProperty("text").ValueKind);
+            if (!run.TryGetProperty("new_token_logprobs", out var wanted))
+                continue;
+            var actual = sample.GetProperty("logProbs").EnumerateArray().Select(p => p.GetDouble()).ToArray();
+            Assert.Equal(wanted.GetArrayLength(), actual.Length);
+            for (var k = 0; k < actual.Length; k++)
+                Assert.Equal(wanted[k].GetDouble(), actual[k], 1e-5);
+        }
+    }
+}
