@@ -251,6 +251,18 @@ public sealed class RewardTrainingTests : IDisposable
     }
 
     [Fact]
+    public void The_recipe_for_human_choices_reads_as_it_stands()
+    {
+        var yaml = File.ReadAllText(Repository.PathOf("recipes/hh-reward.yaml")).Replace("${ATTUNE_FIXTURES}", "fixtures", StringComparison.Ordinal);
+
+        var recipe = Recipe.Parse<RewardRecipe>(yaml, "recipes/hh-reward.yaml", []);
+
+        Assert.Equal(["helpful-base", "helpful-online", "helpful-rejection-sampled", "harmless-base"], recipe.Preferences.Select(source => source.Name));
+        Assert.Empty(recipe.Evaluation); // split by prompt
+        Assert.Equal(1, recipe.Reward.Epochs);
+    }
+
+    [Fact]
     public void Runs_of_several_seeds_become_one_table()
     {
         var recipe = _stage.Recipe(new PreferenceSource { Path = _stage.Pairs(200) });
