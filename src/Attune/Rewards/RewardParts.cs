@@ -93,7 +93,7 @@ public sealed class RewardParts : IReward, IDisposable
     /// <exception cref="InputException">Something the parts name cannot be used; lists every problem.</exception>
     public static RewardParts Open(IReadOnlyList<RewardPart> parts, string key, TextModel policy, int longest, int microBatch)
     {
-        var problems = new ProblemCollector();
+        var problems = new InputProblems("The recipe");
         var models = new Dictionary<string, RewardModel>();
         var opened = new List<WeightedPart>();
         for (var i = 0; i < parts.Count; i++)
@@ -106,10 +106,10 @@ public sealed class RewardParts : IReward, IDisposable
                 opened.Add(new(part.MetricName, part.Weight, reward));
         }
 
-        if (!problems.IsEmpty)
+        if (!problems.AreNone)
         {
             Close(models);
-            problems.Throw("The recipe");
+            problems.ThrowIfAny();
         }
 
         return new(new WeightedReward(opened), models);
@@ -146,7 +146,7 @@ public sealed class RewardParts : IReward, IDisposable
     {
         RewardFunction.LengthTarget => BuiltInRewards.LengthTarget(part.Length!.Value),
         RewardFunction.Repetition => BuiltInRewards.Repetition(part.Ngram),
-        RewardFunction.Lexicon => BuiltInRewards.Lexicon(part.Lexicon!.Open(), ids => tokenizer.Decode(ids, skipSpecial: true)),
+        RewardFunction.Lexicon => BuiltInRewards.Lexicon(Feedback.Lexicon.Load(part.Lexicon!), ids => tokenizer.Decode(ids, skipSpecial: true)),
         _ => throw new InvalidOperationException($"unknown function {part.Function}"),
     };
 

@@ -14,6 +14,9 @@ public sealed class InputProblems(string title)
     /// <summary>Adds a problem.</summary>
     public void Add(Problem problem) => _problems.Add(problem);
 
+    /// <summary>Adds some problems.</summary>
+    public void Add(IEnumerable<Problem> problems) => _problems.AddRange(problems);
+
     /// <summary>Does a check; where it fails its problems are kept, with what they are about, and the result is null.</summary>
     public T? Try<T>(Func<T> check)
         where T : class
@@ -25,6 +28,23 @@ public sealed class InputProblems(string title)
         catch (InputException e)
         {
             _problems.AddRange(e.Problems.Select(problem => problem with { Key = $"{e.Title} {problem.Key}".TrimEnd() }));
+            return null;
+        }
+    }
+
+    /// <summary>Opens what a recipe key names; where that fails its problems are kept under the key, and the result is null.</summary>
+    public T? Try<T>(string key, Func<T> open)
+        where T : class
+    {
+        try
+        {
+            return open();
+        }
+        catch (InputException e)
+        {
+            _problems.AddRange(e.Problems.Select(problem => problem.Key.StartsWith(key, StringComparison.Ordinal)
+                ? problem
+                : new Problem(key, $"{e.Title} {problem.Key}".TrimEnd() + " " + problem.Message)));
             return null;
         }
     }

@@ -43,12 +43,12 @@ internal sealed class PpoInputs : IDisposable
     public static PpoInputs Open(PpoRecipe recipe, Seed seed, MemoryBudget memory)
     {
         var compute = recipe.Compute.Open();
-        var problems = new ProblemCollector();
+        var problems = new InputProblems("The recipe");
         problems.Add(recipe.Ppo.Check().Select(p => p with { Key = "ppo." + p.Key })); // a recipe made in code has not been checked
         if (problems.Try("from", () => TextModel.Load(recipe.From, compute)) is not { } policy)
         {
             LookAt(recipe, problems);
-            problems.Throw("The recipe");
+            problems.ThrowIfAny();
             throw new InvalidOperationException("a policy that was not read has a problem");
         }
 
@@ -56,7 +56,7 @@ internal sealed class PpoInputs : IDisposable
         try
         {
             inputs.Read(recipe, seed, memory, problems);
-            problems.Throw("The recipe");
+            problems.ThrowIfAny();
             return inputs;
         }
         catch
@@ -74,7 +74,7 @@ internal sealed class PpoInputs : IDisposable
         Policy.Dispose();
     }
 
-    private void Read(PpoRecipe recipe, Seed seed, MemoryBudget memory, ProblemCollector problems)
+    private void Read(PpoRecipe recipe, Seed seed, MemoryBudget memory, InputProblems problems)
     {
         var (config, ppo) = (Policy.Model.Config, recipe.Ppo);
         var longest = recipe.Prompts.MaximumTokens + ppo.MaximumLength;
@@ -102,7 +102,7 @@ internal sealed class PpoInputs : IDisposable
         if (recipe.HeldOut is { } heldOut)
             Judge = problems.Try("heldOut", () => Own(RewardParts.Open(heldOut.Rewards, "heldOut.rewards", Policy, longest, ppo.MicroBatch)));
         var critic = recipe.Critic is { } criticFolder ? problems.Try("critic", () => Own(RewardParts.LoadFor(criticFolder, Policy, longest))) : Reward?.Models.FirstOrDefault();
-        if (!problems.IsEmpty)
+        if (!problems.AreNone)
             return;
         RequireMemory(recipe, memory, problems);
         Models = Own(ModelsOf(ppo, reference, critic));
@@ -124,7 +124,7 @@ internal sealed class PpoInputs : IDisposable
     }
 
     /// <summary>Refuses what cannot fit: what is trained, what is read, and the larger of a pass of the update and the cache of the sampler.</summary>
-    private void RequireMemory(PpoRecipe recipe, MemoryBudget memory, ProblemCollector problems)
+    private void RequireMemory(PpoRecipe recipe, MemoryBudget memory, InputProblems problems)
     {
         var (config, ppo, dtype) = (Policy.Model.Config, recipe.Ppo, Policy.Model.Compute.DType);
         long rows = ppo.MicroBatch, prompt = Prompts.Training.Max(p => p.Length), width = prompt + ppo.MaximumLength;
@@ -135,11 +135,11 @@ internal sealed class PpoInputs : IDisposable
             + Reward.Models.Concat(Judge?.Models ?? []).Sum(model => MemoryEstimate.Weights(model.Trunk.Config, dtype)) + Math.Max(passes, sampling);
         if (memory.Check("memory", bytes, rows > 1 ? $"lower ppo.microBatch (now {rows}), or take a smaller model" : "take a smaller model") is { } problem)
             problems.Add(problem);
-        problems.Throw("The recipe");
+        problems.ThrowIfAny();
     }
 
     /// <summary>Without a policy: whether what else is named is there at all.</summary>
-    private static void LookAt(PpoRecipe recipe, ProblemCollector problems)
+    private static void LookAt(PpoRecipe recipe, InputProblems problems)
     {
         if (recipe.Reference is { } reference)
             problems.Try("reference", () => HuggingFaceFolder.ReadConfig(reference));
