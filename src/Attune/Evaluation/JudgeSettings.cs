@@ -55,28 +55,3 @@ public sealed record CrowdJudgeSettings : IChecked
             yield return Problem.Of("votes", $"is {Votes}", $"at least {PairResult.MinimumVotes}", "fewer make no majority worth reporting");
     }
 }
-
-/// <summary>
-/// A word list to judge by: either <see cref="Words"/>, or <see cref="Positive"/> and <see cref="Negative"/>, and, if wanted, negations and intensifiers.
-/// </summary>
-public sealed record LexiconSettings : IChecked
-{
-    /// <summary>Lines of a word, a tab and its valence; further columns are passed over, as VADER has them.</summary>
-    public string? Words { get; init; }
-
-    /// <summary>Favourable words, one a line; lines that start with ; or # are comments, as in Hu and Liu's list.</summary>
-    public string? Positive { get; init; }
-
-    /// <summary>Unfavourable words, likewise.</summary>
-    public string? Negative { get; init; }
-
-    /// <summary>Folder with <c>negations.txt</c> and <c>intensifiers.tsv</c>; nothing for neither.</summary>
-    public string? Modifiers { get; init; }
-
-    /// <inheritdoc/>
-    public IEnumerable<Problem> Check()
-    {
-        if ((Words is null) == (Positive is null && Negative is null) || (Positive is null) != (Negative is null))
-            yield return Problem.Of("", "is incomplete or says too much", "words alone, or positive with negative", "keep the files of one list");
-    }
-}
