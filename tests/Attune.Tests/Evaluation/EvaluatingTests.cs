@@ -178,9 +178,15 @@ public sealed class EvaluatingTests : IDisposable
     [Fact]
     public void The_copy_rate_is_reported_where_the_prompt_is_a_text_to_work_on()
     {
-        var round = Evaluate("a", input => input with { PromptIsText = true, Prompts = ["the film is good and the end is not bad , the film is good and the end is not bad"] }).Rounds[0];
+        string[] prompts = [.. Enumerable.Range(0, 4).Select(k => $"the film {k} is good and not bad")];
+        EvaluationInput Longer(EvaluationInput input) => input with { Prompts = prompts, FewShot = null, Sampling = new() { MaximumNewTokens = 60 } };
 
-        Assert.All(round.Baselines.Where(b => b.Model is "policy"), b => Assert.NotNull(b.CopyRate));
+        var asked = Evaluate("a", input => Longer(input) with { PromptIsText = true }).Rounds[0];
+        var notAsked = Evaluate("b", Longer).Rounds[0];
+
+        Assert.All(asked.Baselines, b => Assert.InRange(b.CopyRate!.Value, 0, 1));
+        Assert.All(asked.TextMetrics, t => Assert.NotNull(t.CopyRate));
+        Assert.All(notAsked.Baselines, b => Assert.Null(b.CopyRate));
     }
 
     [Fact]
