@@ -61,6 +61,7 @@ internal static class AttuneCommand
         new("Text and tokens", [TokenizerVerb.Create(output)]),
         new("Models", [ScoreVerb.Create(output), SampleVerb.Create(output)]),
         new("Training", [LanguageModelVerbs.Pretrain(output), LanguageModelVerbs.Sft(output), RewardVerb.Create(output), PpoVerb.Create(output)]),
+        new("Evaluation", [EvaluateVerb.Create(output)]),
     ];
 
     private static Command Root(VerbGroup[] groups)

@@ -122,7 +122,7 @@ public sealed record FewShotSettings : IChecked
 }
 
 /// <summary>What gives an answer a number: exactly one of a reward model and a word list.</summary>
-public record ScorerSettings : IChecked
+public sealed record ScorerSettings : IChecked
 {
     /// <summary>Folder of a reward model.</summary>
     public string? RewardModel { get; init; }
@@ -131,7 +131,7 @@ public record ScorerSettings : IChecked
     public LexiconSettings? Lexicon { get; init; }
 
     /// <inheritdoc/>
-    public virtual IEnumerable<Problem> Check()
+    public IEnumerable<Problem> Check()
     {
         if ((RewardModel is null) == (Lexicon is null))
             yield return Problem.Of("", RewardModel is null ? "names neither rewardModel nor lexicon" : "names both rewardModel and lexicon", "one of them", "keep the one that is meant");

@@ -17,6 +17,30 @@ public static class Evaluating
 
     private static readonly string[] Files = [ReportName, PageName, AnswerFile.Name, JudgedPairs.ComparisonsName, JudgedPairs.JudgmentsName];
 
+    /// <summary>Evaluates what a recipe names, into the run's folder; null where it was asked to stop before the end.</summary>
+    /// <exception cref="InputException">Something that the recipe names cannot be used; lists every problem. Nothing was sampled.</exception>
+    public static EvaluationReport? Run(EvaluateRecipe recipe, Run run, CancellationToken stop)
+    {
+        ArgumentNullException.ThrowIfNull(recipe);
+        ArgumentNullException.ThrowIfNull(run);
+        var done = Path.Combine(run.Folder, ReportName);
+        if (File.Exists(done))
+        {
+            run.Progress.Say($"{run.Folder} is evaluated already; nothing was done.");
+            return ReportFile.Parse(File.ReadAllText(done));
+        }
+
+        using var setup = new EvaluationSetup(recipe, run.Folder);
+        try
+        {
+            return Run(setup.Input, new() { Folder = run.Folder, Resume = true, Progress = run.Progress }, stop);
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            return null;
+        }
+    }
+
     /// <summary>Evaluates. The same input gives the same files to the byte, straight through or resumed.</summary>
     /// <param name="input">Models, prompts, judges, budgets.</param>
     /// <param name="output">Where to.</param>
@@ -44,8 +68,7 @@ public static class Evaluating
         return report;
     }
 
-    /// <summary>Removes an evaluation's files from a folder.</summary>
-    internal static void Erase(string folder)
+    private static void Erase(string folder)
     {
         foreach (var file in Files)
             File.Delete(Path.Combine(folder, file));

@@ -53,7 +53,7 @@ internal static class EvaluationCheck
     }
 
     /// <summary>The folder's config, once config and weights are known to be whole and to fit each other.</summary>
-    private static TransformerConfig Checked(string folder)
+    public static TransformerConfig Checked(string folder)
     {
         using var opened = HuggingFaceFolder.Open(folder);
         return opened.Config.Head == HeadKind.NextToken ? opened.Config
@@ -64,7 +64,7 @@ internal static class EvaluationCheck
     {
         if (config.VocabularySize < input.Tokenizer.VocabularySize)
             yield return Problem.Of(contender.Name, $"knows {config.VocabularySize} pieces", $"at least the tokenizer's {input.Tokenizer.VocabularySize}", "compare models of one tokenizer");
-        var shots = contender == input.Base ? input.FewShot : null;
+        var shots = contender == input.Base && input.FewShot is { } given && FewShot.Fault(given.Template) is null ? given : null;
         var longest = input.Prompts.Select(p => input.Tokenizer.Encode(shots is null ? p : shots.PromptFor(p)).Length).DefaultIfEmpty(0).Max();
         if (longest + input.Sampling.MaximumNewTokens > config.MaximumPositions)
             yield return Problem.Of(contender.Name, $"has {config.MaximumPositions} positions", $"{longest + input.Sampling.MaximumNewTokens} for the longest prompt {(shots is null ? "" : "with its examples ")}and its answer",

@@ -239,7 +239,7 @@ internal sealed class Findings(EvaluationInput input, EvaluationPlan plan, Answe
             yield return new(EvaluationPlan.BestOfName(n), $"{n} answers of {input.Reference}, the one that the reward likes most");
     }
 
-    private IReadOnlyList<AnswerRow> FirstAnswers(string model) => answers.Of(model).Where(row => row.Sample == 0).ToList();
+    private List<AnswerRow> FirstAnswers(string model) => answers.Of(model).Where(row => row.Sample == 0).ToList();
 
     private static TextMetricsRow TextsOf(RoundReport round, string model) => round.TextMetrics.First(t => t.Model == model);
 

@@ -7,7 +7,11 @@ namespace Attune.Runs;
 internal sealed class ReplacedRun
 {
     /// <summary>All that belongs to a run; the recipe, which makes it one, goes first and comes back last.</summary>
-    private static readonly string[] Parts = ["recipe.yaml", "metrics.jsonl", ResultFile.Name, "evaluation.jsonl", "samples.jsonl", "checkpoints", "model", "tokenizer"];
+    private static readonly string[] Parts =
+    [
+        "recipe.yaml", "metrics.jsonl", ResultFile.Name, "evaluation.jsonl", "samples.jsonl", "checkpoints", "model", "tokenizer",
+        "report.json", "report.html", "answers.jsonl", "comparisons.jsonl", "judgments.jsonl",
+    ];
 
     private readonly string _folder;
     private readonly string _aside;

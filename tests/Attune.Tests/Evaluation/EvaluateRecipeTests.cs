@@ -1,0 +1,127 @@
+using Attune.Evaluation;
+using Attune.Models;
+using Attune.Runs;
+using Attune.Torch;
+
+namespace Attune.Tests.Evaluation;
+
+public sealed class EvaluateRecipeTests : IDisposable
+{
+    private readonly TinyEvaluation _tiny = new();
+
+    public void Dispose() => _tiny.Dispose();
+
+    private string Yaml()
+    {
+        foreach (var (name, model) in new[] { ("policy", _tiny.Policy), ("sft", _tiny.Reference), ("base", _tiny.Untrained), ("step", _tiny.Checkpoint) })
+            new TextModel(model, TinyEvaluation.Tokenizer).Save(_tiny.PathOf(name));
+        using var reward = RewardModel.Create(_tiny.Reference, new Seed(9));
+        reward.Save(_tiny.PathOf("reward"), new() { AddFiles = TinyEvaluation.Tokenizer.Save });
+        TinyEvaluation.Crowd().Save(_tiny.PathOf("crowd.json"));
+        File.WriteAllLines(_tiny.PathOf("prompts.txt"), Enumerable.Range(1, 8).Select(k => $"film {k} is"));
+        File.WriteAllText(_tiny.PathOf("shots.jsonl"), """
+            {"prompt": "a film", "response": " is good"}
+            {"prompt": "the end", "response": " was bad"}
+            """);
+        Directory.CreateDirectory(_tiny.PathOf("ppo"));
+        File.WriteAllText(_tiny.PathOf("ppo/metrics.jsonl"), "{\"step\":0,\"objective/score\":0.1}\n{\"step\":1,\"objective/score\":0.2}\n");
+        var data = Repository.PathOf("data");
+        return $$$"""
+            seed: 3
+            evaluate:
+              models: {PPO: {{{_tiny.PathOf("policy")}}}, SFT: {{{_tiny.PathOf("sft")}}}}
+              base: {{{_tiny.PathOf("base")}}}
+              prompts: [{path: {{{_tiny.PathOf("prompts.txt")}}}, linePerDocument: true}]
+              fewShot: {count: 2, demonstrations: {path: {{{_tiny.PathOf("shots.jsonl")}}}, format: prompts}}
+              reward: {rewardModel: {{{_tiny.PathOf("reward")}}}}
+              checkpoints: {step 5: {{{_tiny.PathOf("step")}}}}
+              judges:
+                held-out crowd: {crowd: {path: {{{_tiny.PathOf("crowd.json")}}}, words: {{{data}}}}}
+                word list: {lexicon: {words: {{{data}}}/valence.tsv, negations: {{{data}}}/negations.txt}, tieWithin: 0.01}
+                another reward: {rewardModel: {{{_tiny.PathOf("reward")}}}}
+              sampling: {maximumNewTokens: 8}
+              budget: {bestOf: [1, 2], bestOfPrompts: 2, frontierSamples: 1, sampleRows: 3}
+              curves: {ppo: {{{_tiny.PathOf("ppo")}}}}
+            """;
+    }
+
+    private EvaluationReport? Evaluate(EvaluateRecipe recipe, string name, bool resume = false, IProgressSink? progress = null) =>
+        Run.Within(recipe, new() { Folder = _tiny.PathOf(name), Resume = resume, Progress = progress ?? SilentProgress.Instance }, run => Evaluating.Run(recipe, run, CancellationToken.None));
+
+    [Fact]
+    public void A_recipe_is_evaluated_from_its_files_once()
+    {
+        var recipe = Recipe.Parse<EvaluateRecipe>(Yaml(), "r.yaml", []);
+
+        var report = Evaluate(recipe, "out")!;
+
+        Assert.Equal(new Headline("PPO", "SFT"), report.Headline);
+        Assert.Equal(["held-out crowd", "word list", "another reward"], report.Rounds[0].Wins.Select(w => w.Judges).Distinct());
+        Assert.Equal(["PPO", "SFT", "base, 2 examples", "base", "best of 2"], report.Rounds[0].Baselines.Select(b => b.Model));
+        Assert.Equal(["step 5", "PPO"], report.Rounds[0].Frontier!.Policy.Select(p => p.Label));
+        Assert.Equal("../ppo/metrics.jsonl", report.Sources.Single(s => s.Id == report.Rounds[0].Curves.Single().Source).File);
+        // the reward that was trained against and the judge are the same folder, so their scores are equal
+        Assert.All(File.ReadAllLines(_tiny.PathOf("out/answers.jsonl")), line =>
+        {
+            var scores = System.Text.Json.JsonDocument.Parse(line).RootElement.GetProperty("scores");
+            Assert.Equal(scores.GetProperty("reward").GetDouble(), scores.GetProperty("another reward").GetDouble());
+        });
+
+        var said = new Attune.Tests.Runs.RecordedProgress();
+        Assert.Equal(ReportFile.Json(report), ReportFile.Json(Evaluate(recipe, "out", resume: true, said)!));
+        Assert.EndsWith("is evaluated already; nothing was done.", Assert.Single(said.Lines));
+    }
+
+    [Fact]
+    public void Its_resolved_form_reads_back()
+    {
+        var recipe = Recipe.Parse<EvaluateRecipe>(Yaml(), "r.yaml", []);
+
+        var back = Recipe.Parse<EvaluateRecipe>(Recipe.ToYaml(recipe), "r.yaml", []);
+
+        Assert.Equal(Recipe.ToYaml(recipe), Recipe.ToYaml(back));
+        Assert.Equal(recipe.Evaluate.Models, back.Evaluate.Models);
+        Assert.Equal("step 5", back.Evaluate.Checkpoints.Keys.Single());
+    }
+
+    [Fact]
+    public void Wrong_values_are_all_named()
+    {
+        var problem = Assert.Throws<InputException>(() => Recipe.Parse<EvaluateRecipe>("""
+            evaluate:
+              models: {PPO: a}
+              reference: SFT
+              prompts: []
+              judges: {nobody: {}, crowd: {crowd: {path: c, votes: 2}}}
+              fewShot: {count: 0, template: "{response}", demonstrations: {path: d}}
+              checkpoints: {one: b}
+              sampling: {temperature: 0}
+            """, "r.yaml", []));
+
+        foreach (var said in new[] { "evaluate.models", "evaluate.reference", "evaluate.prompts", "judges.nobody", "judges.crowd.crowd.votes", "fewShot.count", "fewShot.template", "demonstrations.format", "evaluate.base", "evaluate.checkpoints", "sampling.temperature" })
+            Assert.Contains(said, problem.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Files_that_cannot_be_used_are_all_named_and_the_folder_is_left_as_it_was()
+    {
+        var recipe = Recipe.Parse<EvaluateRecipe>(Yaml(), "r.yaml", ["--evaluate.prompts", "[{path: none.txt}]", "--evaluate.base", _tiny.PathOf("reward"), "--evaluate.reward.rewardModel", _tiny.PathOf("sft"), "--evaluate.curves", "{ppo: nowhere}", "--evaluate.earlier", "[nothing]"]);
+        File.Delete(_tiny.PathOf("policy/model.safetensors"));
+        File.WriteAllText(_tiny.PathOf("crowd.json"), "{");
+
+        var problem = Assert.Throws<InputException>(() => Evaluate(recipe, "out"));
+
+        foreach (var said in new[] { "models.PPO", "models.base", "holds a reward model", "prompts", "none.txt", "reward", "predicts tokens", "judges.held-out crowd", "curves.ppo", "earlier[0]" })
+            Assert.Contains(said, problem.Message, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(_tiny.PathOf("out")));
+    }
+
+    [Fact]
+    public void Long_curves_are_thinned_with_both_ends_kept()
+    {
+        var points = TrainingCurves.Thinned([.. Enumerable.Range(0, 1_000).Select(k => new CurvePoint(k, k))]);
+
+        Assert.Equal((200, 0, 999), (points.Count, points[0].Step, points[^1].Step));
+        Assert.Equal(3, TrainingCurves.Thinned([new(0, 1), new(1, 1), new(2, 1)]).Count);
+    }
+}
