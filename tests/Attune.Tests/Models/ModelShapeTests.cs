@@ -14,7 +14,8 @@ public sealed class ModelShapeTests
         Assert.Equal((72, 2, 768, 128), (config.HeadWidth, config.KeyValueHeads, config.InnerWidth, config.MaximumPositions)); // 8/3 of 288 is 768
         Assert.Equal((NormKind.RmsNorm, PositionKind.Rotary, ActivationKind.Silu, true, false),
             (config.Norm, config.Positions, config.Activation, config.IsGated, config.MlpBias));
-        Assert.Equal(([0], 1, DType.Float16), (config.EndIds, config.PadId, config.StoredDType));
+        Assert.Equal([0], config.EndIds);
+        Assert.Equal((1, DType.Float16), (config.PadId, config.StoredDType));
         // embedding 4096·288, and in each layer q and o 288·288, k and v 288·144, three of 288·768, two norms; one norm at the end
         Assert.Equal((4096 * 288) + (2 * ((2 * 288 * 288) + (2 * 288 * 144) + (3 * 288 * 768) + (2 * 288))) + 288, config.ParameterCount);
     }

@@ -33,8 +33,9 @@ public sealed class TextModelTests : IDisposable
         using var plain = new TextModel(CausalLm.Create(config, new Seed(1), Compute.Cpu), tokenizer);
         using var own = new TextModel(CausalLm.Create(config with { EndIds = [7, 9], PadId = 3 }, new Seed(1), Compute.Cpu), tokenizer);
 
-        Assert.Equal(([0], 1), (plain.EndIds, plain.PaddingId));
-        Assert.Equal(([7, 9], 3), (own.EndIds, own.PaddingId));
+        Assert.Equal([0], plain.EndIds);
+        Assert.Equal([7, 9], own.EndIds);
+        Assert.Equal((1, 3), (plain.PaddingId, own.PaddingId));
     }
 
     [Fact]

@@ -49,7 +49,7 @@ public sealed class FineTuningTests : IDisposable
     [Fact]
     public void Conversations_are_learned_like_prompts()
     {
-        var chat = _tiny.Write("chat.jsonl", """{"messages":[{"role":"user","content":"where is the cat ?"},{"role":"assistant","content":"on the mat ."}]}""" + "\n");
+        var chat = _tiny.Write("chat.jsonl", """{"messages":[{"role":"user","content":"?"},{"role":"assistant","content":"on the mat ."}]}""" + "\n");
         var recipe = _tiny.Sft with { Data = [new() { Path = chat, Format = DataFormat.Messages }, .. _tiny.Sft.Data], Rows = new() { Longest = 32 } };
 
         var plan = FineTuning.Plan(recipe, default);
@@ -77,11 +77,11 @@ public sealed class FineTuningTests : IDisposable
     [Fact]
     public void A_loss_that_is_no_number_stops_the_run_with_its_step_and_keeps_what_was_saved()
     {
-        var recipe = _tiny.Sft with { Sft = _tiny.Sft.Sft with { LearningRate = 1e38, Schedule = Torch.Optimisers.ScheduleShape.Constant, WarmUpSteps = 0 }, Run = new() { CheckpointEvery = 1 } };
+        var recipe = _tiny.Sft with { Sft = _tiny.Sft.Sft with { LearningRate = 1e30, Schedule = Torch.Optimisers.ScheduleShape.Constant, WarmUpSteps = 0 }, Run = new() { CheckpointEvery = 1 } };
 
         var message = Assert.Throws<RunFailedException>(() => Run(recipe)).Message;
 
-        Assert.Matches(@"^step \d+: the loss is (NaN|∞|Infinity).* expected finite numbers; begin anew with a lower learning rate than 1E\+38", message);
+        Assert.Matches(@"^step \d+: the loss is (NaN|∞|Infinity).* expected finite numbers; begin anew with a lower learning rate than 1E\+30", message);
         var failed = int.Parse(message.Split(':')[0][5..]);
         Assert.Equal(failed, Checkpoints.Latest(_tiny.At("run"))!.Step);
         Assert.Equal(failed, MetricsLog.Read(Attune.Runs.Run.MetricsPath(_tiny.At("run"))).Count);
@@ -104,7 +104,7 @@ public sealed class FineTuningTests : IDisposable
 
         var problems = Assert.Throws<InputException>(() => Run(recipe)).Problems;
 
-        Assert.Equal(["rows.longest", "rows.addEnd", $"{bad} line 2, byte 42", _tiny.At("*.gz")], problems.Select(p => p.Key));
+        Assert.Equal(["rows.longest", "rows.addEnd", $"{bad} line 2, byte 43", _tiny.At("*.gz")], problems.Select(p => p.Key));
         Assert.False(Directory.Exists(_tiny.At("run")));
     }
 
