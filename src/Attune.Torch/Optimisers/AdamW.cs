@@ -37,6 +37,7 @@ public sealed record AdamWOptions
 /// </summary>
 public sealed class AdamW : IDisposable
 {
+    private const long CachedValues = 1 << 18; // of each of four lists: 4 MiB of float32
     private static readonly Operator MulList = Operator.Find("aten::_foreach_mul_", "Scalar"), AddList = Operator.Find("aten::_foreach_add_", "List");
     private static readonly Operator AddScalarList = Operator.Find("aten::_foreach_add_", "Scalar"), SqrtList = Operator.Find("aten::_foreach_sqrt");
     private static readonly Operator AddcMulList = Operator.Find("aten::_foreach_addcmul_", "Scalar"), AddcDivList = Operator.Find("aten::_foreach_addcdiv_", "Scalar");
@@ -95,8 +96,8 @@ public sealed class AdamW : IDisposable
         }
 
         Steps++;
-        if (values.Count > 0)
-            Move([.. values], [.. gradients], [.. means], [.. squares], learningRate);
+        foreach (var group in Groups(values))
+            Move([.. values[group]], [.. gradients[group]], [.. means[group]], [.. squares[group]], learningRate);
         foreach (var value in values)
             value.Grad = null;
     }
@@ -106,6 +107,28 @@ public sealed class AdamW : IDisposable
     {
         foreach (var tensor in _means.Concat(_squares))
             tensor.Dispose();
+    }
+
+    /// <summary>
+    /// On a processor, neighbours whose values and moments fit into its cache together, so that the passes over them need not fetch them
+    /// from memory again and again; elsewhere all at once, which takes the fewest calls. Each value's arithmetic is the same.
+    /// </summary>
+    private static IEnumerable<Range> Groups(List<Tensor> values)
+    {
+        var (start, size) = (0, 0L);
+        for (var k = 0; k < values.Count; k++)
+        {
+            if (k > start && values[k].Device.Kind == DeviceKind.Cpu && size + values[k].Count > CachedValues)
+            {
+                yield return start..k;
+                (start, size) = (k, 0);
+            }
+
+            size += values[k].Count;
+        }
+
+        if (values.Count > 0)
+            yield return start..values.Count;
     }
 
     private void Move(Tensor[] values, Tensor[] gradients, Tensor[] means, Tensor[] squares, double learningRate)

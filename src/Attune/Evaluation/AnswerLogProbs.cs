@@ -73,8 +73,7 @@ public static class AnswerLogProbs
         }
 
         var device = model.Compute.Device;
-        var hidden = model.Hidden(ModelInput.Causal(ids, answers.Length, model.Compute)).Flatten(0, 1); // [N·T,D]
-        var read = hidden.IndexSelect(0, Tensor.From(places.ToArray(), places.Count).To(device));
+        var read = model.HiddenAt(ModelInput.Causal(ids, answers.Length, model.Compute), Tensor.From(places.ToArray(), places.Count).To(device));
         var taken = Tensor.From(tokens.ToArray(), tokens.Count).To(device);
         return LogProbs.OfHidden(read, model.Logits, taken, temperature, rows: Math.Max(1, places.Count)).To(DType.Float32).ToArray<float>();
     }

@@ -25,8 +25,9 @@ public sealed class Attention : Module
     /// <param name="x">Activations <c>[B,T,D]</c>.</param>
     /// <param name="context">Rotary angles and mask of this pass.</param>
     /// <param name="layer">Which layer of the cache.</param>
-    /// <returns><c>[B,T,D]</c>.</returns>
-    internal Tensor Forward(Tensor x, PassContext context, int layer)
+    /// <param name="places">Flat places <c>[n]</c> whose result is wanted; null for all.</param>
+    /// <returns><c>[B,T,D]</c>, or <c>[n,D]</c> at places.</returns>
+    internal Tensor Forward(Tensor x, PassContext context, int layer, Tensor? places)
     {
         using var scope = TensorScope.Begin();
         var (batch, time) = (x.Size(0), x.Size(1));
@@ -46,8 +47,8 @@ public sealed class Attention : Module
         var k = keys.Reshape(batch * groups, span, width);
         var v = values.Reshape(batch * groups, span, width);
         var mixed = time == 1 && batch * groups >= 16 && x.Device.Kind == DeviceKind.Cpu ? OneQuery(stacked, k, v, context.Mask) : Attend(stacked, k, v, context.Mask);
-        mixed = mixed.View(batch, heads, time, width);
-        return scope.Keep(_out.Forward(mixed.Transpose(1, 2).Reshape(batch, time, heads * width)));
+        mixed = mixed.View(batch, heads, time, width).Transpose(1, 2).Reshape(batch, time, heads * width);
+        return scope.Keep(_out.Forward(places is null ? mixed : mixed.Flatten(0, 1).IndexSelect(0, places)));
     }
 
     /// <summary>softmax(q·kᵀ/√W + mask)·v for <c>[N,Q,W]</c>, <c>[N,K,W]</c>, <c>[N,K,W]</c>.</summary>

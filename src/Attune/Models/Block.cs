@@ -23,11 +23,13 @@ public sealed class Block : Module
 
     /// <param name="x">Activations <c>[B,T,D]</c>.</param>
     /// <param name="context">What this pass's layers share.</param>
-    /// <returns><c>[B,T,D]</c>.</returns>
-    internal Tensor Forward(Tensor x, PassContext context)
+    /// <param name="places">Flat places <c>[n]</c> whose result is wanted; null for all.</param>
+    /// <returns><c>[B,T,D]</c>, or <c>[n,D]</c> at places.</returns>
+    internal Tensor Forward(Tensor x, PassContext context, Tensor? places)
     {
         using var scope = TensorScope.Begin();
-        var attended = x + _attention.Forward(_norm1.Forward(x), context, _layer);
+        var attention = _attention.Forward(_norm1.Forward(x), context, _layer, places);
+        var attended = (places is null ? x : x.Flatten(0, 1).IndexSelect(0, places)) + attention;
         return scope.Keep(attended + _mlp.Forward(_norm2.Forward(attended)));
     }
 }

@@ -107,7 +107,19 @@ public sealed class CausalLm : Module
     /// <param name="input">Ids and layout <c>[B,T]</c>.</param>
     /// <param name="cache">When given, the input continues what it holds, and it grows by T.</param>
     /// <returns><c>[B,T,D]</c>.</returns>
-    public Tensor Hidden(ModelInput input, KvCache? cache = null)
+    public Tensor Hidden(ModelInput input, KvCache? cache = null) => Run(input, places: null, cache);
+
+    /// <summary>
+    /// The same at some places only: there and nowhere else is the last layer computed behind its attention, which three quarters of that layer's
+    /// work are.
+    /// </summary>
+    /// <param name="input">Ids and layout <c>[B,T]</c>.</param>
+    /// <param name="places">Flat places <c>[n]</c> within <c>[B·T]</c>, int64.</param>
+    /// <param name="cache">When given, the input continues what it holds, and it grows by T.</param>
+    /// <returns><c>[n,D]</c>.</returns>
+    public Tensor HiddenAt(ModelInput input, Tensor places, KvCache? cache = null) => Run(input, places, cache);
+
+    private Tensor Run(ModelInput input, Tensor? places, KvCache? cache)
     {
         using var scope = TensorScope.Begin();
         var x = _embed.Forward(input.Ids);
@@ -118,7 +130,11 @@ public sealed class CausalLm : Module
         if (recomputes)
             context.KeepIn(scope); // backward reads it again, in the caller's scope
         foreach (var block in _blocks)
-            x = recomputes ? Autograd.Checkpoint(y => block.Forward(y, context), x) : block.Forward(x, context);
+        {
+            var at = ReferenceEquals(block, _blocks[^1]) ? places : null;
+            x = recomputes ? Autograd.Checkpoint(y => block.Forward(y, context, at), x) : block.Forward(x, context, at);
+        }
+
         cache?.Advance(input.Ids.Size(1));
         return scope.Keep(_norm.Forward(x));
     }

@@ -96,8 +96,8 @@ public sealed class RewardModel : Module
             last[row] = (long)row * width + sequences[row].Length - 1;
         }
 
-        var hidden = Trunk.Hidden(ModelInput.Causal(ids, sequences.Count, Compute)).Flatten(0, 1); // [N·T,D]
-        return scope.Keep(Head.Forward(hidden.IndexSelect(0, Tensor.From(last, last.Length).To(Compute.Device))));
+        var hidden = Trunk.HiddenAt(ModelInput.Causal(ids, sequences.Count, Compute), Tensor.From(last, last.Length).To(Compute.Device)); // [N,D]
+        return scope.Keep(Head.Forward(hidden));
     }
 
     /// <summary>Scores without gradients.</summary>

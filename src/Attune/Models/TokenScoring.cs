@@ -51,10 +51,10 @@ public static class TokenScoring
             return;
         }
 
-        var hidden = model.Hidden(ModelInput.Causal(ids, chunk.Length, model.Compute)).Flatten(0, 1);
         var index = Tensor.From(places.ToArray(), places.Count).To(model.Compute.Device);
         var target = Tensor.From(targets.ToArray(), targets.Count).To(model.Compute.Device);
-        var logProbs = Models.LogProbs.OfHidden(hidden.IndexSelect(0, index), model.Logits, target, temperature: 1, LogitRows).To(DType.Float32).ToArray<float>();
+        var hidden = model.HiddenAt(ModelInput.Causal(ids, chunk.Length, model.Compute), index);
+        var logProbs = Models.LogProbs.OfHidden(hidden, model.Logits, target, temperature: 1, LogitRows).To(DType.Float32).ToArray<float>();
         var next = 0;
         foreach (var k in chunk)
         {

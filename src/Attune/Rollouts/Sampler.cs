@@ -134,10 +134,11 @@ public sealed class Sampler
         }
 
         var input = ModelInput.Of(ids, segments, distinct.Count, _model.Compute);
+        var last = Tensor.Arange(width - 1, ids.Length, width, _model.Compute.Device);
         if (distinct.Count == rows.Length)
-            return scope.Keep(_model.Hidden(input, cache).Select(1, width - 1));
+            return scope.Keep(_model.HiddenAt(input, last, cache));
         using var shared = new KvCache(_model.Config, distinct.Count, width, _model.Compute);
-        var hidden = _model.Hidden(input, shared).Select(1, width - 1);
+        var hidden = _model.HiddenAt(input, last, shared);
         cache.CopyRows(shared, sources);
         var index = Tensor.From(Array.ConvertAll(sources, s => (long)s), sources.Length).To(_model.Compute.Device);
         return scope.Keep(hidden.IndexSelect(0, index));

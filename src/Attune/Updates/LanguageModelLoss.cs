@@ -32,10 +32,10 @@ public static class LanguageModelLoss
         var (places, targets) = Predicted(ids, segments, batch.LossMask.AsSpan(start, count), batch.Width);
         if (places.Count == 0)
             return new(Tensor.Zeros([], model.Compute), 0);
-        var hidden = model.Hidden(ModelInput.Of(ids, segments, rows, model.Compute)).Flatten(0, 1); // [rows·T, D]
         var index = Tensor.From(places.ToArray(), places.Count).To(model.Compute.Device);
         var target = Tensor.From(targets.ToArray(), targets.Count).To(model.Compute.Device);
-        var logits = model.Logits(hidden.IndexSelect(0, index)).To(DType.Float32); // [N, V]
+        var hidden = model.HiddenAt(ModelInput.Of(ids, segments, rows, model.Compute), index); // [N, D]
+        var logits = model.Logits(hidden).To(DType.Float32); // [N, V]
         return new(CrossEntropy.Call(logits, target, Argument.None, SumReduction), places.Count);
     }
 

@@ -80,7 +80,7 @@ internal sealed class PpoBatch
         var layout = forValues ? PlaceRows : TokenRows;
         var width = rows.Max(row => Rollouts[row].Prompt.Length + layout.LengthOf(row) - 1);
         var ids = new int[rows.Length * width];
-        var (places, valuePlaces, tokens) = (new List<long>(), new List<long>(), new List<long>());
+        var (predicting, places, tokens) = (new List<long>(), new List<long>(), new List<long>());
         for (var k = 0; k < rows.Length; k++)
         {
             var (prompt, response) = (Rollouts[rows[k]].Prompt, Rollouts[rows[k]].Response);
@@ -88,16 +88,15 @@ internal sealed class PpoBatch
             response.AsSpan(0, layout.LengthOf(rows[k]) - 1).CopyTo(ids.AsSpan(k * width + prompt.Length));
             for (var t = 0; t < layout.LengthOf(rows[k]); t++)
             {
-                valuePlaces.Add(k * width + prompt.Length - 1 + t);
+                places.Add(k * width + prompt.Length - 1 + t);
                 if (t == response.Length)
                     continue;
-                places.Add(valuePlaces[^1]);
+                predicting.Add(places.Count - 1);
                 tokens.Add(response[t]);
             }
         }
 
-        var read = On(places, compute);
-        return new(ModelInput.Causal(ids, rows.Length, compute), read, valuePlaces.Count == places.Count ? read : On(valuePlaces, compute), On(tokens, compute));
+        return new(ModelInput.Causal(ids, rows.Length, compute), On(places, compute), places.Count == tokens.Count ? null : On(predicting, compute), On(tokens, compute));
     }
 
     /// <summary>Numbers of some rows on a device, one after the other <c>[n]</c>.</summary>
@@ -112,16 +111,15 @@ internal sealed class PpoBatch
 
 /// <summary>One forward pass.</summary>
 /// <param name="Input">Ids <c>[R,S]</c>.</param>
-/// <param name="Places">Flat places <c>[n]</c> within <c>[R·S]</c> that response tokens are predicted from.</param>
-/// <param name="ValuePlaces">Those that values are read at <c>[m]</c>: the same tensor, unless there are values behind last tokens.</param>
+/// <param name="Places">Flat places <c>[m]</c> within <c>[R·S]</c> that are read: those that values are for.</param>
+/// <param name="Predicting">Which of them response tokens are predicted from <c>[n]</c>; null for all, where there are no values behind last tokens.</param>
 /// <param name="Tokens">The response tokens <c>[n]</c>.</param>
-internal sealed record PpoSlice(ModelInput Input, Tensor Places, Tensor ValuePlaces, Tensor Tokens)
+internal sealed record PpoSlice(ModelInput Input, Tensor Places, Tensor? Predicting, Tensor Tokens)
 {
     /// <summary>Hidden states that tokens are predicted from <c>[n,D]</c>, and those that values are read off <c>[m,D]</c>: no logits are computed elsewhere.</summary>
     public (Tensor Predicting, Tensor Valued) Hidden(CausalLm model)
     {
-        var states = model.Hidden(Input).Flatten(0, 1);
-        var predicting = states.IndexSelect(0, Places);
-        return (predicting, ReferenceEquals(Places, ValuePlaces) ? predicting : states.IndexSelect(0, ValuePlaces));
+        var valued = model.HiddenAt(Input, Places);
+        return (Predicting is { } some ? valued.IndexSelect(0, some) : valued, valued);
     }
 }

@@ -47,11 +47,11 @@ public sealed class PpoAdvantagesTests
         var (valued, plain) = (batch.Slice([0, 1], Compute.Cpu, forValues: true), batch.Slice([0, 1], Compute.Cpu, forValues: false));
 
         Assert.Equal([3, 4, 5, 6, 3, 4, 5, 6], Ids(valued));
-        Assert.Equal([1, 2, 5, 6, 7], valued.Places.ToArray<long>());
-        Assert.Equal([1, 2, 3, 5, 6, 7], valued.ValuePlaces.ToArray<long>());
+        Assert.Equal([1, 2, 3, 5, 6, 7], valued.Places.ToArray<long>());
+        Assert.Equal([0, 1, 3, 4, 5], valued.Predicting!.ToArray<long>()); // of those: at 1, 2, 5, 6, 7
         Assert.Equal([3, 4, 5, 0, 3, 4, 5, 6], Ids(plain));
         Assert.Equal([1, 2, 5, 6, 7], plain.Places.ToArray<long>());
-        Assert.Same(plain.Places, plain.ValuePlaces);
+        Assert.Null(plain.Predicting);
     }
 
     [Fact]
