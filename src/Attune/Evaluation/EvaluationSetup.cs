@@ -14,6 +14,8 @@ namespace Attune.Evaluation;
 /// </summary>
 internal sealed class EvaluationSetup : IDisposable
 {
+    private const int ScoredAtOnce = 64;
+
     private readonly EvaluateSettings _settings;
     private readonly string _folder;
     private readonly Compute _compute;
@@ -147,7 +149,7 @@ internal sealed class EvaluationSetup : IDisposable
         }
 
         _opened.Add(RewardModel.Load(folder, _compute));
-        return new(_opened[^1]);
+        return new(_opened[^1], ScoredAtOnce);
     }
 
     private JudgePanel Panel(string name, JudgeSettings settings, Tokenizer? tokenizer)
