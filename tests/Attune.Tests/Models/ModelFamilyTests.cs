@@ -244,6 +244,8 @@ public sealed class ModelFamilyTests
         Assert.Equal([2, 3], back.EndIds);
         Assert.Equal(config with { EndIds = [] }, back with { EndIds = [] });
 
+        new GenerationConfig().Write(folder.Path);
+        Assert.Null(GenerationConfig.Read(folder.Path)!.Samples); // nobody said
         File.WriteAllText(folder.At(GenerationConfig.FileName), """{"top_k": 0, "temperature": "hot", "unheard_of": 1}""");
         Assert.Equal("temperature", Assert.Single(Assert.Throws<InputException>(() => GenerationConfig.Read(folder.Path)).Problems).Key);
     }
