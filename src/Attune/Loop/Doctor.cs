@@ -1,3 +1,4 @@
+using Attune.Evaluation;
 using Attune.Runs;
 using Attune.Updates;
 
@@ -16,6 +17,7 @@ public static class Doctor
         Stage.Of<SftRecipe>("sft", LanguageModelDryRun.Of),
         Stage.Of<RewardRecipe>("reward", RewardDryRun.Of),
         Stage.Of<PpoRecipe>("ppo", PpoDryRun.Of),
+        Stage.Of<EvaluateRecipe>("evaluate", EvaluateDryRun.Of),
     ];
 
     /// <summary>The verb that a recipe is for.</summary>
