@@ -62,6 +62,7 @@ internal static class AttuneCommand
         new("Models", [ScoreVerb.Create(output), SampleVerb.Create(output)]),
         new("Training", [LanguageModelVerbs.Pretrain(output), LanguageModelVerbs.Sft(output), RewardVerb.Create(output), PpoVerb.Create(output)]),
         new("Evaluation", [EvaluateVerb.Create(output)]),
+        new("Before you begin", [DoctorVerb.Create(output), InitVerb.Create(output)]),
     ];
 
     private static Command Root(VerbGroup[] groups)

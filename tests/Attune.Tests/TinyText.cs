@@ -32,7 +32,7 @@ internal sealed class TinyText : IDisposable
     public PretrainRecipe Pretrain => new()
     {
         Compute = new() { Threads = 1 },
-        Model = new() { Layers = 2, Width = 32, Heads = 2, Context = 32 },
+        Model = new() { Layers = 2, Width = 32, Heads = 2, Context = 64 },
         Vocabulary = 300,
         Corpus = [new() { Path = Corpus, LinePerDocument = true }],
         Validation = [new() { Path = Validation, LinePerDocument = true }],
@@ -45,7 +45,7 @@ internal sealed class TinyText : IDisposable
         Compute = new() { Threads = 1 },
         From = At("model"),
         Data = [new() { Path = Demonstrations, Format = DataFormat.Prompts }],
-        Rows = new() { Longest = 32 },
+        Rows = new() { Longest = 64 },
         Sft = Training with { Epochs = 12, Batch = 8, LearningRate = 1e-2 },
         Run = new() { CheckpointEvery = 4 },
     };

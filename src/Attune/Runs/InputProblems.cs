@@ -11,6 +11,9 @@ public sealed class InputProblems(string title)
     /// <summary>Whether nothing is wrong so far.</summary>
     public bool AreNone => _problems.Count == 0;
 
+    /// <summary>What is wrong so far.</summary>
+    public IReadOnlyList<Problem> All => _problems;
+
     /// <summary>Adds a problem.</summary>
     public void Add(Problem problem) => _problems.Add(problem);
 

@@ -38,6 +38,17 @@ public static class Recipe
         return problems.Count == 0 ? (T)bound : throw new InputException(title, problems);
     }
 
+    /// <summary>The keys at the top of a recipe file and of flags over it, whatever record they are for.</summary>
+    /// <exception cref="InputException">The file cannot be read, or is not YAML.</exception>
+    public static IReadOnlySet<string> SectionsOf(string path, IReadOnlyList<string> overrides)
+    {
+        var problems = new List<Problem>();
+        var tree = RecipeTree.Read(TextOf(path), problems) as RecipeMap ?? new RecipeMap("");
+        if (problems.Count == 0)
+            RecipeOverrides.Apply(tree, overrides, problems);
+        return problems.Count == 0 ? tree.Entries.Select(entry => entry.Key).ToHashSet() : throw new InputException(path, problems);
+    }
+
     /// <summary>The recipe with every key and its value; <see cref="Parse"/> gives an equal record back.</summary>
     public static string ToYaml<T>(T recipe)
         where T : class => RecipeWriter.Write(recipe);

@@ -80,8 +80,8 @@ public static class FineTuning
         var problems = new InputProblems("The input");
         var warnings = new List<string>();
         problems.Try(() => recipe.Compute.Open());
-        var config = problems.Try(() => LanguageModelPlan.ShapeOf(recipe.From));
-        var tokenizer = problems.Try(() => LanguageModelPlan.TokenizerOf(recipe.From, config));
+        var start = LanguageModelPlan.Start(recipe.From, problems);
+        var (config, tokenizer) = (start?.Config, start?.Tokenizer);
         if (recipe.Rows.Longest > config?.MaximumPositions)
             problems.Add(Problem.Of("rows.longest", $"is {recipe.Rows.Longest}", $"at most the {config.MaximumPositions} tokens that the model reads", "lower it"));
         if (recipe.Rows.AddEnd && tokenizer is { EndId: null })

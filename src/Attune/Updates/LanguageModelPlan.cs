@@ -35,20 +35,13 @@ public sealed record LanguageModelPlan
     /// <summary>Steps of the whole training.</summary>
     public int Steps => Training.StepsFor(Rows.Rows);
 
-    /// <summary>A model folder's shape, after a look at whether its weights are whole.</summary>
-    internal static TransformerConfig ShapeOf(string folder)
+    /// <summary>What the folder to start from says of itself, after a look at whether its weights are whole; null after adding to the problems.</summary>
+    internal static ModelDescription? Start(string folder, InputProblems problems)
     {
-        using var files = HuggingFaceFolder.Open(folder);
-        return files.Config.Head == HeadKind.NextToken ? files.Config
-            : throw InputException.One(folder, "holds a reward model", "a model that predicts tokens", "name the one it was trained from");
-    }
-
-    /// <summary>A model folder's tokenizer, which has to fit.</summary>
-    internal static Tokenizer TokenizerOf(string folder, TransformerConfig? config)
-    {
-        var tokenizer = Tokenizer.Load(folder);
-        config?.CheckTokenizer(tokenizer.VocabularySize, Path.Combine(folder, "tokenizer.json"));
-        return tokenizer;
+        var description = problems.Try(() => ModelDescription.Read(folder, TokenizerUse.Needed));
+        if (description is not null)
+            problems.Try(() => HuggingFaceFolder.Open(folder).Dispose());
+        return description;
     }
 
     /// <summary>Opens the files of a source and reads each to its end; what was left out on purpose is told as a warning.</summary>

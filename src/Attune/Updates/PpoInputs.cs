@@ -38,6 +38,9 @@ internal sealed class PpoInputs : IDisposable
     /// <summary>How answers are drawn.</summary>
     public SamplingOptions Sampling { get; private set; } = null!;
 
+    /// <summary>Memory that training takes, bytes; an estimate on the safe side.</summary>
+    public long MemoryBytes { get; private set; }
+
     /// <summary>Opens everything.</summary>
     /// <exception cref="InputException">Something cannot be used; names all of it.</exception>
     public static PpoInputs Open(PpoRecipe recipe, Seed seed, MemoryBudget memory)
@@ -131,9 +134,9 @@ internal sealed class PpoInputs : IDisposable
         var passes = MemoryEstimate.TrainingPass(config, rows, width, rows * ppo.MaximumLength, dtype) * (ppo.Critic == CriticKind.Separate ? 2 : 1);
         var sampled = Math.Min(ppo.RolloutsPerStep, 64);
         var sampling = MemoryEstimate.Cache(config, sampled, width, dtype) + MemoryEstimate.ForwardPass(config, sampled, prompt, sampled, dtype);
-        var bytes = MemoryEstimate.Process + MemoryEstimate.Trained(config, dtype) * (ppo.Critic == CriticKind.Separate ? 2 : 1) + MemoryEstimate.Weights(config, dtype)
+        MemoryBytes = MemoryEstimate.Process + MemoryEstimate.Trained(config, dtype) * (ppo.Critic == CriticKind.Separate ? 2 : 1) + MemoryEstimate.Weights(config, dtype)
             + Reward.Models.Concat(Judge?.Models ?? []).Sum(model => MemoryEstimate.Weights(model.Trunk.Config, dtype)) + Math.Max(passes, sampling);
-        if (memory.Check("memory", bytes, rows > 1 ? $"lower ppo.microBatch (now {rows}), or take a smaller model" : "take a smaller model") is { } problem)
+        if (memory.Check("memory", MemoryBytes, rows > 1 ? $"lower ppo.microBatch (now {rows}), or take a smaller model" : "take a smaller model") is { } problem)
             problems.Add(problem);
         problems.ThrowIfAny();
     }

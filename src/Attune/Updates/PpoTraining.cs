@@ -126,7 +126,8 @@ public static class PpoTraining
             heldOut.Resume(row.Values.Where(m => m.Key.StartsWith("heldout/", StringComparison.Ordinal)).ToDictionary());
     }
 
-    private static void Announce(PpoRecipe recipe, PpoInputs inputs, IProgressSink progress)
+    /// <summary>Says what was found, and warns of what may not be meant.</summary>
+    internal static void Announce(PpoRecipe recipe, PpoInputs inputs, IProgressSink progress)
     {
         var (ppo, prompts) = (recipe.Ppo, inputs.Prompts);
         foreach (var warning in ppo.Warnings())

@@ -131,8 +131,8 @@ public static class Pretraining
     {
         if (recipe.From is { } from)
         {
-            var config = problems.Try(() => LanguageModelPlan.ShapeOf(from));
-            return (config, problems.Try(() => LanguageModelPlan.TokenizerOf(from, config)));
+            var start = LanguageModelPlan.Start(from, problems);
+            return (start?.Config, start?.Tokenizer);
         }
         var tokenizer = recipe.Tokenizer is { } given ? problems.Try(() => Tokenizer.Load(given)) : null;
         return (tokenizer is null ? recipe.Model.ToConfig(recipe.Vocabulary, null, null, DType.Float32) : ConfigOf(recipe, tokenizer), tokenizer);

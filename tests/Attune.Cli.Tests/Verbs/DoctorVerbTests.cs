@@ -1,0 +1,59 @@
+using System.Text.Json;
+
+namespace Attune.Cli.Tests.Verbs;
+
+public sealed class DoctorVerbTests : IDisposable
+{
+    private readonly TinyTraining _tiny = new();
+
+    public void Dispose() => _tiny.Dispose();
+
+    [Fact]
+    public async Task A_machine_is_one_table_or_one_document()
+    {
+        var table = await Printed.By("doctor");
+        var json = await Printed.By("doctor", "--json");
+
+        Assert.Contains("libtorch", table.Result);
+        Assert.Contains("aten::scaled_dot_product_attention", table.Result);
+        var document = JsonDocument.Parse(json.Result).RootElement;
+        Assert.Equal(3, document.GetProperty("operators").GetArrayLength());
+        var problems = document.GetProperty("problems").GetArrayLength();
+        Assert.Equal((problems > 0 ? 2 : 0, problems > 0 ? 2 : 0), (table.ExitCode, json.ExitCode));
+    }
+
+    [Fact]
+    public async Task A_recipe_is_counted_and_its_first_sample_shown()
+    {
+        var table = await Printed.By("doctor", _tiny.Sft, "--sft.steps", "5");
+        var json = await Printed.By("doctor", _tiny.Sft, "--sft.steps", "5", "--json");
+
+        Assert.Equal((0, ""), (table.ExitCode, table.Log));
+        Assert.Contains("sft.yaml: attune sft", table.Result);
+        Assert.Matches(@"\n  steps +5\s", table.Result);
+        Assert.Contains("⟦ the cat is on the mat .<|endoftext|>⟧", table.Result);
+        Assert.Contains("warning: sft.warmUpSteps is 5, but there are 5 steps", table.Result);
+        Assert.EndsWith("No problems; nothing was written.\n", table.Result);
+        Assert.Equal("sft", JsonDocument.Parse(json.Result).RootElement.GetProperty("stage").GetString());
+    }
+
+    [Fact]
+    public async Task Problems_exit_with_2_and_stand_in_the_document()
+    {
+        var text = await Printed.By("doctor", _tiny.Sft, "--sft.batch", "0");
+        var json = await Printed.By("doctor", _tiny.Sft, "--sft.batch", "0", "--json");
+
+        Assert.Equal(new Printed(2, "", $"{_tiny.Sft} has 1 problem\n  sft.batch  is 0, expected at least 1\n"), text);
+        Assert.Equal((2, text.Log), (json.ExitCode, json.Log));
+        Assert.Equal("sft.batch", JsonDocument.Parse(json.Result).RootElement.GetProperty("problems")[0].GetProperty("key").GetString());
+    }
+
+    [Fact]
+    public async Task Flags_without_a_recipe_make_no_sense()
+    {
+        var printed = await Printed.By("doctor", "--sft.steps=5");
+
+        Assert.Equal(2, printed.ExitCode);
+        Assert.StartsWith("attune doctor has 1 problem\n  --sft.steps=5  stands without a recipe", printed.Log);
+    }
+}
