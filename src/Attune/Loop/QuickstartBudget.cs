@@ -43,7 +43,7 @@ public sealed record QuickstartPlan
     public int Prompts { get; init; } = 430;
 
     /// <summary>Annotators who judge each comparison.</summary>
-    public int Votes { get; init; } = 3;
+    public int Votes { get; init; } = 5;
 
     /// <summary>Who judges.</summary>
     public CrowdOptions Crowd { get; init; } = new();
@@ -52,7 +52,7 @@ public sealed record QuickstartPlan
     public LanguageModelConfig Sft { get; init; } = new();
 
     /// <summary>The reward model.</summary>
-    public RewardTrainingConfig Reward { get; init; } = new();
+    public RewardTrainingConfig Reward { get; init; } = new() { BatchSize = 16, LearningRate = 3e-4, WarmUpSteps = 10, Epochs = 2 };
 
     /// <summary>The policy.</summary>
     public PpoConfig Ppo { get; init; } = new();
