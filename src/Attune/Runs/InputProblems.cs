@@ -35,7 +35,7 @@ public sealed class InputProblems(string title)
         }
     }
 
-    /// <summary>Opens what a recipe key names; where that fails its problems are kept under the key, and the result is null.</summary>
+    /// <summary>Opens what a recipe key names; where that fails its problems are kept, under the key unless they name keys themselves, and the result is null.</summary>
     public T? Try<T>(string key, Func<T> open)
         where T : class
     {
@@ -45,7 +45,7 @@ public sealed class InputProblems(string title)
         }
         catch (InputException e)
         {
-            _problems.AddRange(e.Problems.Select(problem => problem.Key.StartsWith(key, StringComparison.Ordinal)
+            _problems.AddRange(e.Problems.Select(problem => e.Title == title
                 ? problem
                 : new Problem(key, $"{e.Title} {problem.Key}".TrimEnd() + " " + problem.Message)));
             return null;

@@ -1,0 +1,239 @@
+using System.Text.Json;
+using Attune.Models;
+using Attune.Rewards;
+using Attune.Runs;
+using Attune.Tests.Runs;
+using Attune.Torch;
+using Attune.Torch.Testing;
+using Attune.Updates;
+
+namespace Attune.Tests.Updates;
+
+[NoTensorLeaks]
+public sealed class PpoTrainingTests : IDisposable
+{
+    private readonly TinyPpoStage _tiny = new();
+
+    public void Dispose() => _tiny.Dispose();
+
+    [Fact]
+    public void A_policy_learns_what_pays_and_stays_near_its_reference()
+    {
+        var recipe = _tiny.Recipe;
+        var progress = new RecordedProgress();
+
+        var result = _tiny.Run(recipe with { Ppo = recipe.Ppo with { Steps = 30, PromptsPerStep = 16 } }, progress: progress)!;
+        var loose = _tiny.Run(recipe with { Ppo = recipe.Ppo with { Steps = 30, PromptsPerStep = 16, KlCoefficient = 0 } }, name: "loose")!;
+
+        Assert.InRange(_tiny.Metrics()[0].Values["objective/score"], 0, 0.2); // few of 8 tokens of 300 come twice
+        Assert.True(result.Last.Score is > 0.5 and <= 1, string.Join(' ', _tiny.Metrics().Select(m => $"{m.Values["objective/score"]:0.00}/{m.Values["objective/kl"]:0.0}")));
+        Assert.InRange(result.Last.Kl, 0.5, loose.Last.Kl * 0.9);
+        Assert.Equal((30, 480, 60), (result.Steps, result.Answers, result.Prompts));
+        Assert.Equal(result.Alarms, progress.Warnings.TakeLast(result.Alarms.Count));
+        using var learned = TextModel.Load(Path.Combine(_tiny.At("run"), "model"), Compute.Cpu);
+        Assert.Equal(DType.Float32, learned.Model.Config.StoredDType);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(4)]
+    public void Stopped_and_resumed_it_ends_bit_equal(int stopAfter)
+    {
+        var recipe = _tiny.Whole;
+
+        _tiny.Run(recipe, "straight");
+        Assert.Null(_tiny.Run(recipe, "stopped", stopAfter: stopAfter));
+        Assert.Equal(stopAfter, Checkpoints.Latest(_tiny.At("stopped"))!.Step);
+        _tiny.Run(recipe, "stopped", resume: true);
+
+        var (straight, resumed) = (_tiny.Left("straight"), _tiny.Left("stopped"));
+        Assert.Contains("samples.jsonl", straight.Keys);
+        Assert.Equal(straight, resumed);
+    }
+
+    [Fact]
+    public void Lines_after_the_checkpoint_are_written_once()
+    {
+        var recipe = _tiny.Recipe with { Run = new() { CheckpointEvery = 3 } };
+        _tiny.Run(recipe, "straight");
+        _tiny.Run(recipe, "killed", stopAfter: 5);
+        Directory.Delete(Checkpoints.Latest(_tiny.At("killed"))!.Folder, recursive: true); // as if it had been killed: the last save was after step 3
+
+        _tiny.Run(recipe, "killed", resume: true);
+
+        Assert.Equal(_tiny.Left("straight"), _tiny.Left("killed"));
+    }
+
+    [Theory]
+    [InlineData("openai-2019")]
+    [InlineData("instructgpt")]
+    [InlineData("trl")]
+    public void Presets_run_from_a_recipe(string preset)
+    {
+        var yaml = $$"""
+            from: {{_tiny.At("policy")}}
+            rewards: [{model: {{_tiny.RewardModelFolder()}}}]
+            prompts: {data: [{path: {{_tiny.Prompts}}}], maximumTokens: 16}
+            pretraining: {data: [{path: {{_tiny.Prompts}}, linePerDocument: true}], rows: 2}
+            ppo: {preset: {{preset}}, steps: 1, promptsPerStep: 8, maximumLength: 8}
+            compute: {threads: 1}
+            """;
+
+        Assert.NotNull(_tiny.Run(Recipe.Parse<PpoRecipe>(yaml, "recipe", [])));
+
+        Assert.InRange(_tiny.Metrics()[0].Values["policy/first_log_ratio"], 0, 1e-4);
+        Assert.Equal(preset == "instructgpt" ? 8 : 4, _tiny.Metrics()[0].Values["policy/minibatches"]);
+    }
+
+    [Fact]
+    public void The_micro_batch_changes_rounding_only()
+    {
+        PpoRecipe With(int microBatch) => _tiny.Whole with { Ppo = _tiny.Whole.Ppo with { Steps = 2, MicroBatch = microBatch, AdamEpsilon = 1e-3 } };
+        _tiny.Run(With(8), "whole");
+        _tiny.Run(With(3), "split");
+
+        foreach (var (whole, split) in _tiny.Metrics("whole").Zip(_tiny.Metrics("split")))
+        {
+            foreach (var name in whole.Values.Keys.Except(["tensors_live"]))
+                Assert.InRange(split.Values[name], whole.Values[name] - 1e-3, whole.Values[name] + 1e-3);
+        }
+
+        var (a, b) = (Weights("whole"), Weights("split"));
+        var gaps = a.Zip(b, (x, y) => x - y).ToArray();
+        Assert.InRange(gaps.Max(Math.Abs), 0, 1e-4); // the rate is 1e-2 and four optimiser steps are made
+        Assert.InRange(Math.Abs(gaps.Average()), 0, 1e-6);
+    }
+
+    [Fact]
+    public void Checkpoints_hold_a_policy_that_can_be_evaluated()
+    {
+        _tiny.Run(_tiny.Recipe with { Run = new() { CheckpointEvery = 2, KeepEvery = 2, KeepLast = 1 } });
+
+        var kept = Checkpoints.Of(_tiny.At("run"));
+
+        Assert.Equal([2, 4, 6], kept.Select(c => c.Step));
+        using var first = TextModel.Load(PpoTraining.PolicyAt(kept[0].Folder), Compute.Cpu);
+        Assert.Equal(File.ReadAllBytes(Path.Combine(PpoTraining.PolicyAt(kept[2].Folder), "model.safetensors")), File.ReadAllBytes(_tiny.At("run/model/model.safetensors")));
+        Assert.NotEqual(File.ReadAllBytes(Path.Combine(PpoTraining.PolicyAt(kept[0].Folder), "model.safetensors")), File.ReadAllBytes(_tiny.At("run/model/model.safetensors")));
+    }
+
+    [Fact]
+    public void Samples_show_prompt_answer_score_and_distance()
+    {
+        _tiny.Run(_tiny.Recipe);
+
+        var lines = File.ReadAllLines(_tiny.At("run/samples.jsonl")).Select(line => JsonDocument.Parse(line).RootElement).ToArray();
+
+        Assert.Equal([0, 0, 2, 2, 4, 4], lines.Select(line => line.GetProperty("step").GetInt32()));
+        Assert.All(lines, line => Assert.StartsWith("the ", line.GetProperty("prompt").GetString()));
+        Assert.All(lines, line => Assert.InRange(line.GetProperty("tokens").GetInt32(), 1, 8));
+        Assert.Equal(0, lines[0].GetProperty("kl").GetDouble(), 4);
+    }
+
+    [Fact]
+    public void The_held_out_judge_is_asked_before_the_first_step_and_at_the_end()
+    {
+        var result = _tiny.Run(_tiny.Whole)!;
+
+        Assert.Equal([0, 2, 4], _tiny.Metrics().Where(row => row.Values.ContainsKey("heldout/gap")).Select(row => row.Step));
+        Assert.Equal(0, result.HeldOutFirst["heldout/gap"]);
+        Assert.NotEqual(0, result.HeldOutLast["heldout/gap"]);
+        Assert.Equal(result.HeldOutFirst["heldout/score"], _tiny.Metrics()[0].Values["heldout/judge_repetition"]);
+    }
+
+    [Fact]
+    public void A_finished_run_says_so_and_is_left_alone()
+    {
+        var first = _tiny.Run(_tiny.Recipe)!;
+        var left = _tiny.Left("run");
+        var progress = new RecordedProgress();
+
+        var again = _tiny.Run(_tiny.Recipe, resume: true, progress: progress)!;
+
+        Assert.Equal(first.Last, again.Last);
+        Assert.Contains(progress.Lines, line => line.EndsWith("is finished; nothing is left to do", StringComparison.Ordinal));
+        Assert.Equal(left, _tiny.Left("run"));
+    }
+
+    [Fact]
+    public void A_loss_that_is_no_number_names_the_step_and_leaves_the_last_checkpoint()
+    {
+        var recipe = _tiny.Recipe with { Ppo = _tiny.Recipe.Ppo with { LearningRate = 1e25, GradientClip = null } };
+
+        var failure = Assert.Throws<RunFailedException>(() => _tiny.Run(recipe with { Run = new() { CheckpointEvery = 1 } }));
+
+        Assert.Matches("^step [01]: ", failure.Message);
+        Assert.False(File.Exists(_tiny.At("run/result.json")));
+    }
+
+    [Fact]
+    public void Everything_that_cannot_be_used_is_reported_at_once()
+    {
+        var other = new TinyText();
+        using (other)
+        {
+            var tokenizer = Attune.Tokens.BpeTrainer.Train(["other words altogether"], new() { VocabularySize = 300 });
+            AtomicFolder.Write(other.At("tokenizer"), tokenizer.Save);
+            var recipe = _tiny.Whole with
+            {
+                Reference = _tiny.At("nowhere"),
+                Rewards = [new() { Model = _tiny.At("missing") }, new() { Name = "stranger", Model = _tiny.RewardModelFolder("stranger", other.At("tokenizer")) }],
+                Critic = _tiny.RewardModelFolder(),
+                Prompts = new() { Data = [new() { Path = _tiny.Write("empty.txt", "") }], MaximumTokens = 30 },
+                Ppo = _tiny.Whole.Ppo with { KlCoefficient = -1 },
+            };
+
+            var failure = Assert.Throws<InputException>(() => _tiny.Run(recipe));
+
+            Assert.Equal(["ppo.klCoefficient", "ppo.maximumLength", "prompts", "reference", "rewards[0].model", "rewards[1].model", "critic"], failure.Problems.Select(p => p.Key));
+            Assert.Contains("empty.txt is empty, expected at least one row", failure.Message);
+            Assert.Contains("has another tokenizer than the policy, expected the same one", failure.Message);
+            Assert.Contains("is 8 after prompts of up to 30 tokens, expected at most the 32 tokens together", failure.Message);
+            Assert.False(Directory.Exists(_tiny.At("run")));
+        }
+    }
+
+    [Fact]
+    public void Without_a_policy_the_rest_is_still_looked_at()
+    {
+        var recipe = _tiny.Recipe with { From = _tiny.At("gone"), Rewards = [new() { Model = _tiny.At("missing") }], Prompts = new() { Data = [new() { Path = _tiny.At("none.txt") }] } };
+
+        Assert.Equal(["from", "rewards[0].model", "prompts"], Assert.Throws<InputException>(() => _tiny.Run(recipe)).Problems.Select(p => p.Key));
+    }
+
+    [Fact]
+    public void Too_little_memory_is_said_before_the_first_step()
+    {
+        using var run = Attune.Runs.Run.Open(_tiny.Whole, new() { Folder = _tiny.At("run") });
+
+        var failure = Assert.Throws<InputException>(() => PpoTraining.Run(_tiny.Whole, run, new MemoryBudget(1 << 20, 1 << 30), CancellationToken.None));
+
+        Assert.Contains("available; lower ppo.microBatch (now 16)", failure.Message);
+    }
+
+    [Fact]
+    public void A_recipe_that_lacks_parts_is_refused_with_all_of_them()
+    {
+        var failure = Assert.Throws<InputException>(() => Recipe.Parse<PpoRecipe>("""
+            from: models/base
+            rewards: [{function: lexicon, weight: 0}, {model: a, function: repetition}, {function: length-target, name: lexicon}]
+            heldOut: {every: 0}
+            prompts: {template: "no hole"}
+            ppo: {klCoefficient: -1, pretrainingCoefficient: 1}
+            """, "recipe", []));
+
+        string[] expected =
+        [
+            "rewards[0].weight", "rewards[0].lexicon", "rewards[1].model", "rewards[2].length", "rewards[2].name", "prompts.template", "prompts.data", "heldOut.rewards", "heldOut.every",
+            "pretraining.data", "ppo.klCoefficient",
+        ];
+        Assert.Equal(expected.Order(), failure.Problems.Select(p => p.Key).Order());
+    }
+
+    private double[] Weights(string run)
+    {
+        using var scope = TensorScope.Begin();
+        using var policy = TextModel.Load(Path.Combine(_tiny.At(run), "model"), Compute.Cpu);
+        return [.. policy.Model.Parameters.SelectMany(p => p.Value.ToDoubles())];
+    }
+}
