@@ -1,4 +1,4 @@
-using Attune.Feedback;
+using Attune.Rewards;
 using Attune.Rollouts;
 using Attune.Runs;
 using Attune.Text;
@@ -49,11 +49,17 @@ public sealed record EvaluateSettings : IChecked
     /// <summary>Examples for the base model; nothing leaves the row out.</summary>
     public FewShotSettings? FewShot { get; init; }
 
-    /// <summary>Folder of the reward model that was trained against, or a word list; nothing leaves rewards, best-of-N and frontier out.</summary>
-    public ScorerSettings? Reward { get; init; }
+    /// <summary>The reward that was trained against, as <c>rewards</c> of the recipe of ppo; none leaves out rewards, best-of-N and the frontier.</summary>
+    public IReadOnlyList<RewardPart> Rewards { get; init; } = [];
 
-    /// <summary>Model folders of the policy's checkpoints by label, in order of training.</summary>
+    /// <summary>Run folder of ppo: its checkpoints that are kept are the frontier, its metrics are shown.</summary>
+    public string? PpoRun { get; init; }
+
+    /// <summary>Model folders of other checkpoints by label, in order of training, for the frontier.</summary>
     public IReadOnlyDictionary<string, string> Checkpoints { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>Run folder of reward: what it measured of the reward model is shown, and its metrics.</summary>
+    public string? RewardRun { get; init; }
 
     /// <summary>Who judges, by the name in tables; the headline's judges first.</summary>
     public required IReadOnlyDictionary<string, JudgeSettings> Judges { get; init; }
@@ -67,7 +73,7 @@ public sealed record EvaluateSettings : IChecked
     /// <summary>What the report says was asked of the first model.</summary>
     public EvaluationRequirements Requirements { get; init; } = new();
 
-    /// <summary>Run folders whose <c>metrics.jsonl</c> is shown, by stage: <c>ppo: runs/ppo</c>.</summary>
+    /// <summary>Further run folders whose <c>metrics.jsonl</c> is shown, by stage: <c>sft: runs/sft</c>.</summary>
     public IReadOnlyDictionary<string, string> Curves { get; init; } = new Dictionary<string, string>();
 
     /// <summary>Folders of the evaluations of earlier rounds, oldest first.</summary>
@@ -92,8 +98,10 @@ public sealed record EvaluateSettings : IChecked
             yield return new($"sampling.{key}", problem);
         if (FewShot is not null && Base is null)
             yield return Problem.Of("base", "is missing", "the model that few-shot examples are shown to", "name its folder, or leave fewShot out");
-        if (Checkpoints.Count > 0 && Reward is null)
-            yield return Problem.Of("checkpoints", $"has {Checkpoints.Count}", "a reward to draw the frontier by", "name the reward, or leave checkpoints out");
+        foreach (var problem in RewardPart.CheckNames(Rewards, "rewards"))
+            yield return problem;
+        if (Checkpoints.Count > 0 && Rewards.Count == 0)
+            yield return Problem.Of("checkpoints", $"has {Checkpoints.Count}", "a reward to draw the frontier by", "name it under rewards, or leave checkpoints out");
     }
 }
 
@@ -118,22 +126,5 @@ public sealed record FewShotSettings : IChecked
             yield return new("count", $"is {Count}, expected at least 1; 3 is usual");
         if (Evaluation.FewShot.Fault(Template) is { } fault)
             yield return new("template", fault);
-    }
-}
-
-/// <summary>What gives an answer a number: exactly one of a reward model and a word list.</summary>
-public sealed record ScorerSettings : IChecked
-{
-    /// <summary>Folder of a reward model.</summary>
-    public string? RewardModel { get; init; }
-
-    /// <summary>Files of a word list.</summary>
-    public LexiconSettings? Lexicon { get; init; }
-
-    /// <inheritdoc/>
-    public IEnumerable<Problem> Check()
-    {
-        if ((RewardModel is null) == (Lexicon is null))
-            yield return Problem.Of("", RewardModel is null ? "names neither rewardModel nor lexicon" : "names both rewardModel and lexicon", "one of them", "keep the one that is meant");
     }
 }

@@ -35,6 +35,9 @@ public sealed record EvaluationBudget : IChecked
     /// <summary>Answers of each checkpoint, and of each model, to each prompt of the frontier.</summary>
     public int FrontierSamples { get; init; } = 4;
 
+    /// <summary>Most checkpoints of a run on the frontier; of more, evenly many are left out.</summary>
+    public int FrontierPoints { get; init; } = 6;
+
     /// <summary>Prompts shown with all answers side by side.</summary>
     public int SampleRows { get; init; } = 20;
 
@@ -49,6 +52,8 @@ public sealed record EvaluationBudget : IChecked
             yield return new("bestOfPrompts", $"is {BestOfPrompts}, expected at least 1; 32 is usual");
         if (FrontierSamples < 1)
             yield return new("frontierSamples", $"is {FrontierSamples}, expected at least 1; 4 is usual");
+        if (FrontierPoints < 1)
+            yield return new("frontierPoints", $"is {FrontierPoints}, expected at least 1; 6 is usual");
         if (SampleRows < 0)
             yield return new("sampleRows", $"is {SampleRows}, expected 0 or more; 20 is usual");
     }

@@ -5,23 +5,24 @@ using Attune.Runs;
 using Attune.Text;
 using Attune.Tokens;
 using Attune.Torch;
+using Attune.Updates;
 
 namespace Attune.Evaluation;
 
 /// <summary>
 /// From a recipe to an <see cref="EvaluationInput"/>: opens every file that the recipe names and reports all that is wrong with them at once.
-/// Owns the reward models it loads.
+/// Owns the reference model and the reward models it loads.
 /// </summary>
 internal sealed class EvaluationSetup : IDisposable
 {
-    private const int ScoredAtOnce = 64;
+    private const int MicroBatch = 32;
 
     private readonly EvaluateSettings _settings;
     private readonly string _folder;
     private readonly Compute _compute;
     private readonly Seed _seed;
-    private readonly List<Problem> _problems = [];
-    private readonly List<RewardModel> _opened = [];
+    private readonly ProblemCollector _problems = new();
+    private readonly List<IDisposable> _opened = [];
 
     public EvaluationSetup(EvaluateRecipe recipe, string folder)
     {
@@ -40,40 +41,38 @@ internal sealed class EvaluationSetup : IDisposable
 
     public EvaluationInput Input { get; }
 
+    private string ReferenceName => _settings.Reference ?? _settings.Models.Keys.Last();
+
     public void Dispose() => _opened.ForEach(model => model.Dispose());
 
     private EvaluationInput Open()
     {
-        var reference = _settings.Reference ?? _settings.Models.Keys.Last();
-        var folders = _settings.Models.Concat(_settings.Checkpoints).ToList();
-        if (_settings.Base is { } untrained)
-            folders.Add(new("base", untrained));
-        var configs = folders.Select(entry => Try($"models.{entry.Key}", () => EvaluationCheck.Checked(entry.Value))).OfType<TransformerConfig>().ToList();
-        var tokenizer = Try("tokenizer", () => Tokenizer.Load(_settings.Models[reference]));
-        var prompts = Try("prompts", Prompts) ?? [];
-        var shots = _settings.FewShot is { } fewShot ? Try("fewShot", () => Shots(fewShot)) : null;
-        RequireMemory(configs);
-        var reward = _settings.Reward is { } scorer ? Try("reward", () => Scorer(scorer, tokenizer)) : null;
-        var judges = _settings.Judges.Select(entry => Try($"judges.{entry.Key}", () => Panel(entry.Key, entry.Value, tokenizer))).OfType<JudgePanel>().ToList();
-        var curves = _settings.Curves.Select(entry => Try($"curves.{entry.Key}", () => TrainingCurves.Read(entry.Key, entry.Value, _folder))).Where(c => c.Curves is not null).ToList();
-        var earlier = _settings.Earlier.Select((folder, k) => Try($"earlier[{k}]", () => Earlier(folder))).OfType<EarlierRound>().ToList();
-        if (_problems.Count > 0 || tokenizer is null)
-            throw new InputException("The recipe", _problems);
+        var checkpoints = CheckpointFolders();
+        var prompts = _problems.Try("evaluate.prompts", Prompts) ?? [];
+        var shots = _settings.FewShot is { } fewShot ? _problems.Try("evaluate.fewShot.demonstrations", () => Shots(fewShot)) : null;
+        var curves = CurveFolders().Select(stage => _problems.Try(stage.Key, () => TrainingCurves.Read(stage.Stage, stage.Folder, _folder))).OfType<StageCurves>().ToList();
+        var rewardModel = _settings.RewardRun is { } run ? _problems.Try("evaluate.rewardRun", () => RewardModelReports.Read(run, _folder)) : null;
+        var earlier = _settings.Earlier.Select((folder, k) => _problems.Try($"evaluate.earlier[{k}]", () => Earlier(folder))).OfType<EarlierRound>().ToList();
+        var reference = Models(checkpoints);
+        // The lists are made before the problems are thrown, so that all are found.
+        var reward = reference is null || _settings.Rewards.Count == 0 ? null : _problems.Try("evaluate.rewards", () => Reward(_settings.Rewards, "evaluate.rewards", reference, prompts));
+        var judges = _settings.Judges.Where(entry => reference is not null || entry.Value.Reward is null).Select(entry => _problems.Try($"evaluate.judges.{entry.Key}", () => Panel(entry.Key, entry.Value, reference, prompts))).OfType<JudgePanel>().ToList();
+        _problems.Throw("The recipe");
         return new EvaluationInput
         {
             Title = _settings.Title,
             Summary = _settings.Summary,
-            Models = [.. _settings.Models.Select(Contender)],
-            Reference = reference,
+            Models = [.. _settings.Models.Select(model => model.Key == ReferenceName ? new Contender(model.Key, model.Value) { Model = reference!.Model } : new Contender(model.Key) { Folder = model.Value })],
+            Reference = ReferenceName,
             Base = _settings.Base is { } folder ? new Contender("base", "before any fine-tuning") { Folder = folder } : null,
             FewShot = shots,
-            Tokenizer = tokenizer,
-            EndIds = configs[_settings.Models.Keys.ToList().IndexOf(reference)].EndIds is { Count: > 0 } ends ? ends : tokenizer.EndId is { } end ? [end] : [],
+            Tokenizer = reference!.Tokenizer,
+            EndIds = reference.EndIds,
             Prompts = prompts,
             PromptIsText = _settings.PromptIsText,
             Judges = judges,
             Reward = reward,
-            Checkpoints = [.. _settings.Checkpoints.Select(Contender)],
+            Checkpoints = reward is null ? [] : [.. checkpoints.Select(checkpoint => new Contender(checkpoint.Key) { Folder = checkpoint.Value })],
             Sampling = _settings.Sampling,
             Budget = _settings.Budget,
             Requirements = _settings.Requirements,
@@ -81,25 +80,56 @@ internal sealed class EvaluationSetup : IDisposable
             Seed = _seed,
             Round = earlier.Count + 1,
             Earlier = earlier,
+            RewardModel = rewardModel?.Report,
             Curves = [.. curves.SelectMany(c => c.Curves)],
-            Sources = [.. curves.Select(c => c.Source)],
+            Sources = [.. curves.Select(c => c.Source), .. rewardModel is null ? [] : new[] { rewardModel.Source }],
         };
     }
 
-    private static Contender Contender(KeyValuePair<string, string> model) => new(model.Key) { Folder = model.Value };
-
-    /// <summary>What opens, or null with its problems under the recipe's key.</summary>
-    private T? Try<T>(string key, Func<T> open)
+    /// <summary>Those the recipe names, or the ones that the ppo run keeps, thinned to the budget with the last kept.</summary>
+    private List<KeyValuePair<string, string>> CheckpointFolders()
     {
-        try
+        var named = _settings.Checkpoints.ToList();
+        if (_settings.PpoRun is not { } run)
+            return named;
+        var kept = Checkpoints.Of(run);
+        if (kept.Count == 0)
+            _problems.Add(Problem.Of("evaluate.ppoRun", $"{run} keeps no checkpoint", "some, for the frontier", "set run.keepEvery when training, or leave ppoRun out"));
+        var points = Math.Min(kept.Count, _settings.Budget.FrontierPoints);
+        named.AddRange(Enumerable.Range(1, points).Select(k => kept[(k * kept.Count / points) - 1])
+            .Select(checkpoint => KeyValuePair.Create($"step {checkpoint.Step}", PpoTraining.PolicyAt(checkpoint.Folder))));
+        return named;
+    }
+
+    private IEnumerable<(string Key, string Stage, string Folder)> CurveFolders()
+    {
+        foreach (var (stage, folder) in _settings.Curves)
+            yield return ($"evaluate.curves.{stage}", stage, folder);
+        if (_settings.RewardRun is { } reward)
+            yield return ("evaluate.rewardRun", "reward", reward);
+        if (_settings.PpoRun is { } ppo)
+            yield return ("evaluate.ppoRun", "ppo", ppo);
+    }
+
+    /// <summary>Checks every model folder and loads the reference, whose tokenizer all others must have.</summary>
+    private TextModel? Models(List<KeyValuePair<string, string>> checkpoints)
+    {
+        var folders = _settings.Models.Select(m => (Key: $"evaluate.models.{m.Key}", Folder: m.Value))
+            .Concat(checkpoints.Select(c => (Key: $"evaluate.checkpoints.{c.Key}", Folder: c.Value)))
+            .Concat(_settings.Base is { } untrained ? [(Key: "evaluate.base", Folder: untrained)] : []).ToList();
+        var configs = folders.Select(entry => _problems.Try(entry.Key, () => EvaluationCheck.Checked(entry.Folder))).ToList();
+        RequireMemory([.. configs.OfType<TransformerConfig>()]);
+        var at = folders.FindIndex(entry => entry.Key == $"evaluate.models.{ReferenceName}");
+        if (configs[at] is null || _problems.Try(folders[at].Key, () => TextModel.Load(folders[at].Folder, _compute)) is not { } reference)
+            return null;
+        _opened.Add(reference);
+        foreach (var (key, folder) in folders.Where((_, k) => k != at && configs[k] is not null))
         {
-            return open();
+            if (_problems.Try(key, () => Tokenizer.Load(folder)) is { } tokenizer && !tokenizer.IsSameAs(reference.Tokenizer))
+                _problems.Add(Problem.Of(key, $"{folder} has another tokenizer than {ReferenceName}", "the same one, as answers are measured by their token ids", "compare models of one family"));
         }
-        catch (InputException e)
-        {
-            _problems.AddRange(e.Problems.Select(problem => new Problem(key, string.Join(' ', new[] { e.Title, problem.Key, problem.Message }.Where(part => part.Length > 0)))));
-            return default;
-        }
+
+        return reference;
     }
 
     private string[] Prompts()
@@ -131,37 +161,18 @@ internal sealed class EvaluationSetup : IDisposable
         return new([.. _seed.For("demonstrations").Permutation(rows.Length).Take(settings.Count).Select(k => rows[k])], settings.Template);
     }
 
-    private IReward Scorer(ScorerSettings settings, Tokenizer? tokenizer)
+    private RewardParts Reward(IReadOnlyList<RewardPart> parts, string key, TextModel reference, string[] prompts)
     {
-        if (settings.RewardModel is { } folder)
-            return RewardModelOf(folder, tokenizer);
-        var valence = settings.Lexicon!.Open();
-        var read = tokenizer ?? throw InputException.One(_folder, "has no tokenizer to read answers with", "one beside the reference model", "see to that first");
-        return FunctionReward.OfSequence(rollout => valence.Score(read.Decode(rollout.Response, skipSpecial: true)));
+        var longest = prompts.Select(prompt => reference.Tokenizer.Encode(prompt).Length).DefaultIfEmpty(0).Max() + _settings.Sampling.MaximumNewTokens;
+        var opened = RewardParts.Open(parts, key, reference, longest, MicroBatch);
+        _opened.Add(opened);
+        return opened;
     }
 
-    private RewardModelReward RewardModelOf(string folder, Tokenizer? tokenizer)
+    private JudgePanel Panel(string name, JudgeSettings settings, TextModel? reference, string[] prompts)
     {
-        using (var files = HuggingFaceFolder.Open(folder))
-        {
-            if (tokenizer is not null && files.Config.VocabularySize < tokenizer.VocabularySize)
-                throw InputException.One(folder, $"knows {files.Config.VocabularySize} pieces", $"at least the models' {tokenizer.VocabularySize}", "name a reward model with their tokenizer");
-        }
-
-        _opened.Add(RewardModel.Load(folder, _compute));
-        return new(_opened[^1], ScoredAtOnce);
-    }
-
-    private JudgePanel Panel(string name, JudgeSettings settings, Tokenizer? tokenizer)
-    {
-        if (settings.RewardModel is { } folder)
-            return JudgePanel.OfReward(name, RewardModelOf(folder, tokenizer), settings.TieWithin);
-        if (settings.Lexicon is { } lexicon)
-        {
-            var valence = lexicon.Open();
-            return JudgePanel.OfFunction(name, (_, text) => valence.Score(text), settings.TieWithin);
-        }
-
+        if (settings.Reward is { } part)
+            return JudgePanel.OfReward(name, Reward([part], $"evaluate.judges.{name}.reward", reference!, prompts), settings.TieWithin);
         var crowd = SimulatedCrowd.Load(settings.Crowd!.Path, Valence.Load(settings.Crowd.Words));
         var members = crowd.Of(settings.Crowd.Group).Count;
         return settings.Crowd.Votes <= members ? JudgePanel.OfCrowd(crowd, settings.Crowd.Group, settings.Crowd.Votes, name)
@@ -189,12 +200,12 @@ internal sealed class EvaluationSetup : IDisposable
         if (models.Count == 0)
             return;
         const int rows = 64;
-        var rewards = (_settings.Reward?.RewardModel is null ? 0 : 1) + _settings.Judges.Values.Count(judge => judge.RewardModel is not null);
+        var rewards = _settings.Rewards.Concat(_settings.Judges.Values.Select(judge => judge.Reward).OfType<RewardPart>()).Count(part => part.Model is not null);
         var largest = models.MaxBy(config => config.WeightBytes(_compute.DType))!;
         var bytes = MemoryEstimate.Process + (3 + rewards) * largest.WeightBytes(_compute.DType)
             + MemoryEstimate.Cache(largest, rows, largest.MaximumPositions, _compute.DType)
-            + MemoryEstimate.ForwardPass(largest, rows / 2, largest.MaximumPositions, rows / 2 * _settings.Sampling.MaximumNewTokens, _compute.DType);
-        if (MemoryBudget.Now().Check("models", bytes, "compare smaller models") is { } problem)
+            + MemoryEstimate.ForwardPass(largest, MicroBatch, largest.MaximumPositions, (long)MicroBatch * _settings.Sampling.MaximumNewTokens, _compute.DType);
+        if (MemoryBudget.Now().Check("evaluate.models", bytes, "compare smaller models") is { } problem)
             _problems.Add(problem);
     }
 }

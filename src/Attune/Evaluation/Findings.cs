@@ -56,7 +56,7 @@ internal sealed class Findings(EvaluationInput input, EvaluationPlan plan, Answe
         {
             Number = number,
             Wins = wins,
-            Baselines = [.. Baselines(wins)],
+            Baselines = Baselines(wins),
             TextMetrics = [.. plan.Compared.Select(Texts)],
             Frontier = Frontier(),
             RewardModel = input.RewardModel,
@@ -65,14 +65,19 @@ internal sealed class Findings(EvaluationInput input, EvaluationPlan plan, Answe
         };
     }
 
-    private IEnumerable<BaselineRow> Baselines(IReadOnlyList<WinTableRow> wins)
+    private BaselineRow[] Baselines(IReadOnlyList<WinTableRow> wins)
     {
         double? WinRate(string model) => wins.FirstOrDefault(w => w.Model == model && w.Opponent == input.Reference && w.Judges == First.Name)?.Result.Rate;
-        foreach (var order in plan.Compared)
+        // From what needs least to what needs most: the base, the reference, best-of-N, the trained.
+        var compared = plan.Compared.ToList();
+        var (trained, simple) = (compared.Where(order => input.Models.Contains(order.Who) && order.Name != input.Reference), compared.Where(order => order.Who == input.Base).Reverse());
+        return [.. simple.Concat(compared.Where(order => order.Name == input.Reference)).Select(Sampled), .. BestOf(), .. trained.Reverse().Select(Sampled)];
+
+        BaselineRow Sampled(AnswerOrder order)
         {
             var rows = FirstAnswers(order.Name);
             var reward = MeanAndError.Of([.. rows.Select(r => r.Score(AnswerRow.Reward)).OfType<double>()]);
-            yield return new BaselineRow
+            return new BaselineRow
             {
                 Model = order.Name,
                 Reward = input.Reward is null ? null : reward.Mean,
@@ -85,20 +90,17 @@ internal sealed class Findings(EvaluationInput input, EvaluationPlan plan, Answe
             };
         }
 
-        foreach (var (n, point) in plan.BestOf.Zip(BestOfPoints()).Where(pair => pair.First > 1))
+        IEnumerable<BaselineRow> BestOf() => plan.BestOf.Zip(BestOfPoints()).Where(pair => pair.First > 1).Select(pair => new BaselineRow
         {
-            yield return new BaselineRow
-            {
-                Model = EvaluationPlan.BestOfName(n),
-                Reward = point.Reward,
-                RewardStandardError = point.RewardStandardError,
-                HeldOut = point.HeldOut,
-                WinRate = WinRate(EvaluationPlan.BestOfName(n)),
-                Kl = point.Kl,
-                CopyRate = input.PromptIsText ? Mean(plan.BestAmong(answers.Of(input.Reference), n), r => TextMetrics.CopyRate(r.Prompt, r.Text)) : null,
-                Source = SourceOf(input.Reference),
-            };
-        }
+            Model = EvaluationPlan.BestOfName(pair.First),
+            Reward = pair.Second.Reward,
+            RewardStandardError = pair.Second.RewardStandardError,
+            HeldOut = pair.Second.HeldOut,
+            WinRate = WinRate(EvaluationPlan.BestOfName(pair.First)),
+            Kl = pair.Second.Kl,
+            CopyRate = input.PromptIsText ? Mean(plan.BestAmong(answers.Of(input.Reference), pair.First), r => TextMetrics.CopyRate(r.Prompt, r.Text)) : null,
+            Source = SourceOf(input.Reference),
+        });
     }
 
     private TextMetricsRow Texts(AnswerOrder order)

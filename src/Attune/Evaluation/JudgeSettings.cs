@@ -1,35 +1,32 @@
 using Attune.Feedback;
+using Attune.Rewards;
 using Attune.Runs;
 
 namespace Attune.Evaluation;
 
-/// <summary>One group of judges: exactly one of a crowd, a reward model and a word list.</summary>
+/// <summary>One group of judges: a crowd, or something that gives answers a score.</summary>
 public sealed record JudgeSettings : IChecked
 {
     /// <summary>A simulated crowd.</summary>
     public CrowdJudgeSettings? Crowd { get; init; }
 
-    /// <summary>Folder of a reward model.</summary>
-    public string? RewardModel { get; init; }
+    /// <summary>A reward model or a function, as an entry of <c>rewards</c>.</summary>
+    public RewardPart? Reward { get; init; }
 
-    /// <summary>A word list.</summary>
-    public LexiconSettings? Lexicon { get; init; }
-
-    /// <summary>Reward model and word list: answers whose scores differ by no more than this are level.</summary>
+    /// <summary>Of a reward: answers whose scores differ by no more than this are level.</summary>
     public double TieWithin { get; init; }
 
     /// <inheritdoc/>
     public IEnumerable<Problem> Check()
     {
-        var named = new[] { Crowd is null ? null : "crowd", RewardModel is null ? null : "rewardModel", Lexicon is null ? null : "lexicon" }.OfType<string>().ToList();
-        if (named.Count != 1)
-            yield return Problem.Of("", named.Count == 0 ? "names no judge" : $"names {string.Join(" and ", named)}", "one of crowd, rewardModel, lexicon", "keep the one that is meant");
+        if ((Crowd is null) == (Reward is null))
+            yield return Problem.Of("", Crowd is null ? "names no judge" : "names both crowd and reward", "one of them", "keep the one that is meant");
         if (!(TieWithin >= 0))
             yield return Problem.Of("tieWithin", $"is {TieWithin}", "0 or more", "0 is usual");
         foreach (var problem in Crowd?.Check() ?? [])
             yield return problem with { Key = $"crowd.{problem.Key}" };
-        foreach (var problem in Lexicon?.Check() ?? [])
-            yield return problem with { Key = $"lexicon.{problem.Key}".TrimEnd('.') };
+        foreach (var problem in Reward?.Check() ?? [])
+            yield return problem with { Key = $"reward.{problem.Key}" };
     }
 }
 

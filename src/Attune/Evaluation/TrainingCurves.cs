@@ -16,9 +16,11 @@ public static class TrainingCurves
         ("policy/entropy", "nats", "How open the next token is. A fall to nothing is collapse."),
         ("response/length", "tokens", "Length of the answers. Rewards are often gamed by length."),
         ("response/end_rate", "share", "Answers that end by themselves."),
-        ("accuracy", "share", "Pairs of the batch predicted rightly."),
-        ("validation/loss", "nats", "Loss on text that is not learned from."),
-        ("loss", "nats", "What training makes smaller."),
+        ("heldout/gap", "deviations", "How far the reward runs ahead of judges that training never saw."),
+        ("reward/loss", "nats", "Surprise at what people preferred, in training."),
+        ("reward/validation_accuracy", "share", "Pairs not learned from that are predicted rightly."),
+        ("loss", "nats", "Surprise at the next token, in training."),
+        ("validation/bits_per_byte", "bits", "Surprise at text that is not learned from."),
     ];
 
     /// <summary>The curves of one stage, and their source.</summary>
@@ -26,7 +28,7 @@ public static class TrainingCurves
     /// <param name="runFolder">The run.</param>
     /// <param name="reportFolder">Where the report will be; sources are relative to it.</param>
     /// <exception cref="InputException">The run has no metrics, or none of those that are shown.</exception>
-    public static (IReadOnlyList<TrainingCurve> Curves, Source Source) Read(string stage, string runFolder, string reportFolder)
+    public static StageCurves Read(string stage, string runFolder, string reportFolder)
     {
         var path = Run.MetricsPath(runFolder);
         if (!File.Exists(path))
@@ -48,10 +50,15 @@ public static class TrainingCurves
             Points = Thinned([.. rows.Where(row => row.Values.TryGetValue(shown.Metric, out var value) && double.IsFinite(value)).Select(row => new CurvePoint(row.Step, row.Values[shown.Metric]))]),
             Source = source.Id,
         }).Where(curve => curve.Points.Count > 0).ToList();
-        return curves.Count > 0 ? (curves, source)
+        return curves.Count > 0 ? new(curves, source)
             : throw InputException.One(path, "has none of the metrics that reports show", string.Join(", ", Shown.Select(s => s.Metric)), "name another run folder, or leave it out");
     }
 
     internal static IReadOnlyList<CurvePoint> Thinned(IReadOnlyList<CurvePoint> points) => points.Count <= MostPoints ? points
         : [.. Enumerable.Range(0, MostPoints).Select(k => points[(int)((long)k * (points.Count - 1) / (MostPoints - 1))])];
 }
+
+/// <summary>Curves of one stage.</summary>
+/// <param name="Curves">A curve a metric.</param>
+/// <param name="Source">Where they were logged.</param>
+public sealed record StageCurves(IReadOnlyList<TrainingCurve> Curves, Source Source);

@@ -103,21 +103,23 @@ internal static class ProjectRecipes
           prompts:
             - path: prompts-heldout.txt
               linePerDocument: true
-          reward:
-            rewardModel: runs/reward/model
-          judges:                      # who was not asked in training: people, a crowd, another reward model, a word list
+          rewards:                     # what ppo was trained against, as in its recipe
+            - model: runs/reward/model
+          rewardRun: runs/reward       # what it measured is shown
+          ppoRun: runs/ppo             # its last checkpoints are the frontier
+          judges:                      # who was not asked in training: a crowd, another reward model, a word list
             friendly words:
-              lexicon:
-                words: {{Text(Path.Combine(words, "valence.tsv"))}}
-                negations: {{Text(Path.Combine(words, "negations.txt"))}}
-                intensifiers: {{Text(Path.Combine(words, "intensifiers.tsv"))}}
+              reward:
+                function: lexicon
+                lexicon:
+                  words: {{Text(Path.Combine(words, "valence.tsv"))}}
+                  negations: {{Text(Path.Combine(words, "negations.txt"))}}
+                  intensifiers: {{Text(Path.Combine(words, "intensifiers.tsv"))}}
           sampling:
             maximumNewTokens: {{AnswerTokens}}
           budget:
             bestOf: [1, 4]
             bestOfPrompts: 8
-          curves:
-            ppo: runs/ppo
 
         """;
 

@@ -34,8 +34,10 @@ public sealed class EvaluateVerbTests : IDisposable
                   linePerDocument: true
               judges:
                 word list:
-                  lexicon:
-                    words: {{PathOf("words.tsv")}}
+                  reward:
+                    function: lexicon
+                    lexicon:
+                      words: {{PathOf("words.tsv")}}
               sampling:
                 maximumNewTokens: 8
             """);

@@ -33,12 +33,12 @@ public sealed class EvaluateRecipeTests : IDisposable
               base: {{{_tiny.PathOf("base")}}}
               prompts: [{path: {{{_tiny.PathOf("prompts.txt")}}}, linePerDocument: true}]
               fewShot: {count: 2, demonstrations: {path: {{{_tiny.PathOf("shots.jsonl")}}}, format: prompts}}
-              reward: {rewardModel: {{{_tiny.PathOf("reward")}}}}
+              rewards: [{model: {{{_tiny.PathOf("reward")}}}}]
               checkpoints: {step 5: {{{_tiny.PathOf("step")}}}}
               judges:
                 held-out crowd: {crowd: {path: {{{_tiny.PathOf("crowd.json")}}}, words: {{{data}}}}}
-                word list: {lexicon: {words: {{{data}}}/valence.tsv, negations: {{{data}}}/negations.txt}, tieWithin: 0.01}
-                another reward: {rewardModel: {{{_tiny.PathOf("reward")}}}}
+                word list: {reward: {function: lexicon, lexicon: {words: {{{data}}}/valence.tsv, negations: {{{data}}}/negations.txt}}, tieWithin: 0.01}
+                another reward: {reward: {model: {{{_tiny.PathOf("reward")}}}}}
               sampling: {maximumNewTokens: 8}
               budget: {bestOf: [1, 2], bestOfPrompts: 2, frontierSamples: 1, sampleRows: 3}
               curves: {ppo: {{{_tiny.PathOf("ppo")}}}}
@@ -57,7 +57,7 @@ public sealed class EvaluateRecipeTests : IDisposable
 
         Assert.Equal(new Headline("PPO", "SFT"), report.Headline);
         Assert.Equal(["held-out crowd", "word list", "another reward"], report.Rounds[0].Wins.Select(w => w.Judges).Distinct());
-        Assert.Equal(["PPO", "SFT", "base, 2 examples", "base", "best of 2"], report.Rounds[0].Baselines.Select(b => b.Model));
+        Assert.Equal(["base", "base, 2 examples", "SFT", "best of 2", "PPO"], report.Rounds[0].Baselines.Select(b => b.Model));
         Assert.Equal(["step 5", "PPO"], report.Rounds[0].Frontier!.Policy.Select(p => p.Label));
         Assert.Equal("../ppo/metrics.jsonl", report.Sources.Single(s => s.Id == report.Rounds[0].Curves.Single().Source).File);
         // the reward that was trained against and the judge are the same folder, so their scores are equal
@@ -105,13 +105,13 @@ public sealed class EvaluateRecipeTests : IDisposable
     [Fact]
     public void Files_that_cannot_be_used_are_all_named_and_the_folder_is_left_as_it_was()
     {
-        var recipe = Recipe.Parse<EvaluateRecipe>(Yaml(), "r.yaml", ["--evaluate.prompts", "[{path: none.txt}]", "--evaluate.base", _tiny.PathOf("reward"), "--evaluate.reward.rewardModel", _tiny.PathOf("sft"), "--evaluate.curves", "{ppo: nowhere}", "--evaluate.earlier", "[nothing]"]);
+        var recipe = Recipe.Parse<EvaluateRecipe>(Yaml(), "r.yaml", ["--evaluate.prompts", "[{path: none.txt}]", "--evaluate.base", _tiny.PathOf("reward"), "--evaluate.rewards", $"[{{model: {_tiny.PathOf("sft")}}}]", "--evaluate.curves", "{ppo: nowhere}", "--evaluate.earlier", "[nothing]"]);
         File.Delete(_tiny.PathOf("policy/model.safetensors"));
         File.WriteAllText(_tiny.PathOf("crowd.json"), "{");
 
         var problem = Assert.Throws<InputException>(() => Evaluate(recipe, "out"));
 
-        foreach (var said in new[] { "models.PPO", "models.base", "holds a reward model", "prompts", "none.txt", "reward", "predicts tokens", "judges.held-out crowd", "curves.ppo", "earlier[0]" })
+        foreach (var said in new[] { "models.PPO", "evaluate.base", "holds a reward model", "prompts", "none.txt", "rewards[0].model", "predicts tokens", "judges.held-out crowd", "curves.ppo", "earlier[0]" })
             Assert.Contains(said, problem.Message, StringComparison.Ordinal);
         Assert.False(Directory.Exists(_tiny.PathOf("out")));
     }
