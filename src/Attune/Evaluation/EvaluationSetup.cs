@@ -21,7 +21,7 @@ internal sealed class EvaluationSetup : IDisposable
     private readonly string _folder;
     private readonly Compute _compute;
     private readonly Seed _seed;
-    private readonly ProblemCollector _problems = new();
+    private readonly InputProblems _problems = new("The recipe");
     private readonly List<IDisposable> _opened = [];
 
     public EvaluationSetup(EvaluateRecipe recipe, string folder)
@@ -57,7 +57,7 @@ internal sealed class EvaluationSetup : IDisposable
         // The lists are made before the problems are thrown, so that all are found.
         var reward = reference is null || _settings.Rewards.Count == 0 ? null : _problems.Try("evaluate.rewards", () => Reward(_settings.Rewards, "evaluate.rewards", reference, prompts));
         var judges = _settings.Judges.Where(entry => reference is not null || entry.Value.Reward is null).Select(entry => _problems.Try($"evaluate.judges.{entry.Key}", () => Panel(entry.Key, entry.Value, reference, prompts))).OfType<JudgePanel>().ToList();
-        _problems.Throw("The recipe");
+        _problems.ThrowIfAny();
         return new EvaluationInput
         {
             Title = _settings.Title,
@@ -93,8 +93,6 @@ internal sealed class EvaluationSetup : IDisposable
         if (_settings.PpoRun is not { } run)
             return named;
         var kept = Checkpoints.Of(run);
-        if (kept.Count == 0)
-            _problems.Add(Problem.Of("evaluate.ppoRun", $"{run} keeps no checkpoint", "some, for the frontier", "set run.keepEvery when training, or leave ppoRun out"));
         var points = Math.Min(kept.Count, _settings.Budget.FrontierPoints);
         named.AddRange(Enumerable.Range(1, points).Select(k => kept[(k * kept.Count / points) - 1])
             .Select(checkpoint => KeyValuePair.Create($"step {checkpoint.Step}", PpoTraining.PolicyAt(checkpoint.Folder))));
