@@ -10,7 +10,7 @@ internal static class EvaluateVerb
 {
     public static Command Create(ConsoleOutput output)
     {
-        var verb = new Verb("evaluate", "Compare models blind on held-out prompts and write a report.", "attune evaluate recipes/reviews-evaluate.yaml --out runs/evaluation")
+        var verb = new Verb("evaluate", "Compare models blind on held-out prompts and write a report.", "attune evaluate recipes/evaluate.yaml --out runs/evaluation")
         {
             CommonOptions.Recipe, CommonOptions.Out, CommonOptions.Resume, CommonOptions.Force, CommonOptions.Json,
         };

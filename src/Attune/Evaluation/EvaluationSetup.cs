@@ -93,8 +93,6 @@ internal sealed class EvaluationSetup : IDisposable
         if (_settings.PpoRun is not { } run)
             return named;
         var kept = Checkpoints.Of(run);
-        if (kept.Count == 0)
-            _problems.Add(Problem.Of("evaluate.ppoRun", $"{run} keeps no checkpoint", "some, for the frontier", "set run.keepEvery when training, or leave ppoRun out"));
         var points = Math.Min(kept.Count, _settings.Budget.FrontierPoints);
         named.AddRange(Enumerable.Range(1, points).Select(k => kept[(k * kept.Count / points) - 1])
             .Select(checkpoint => KeyValuePair.Create($"step {checkpoint.Step}", PpoTraining.PolicyAt(checkpoint.Folder))));

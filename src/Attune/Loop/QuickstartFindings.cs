@@ -21,15 +21,7 @@ internal static class QuickstartFindings
         ("ppo", "kl/coefficient", "Price of a nat of distance", ""),
     ];
 
-    public static RewardModelReport RewardModel(RewardResult result) => new()
-    {
-        Overall = Row(result.Accuracy),
-        ByMargin = [.. result.ByAgreement.Select(Row)],
-        ByGroup = [.. result.ByAnnotators.Select(Row)],
-        Nulls = [.. result.Nulls.Select(Row)],
-        Reliability = [.. result.Calibration.Rows.Select(bin => new ReliabilityRow(bin.From, bin.To, bin.Count, bin.Predicted, bin.Observed))],
-        CalibrationError = result.Calibration.ExpectedCalibrationError,
-    };
+    public static RewardModelReport RewardModel(RewardResult result) => RewardModelReports.Of(result, RewardSource);
 
     public static IEnumerable<TrainingCurve> Curves(QuickstartFolder folder, int round)
     {
@@ -53,15 +45,6 @@ internal static class QuickstartFindings
             yield return new() { Id = stage, About = $"metrics of {stage}, a line a step", File = From(Run.MetricsPath(Folder(folder, stage, round))) };
         yield return new() { Id = RewardSource, About = "comparisons that the reward model did not learn from", File = From(Path.Combine(folder.Reward(round), "evaluation.jsonl")) };
     }
-
-    private static Evaluation.AccuracyRow Row(AccuracyFigure figure) => new()
-    {
-        Name = figure.Name,
-        Pairs = figure.Pairs,
-        Accuracy = figure.Share,
-        Interval = new(figure.Lower, figure.Upper),
-        Source = RewardSource,
-    };
 
     private static string Folder(QuickstartFolder folder, string stage, int round) => stage switch
     {

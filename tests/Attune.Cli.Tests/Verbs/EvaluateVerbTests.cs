@@ -89,5 +89,5 @@ public sealed class EvaluateVerbTests : IDisposable
 
     [Fact]
     public async Task Help_shows_an_example() =>
-        Assert.EndsWith("Example:\n  attune evaluate recipes/reviews-evaluate.yaml --out runs/evaluation\n", (await Printed.By("evaluate", "--help")).Result);
+        Assert.EndsWith("Example:\n  attune evaluate recipes/evaluate.yaml --out runs/evaluation\n", (await Printed.By("evaluate", "--help")).Result);
 }

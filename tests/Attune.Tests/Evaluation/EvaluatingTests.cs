@@ -168,7 +168,7 @@ public sealed class EvaluatingTests : IDisposable
     {
         var round = Evaluate("a", input => input with { Reward = null, Base = null, FewShot = null, Checkpoints = [], Judges = [input.Judges[1]] }).Rounds[0];
 
-        Assert.Equal(["policy", "reference"], round.Baselines.Select(b => b.Model));
+        Assert.Equal(["reference", "policy"], round.Baselines.Select(b => b.Model));
         Assert.Null(round.Frontier);
         Assert.All(round.Baselines, b => Assert.Null(b.Reward));
         Assert.All(round.TextMetrics, t => Assert.Null(t.Perplexity));
