@@ -58,7 +58,7 @@ internal static class AttuneCommand
     private static VerbGroup[] Groups(ConsoleOutput output) =>
     [
         new("The whole way", [QuickstartVerb.Create(output)]),
-        new("Text and tokens", [TokenizerVerb.Create(output)]),
+        new("Text and tokens", [DataVerb.Create(output), TokenizerVerb.Create(output)]),
         new("Models", [ScoreVerb.Create(output), SampleVerb.Create(output)]),
         new("Training", [LanguageModelVerbs.Pretrain(output), LanguageModelVerbs.Sft(output), RewardVerb.Create(output), PpoVerb.Create(output)]),
         new("Evaluation", [EvaluateVerb.Create(output)]),
