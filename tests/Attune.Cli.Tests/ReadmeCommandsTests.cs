@@ -61,7 +61,7 @@ public sealed class ReadmeCommandsTests
                     SmallDisk.Outcome("cp", "-R", Path.Combine(Root, part), folder);
             }
             var program = Path.Combine(folder, "attune");
-            File.WriteAllText(program, $"#!/bin/sh\nATTUNE_HOME='{Root}' exec dotnet '{Path.Combine(AppContext.BaseDirectory, "Attune.Cli.dll")}' \"$@\"\n");
+            File.WriteAllText(program, $"#!/bin/sh\nATTUNE_HOME='{Root}' OMP_WAIT_POLICY=passive exec dotnet '{Path.Combine(AppContext.BaseDirectory, "Attune.Cli.dll")}' \"$@\"\n");
             File.SetUnixFileMode(program, (UnixFileMode)0b111_101_101);
 
             var (code, result, log) = SmallDisk.Outcome("sh", "-exc", $"cd '{folder}'\n{string.Join('\n', commands)}");

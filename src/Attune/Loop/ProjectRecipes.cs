@@ -21,6 +21,7 @@ internal static class ProjectRecipes
         rows:
           longest: {{longest}}         # tokens; the model reads no more at once
           overlong: cut-end            # or cut-start, drop
+        packed: false                  # true puts several short rows into one: less padding, fewer steps
         sft:
           batch: 8
           microBatch: 8                # costs memory, changes no result

@@ -31,6 +31,7 @@ public sealed class Run : IDisposable
     private readonly Checkpoints _checkpoints;
     private ReplacedRun? _replaced; // what --force took the place of, until there is something new to keep
     private bool _isUntouched;
+    private int _recorded = -1, _saved = -1; // by this process
 
     private Run(RunOptions options, RunLock held, Checkpoint? from)
     {
@@ -117,6 +118,11 @@ public sealed class Run : IDisposable
                 AtomicFile.Discard(options.Folder);
             throw;
         }
+        catch (RunFailedException)
+        {
+            run.DropUnproven();
+            throw;
+        }
     }
 
     /// <summary>Whether a folder holds a run that could be resumed.</summary>
@@ -135,6 +141,7 @@ public sealed class Run : IDisposable
     {
         Touch();
         _metrics.Append(step, metrics);
+        _recorded = step;
         foreach (var (name, value) in metrics.Where(m => !double.IsFinite(m.Value)))
             Progress.Warn($"step {step}: {name} is {value}, expected a finite number; stored as null");
     }
@@ -174,6 +181,14 @@ public sealed class Run : IDisposable
         Touch();
         _metrics.FlushToDisk(); // a checkpoint never knows of steps that the metrics lack
         _checkpoints.Save(done, save);
+        _saved = done;
+    }
+
+    /// <summary>A checkpoint that the very next step failed from may hold what made it fail; the one before, which a step succeeded from, stays.</summary>
+    private void DropUnproven()
+    {
+        if (_saved > _recorded && Checkpoints.Of(Folder) is [_, .., var newest] && newest.Step == _saved)
+            AtomicFile.Discard(newest.Folder);
     }
 
     private static void Refuse(RunOptions options)

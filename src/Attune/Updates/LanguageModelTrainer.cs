@@ -177,8 +177,8 @@ public sealed record LanguageModelConfig : IChecked
             yield return new("epochs", $"is {Epochs}, expected above 0; 1 is usual");
         if (Steps < 1)
             yield return new("steps", $"is {Steps}, expected at least 1, or leave it out");
-        if (!(LearningRate > 0))
-            yield return new("learningRate", $"is {LearningRate}, expected above 0; 0.001 is usual for a small model");
+        if (!(LearningRate is > 0 and <= 1e30)) // far beyond sense, but float32 has to hold it
+            yield return new("learningRate", $"is {LearningRate}, expected above 0 and at most 1e30; 0.001 is usual for a small model");
         if (WarmUpSteps < 0)
             yield return new("warmUpSteps", $"is {WarmUpSteps}, expected 0 or more");
         if (!(FinalShare is >= 0 and <= 1))

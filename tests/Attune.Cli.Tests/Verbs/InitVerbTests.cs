@@ -34,7 +34,7 @@ public sealed class InitVerbTests : IDisposable
         Assert.Equal(7, commands.Count);
 
         var program = At("attune");
-        await File.WriteAllTextAsync(program, $"#!/bin/sh\nexec dotnet '{Path.Combine(AppContext.BaseDirectory, "Attune.Cli.dll")}' \"$@\"\n");
+        await File.WriteAllTextAsync(program, $"#!/bin/sh\nOMP_WAIT_POLICY=passive exec dotnet '{Path.Combine(AppContext.BaseDirectory, "Attune.Cli.dll")}' \"$@\"\n");
         File.SetUnixFileMode(program, (UnixFileMode)0b111_101_101);
         var (code, result, log) = SmallDisk.Outcome("sh", "-exc", $"PATH='{_root}':$PATH\ncd '{At("project")}'\n{string.Join('\n', commands)}");
 

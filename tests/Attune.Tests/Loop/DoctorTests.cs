@@ -3,6 +3,7 @@ using Attune.Models;
 using Attune.Runs;
 using Attune.Torch;
 using Attune.Torch.Testing;
+using Attune.Updates;
 
 namespace Attune.Tests.Loop;
 
@@ -17,8 +18,8 @@ public sealed class DoctorTests : IDisposable
 
     private static DryRun Look(string path, params string[] flags) => Doctor.Try(path, flags, SilentProgress.Instance, default);
 
-    private string Recipe<T>(T recipe)
-        where T : class => _tiny.Write("recipe.yaml", Runs.Recipe.ToYaml(recipe));
+    private string Written<T>(T recipe)
+        where T : class => _tiny.Write("recipe.yaml", Recipe.ToYaml(recipe));
 
     private static double Figure(DryRun report, string name) => report.Figures.Single(figure => figure.Name == name).Value;
 
@@ -46,7 +47,7 @@ public sealed class DoctorTests : IDisposable
     public void A_dry_run_of_fine_tuning_counts_as_the_run_does_and_writes_nothing()
     {
         var recipe = _tiny.Sft with { Sft = _tiny.Sft.Sft with { Epochs = 2, Batch = 8, MicroBatch = 3 }, Validation = _tiny.Sft.Data, Packed = false };
-        var path = Recipe(recipe);
+        var path = Written(recipe);
         var before = Directory.GetFileSystemEntries(_tiny.Folder, "*", SearchOption.AllDirectories).Order().ToArray();
 
         var report = Look(path);
@@ -59,7 +60,7 @@ public sealed class DoctorTests : IDisposable
         Assert.InRange(report.MemoryBytes, MemoryEstimate.Process, MemoryEstimate.Process + (64 << 20));
         Assert.Matches(@"^where is the \w+ \?⟦ the \w+ is on the \w+.* \.<\|endoftext\|>⟧\n", report.Sample);
         Assert.Equal(before, Directory.GetFileSystemEntries(_tiny.Folder, "*", SearchOption.AllDirectories).Order());
-        var result = _tiny.Run(recipe, Updates.FineTuning.Run, recipe.Run)!;
+        var result = _tiny.Run(recipe, FineTuning.Run, recipe.Run)!;
         Assert.Equal((result.Steps, result.Rows, result.Tokens, result.Parameters),
             (Figure(report, "steps"), Figure(report, "training rows"), Figure(report, "tokens that the loss reads"), Figure(report, "parameters")));
     }
@@ -67,21 +68,21 @@ public sealed class DoctorTests : IDisposable
     [Fact]
     public void A_dry_run_of_pretraining_learns_its_tokenizer_in_memory()
     {
-        var report = Look(Recipe(_tiny.Pretrain), "--pretrain.steps", "30", "--vocabulary", "280");
+        var report = Look(Written(_tiny.Pretrain), "--pretrain.steps", "30", "--vocabulary", "280");
 
         Assert.Empty(report.Problems);
         Assert.Equal((30, 280), (Figure(report, "steps"), Figure(report, "vocabulary")));
         Assert.True(Figure(report, "padding") < 5);
         Assert.Equal(30 * 8 / Figure(report, "training rows"), Figure(report, "epochs"));
-        Assert.StartsWith("t⟦he ", report.Sample); // a document's first token is not predicted
+        Assert.StartsWith("the⟦ ", report.Sample); // a document's first token is not predicted
         Assert.Single(Directory.GetDirectories(_tiny.Folder)); // the model that the test made
     }
 
     [Fact]
     public void Problems_are_listed_at_once_and_nothing_else_is_said()
     {
-        var keys = Look(Recipe(_tiny.Sft), "--sft.batch", "0", "--rows.longset", "3");
-        var files = Look(Recipe(_tiny.Sft), "--from", _tiny.At("none"), "--data", "[{path: missing.jsonl, format: prompts}]");
+        var keys = Look(Written(_tiny.Sft), "--sft.batch", "0", "--rows.longset", "3");
+        var files = Look(Written(_tiny.Sft), "--from", _tiny.At("none"), "--data", "[{path: missing.jsonl, format: prompts}]");
 
         Assert.Equal(["rows.longset", "sft.batch"], keys.Problems.Select(p => p.Key));
         Assert.Equal(2, files.Problems.Count);

@@ -125,4 +125,25 @@ public sealed class ReplacedRunTests : IDisposable
 
         Assert.True(Run.ExistsIn(Folder));
     }
+
+    [Theory]
+    [InlineData(2, new[] { 1 })] // fails in step 2, right after the checkpoint of two steps
+    [InlineData(3, new[] { 1, 2 })] // a step succeeded from the newest
+    [InlineData(1, new[] { 1 })] // the only one stays
+    public void A_checkpoint_that_the_next_step_failed_from_is_not_kept_beside_a_good_one(int failing, int[] left)
+    {
+        Assert.Throws<RunFailedException>(() => Within(run =>
+        {
+            for (var step = 0; ; step++)
+            {
+                if (step == failing)
+                    throw new RunFailedException($"step {step}: the loss is NaN");
+                run.Record(step, new Dictionary<string, double>());
+                if (step < 2)
+                    run.CheckpointIfDue(step, folder => File.WriteAllText(Path.Combine(folder, "state"), $"{step}"));
+            }
+        }));
+
+        Assert.Equal(left, Checkpoints.Of(Folder).Select(checkpoint => checkpoint.Step));
+    }
 }
