@@ -18,7 +18,7 @@ public sealed class DoctorTests : IDisposable
     private static DryRun Look(string path, params string[] flags) => Doctor.Try(path, flags, SilentProgress.Instance, default);
 
     private string Recipe<T>(T recipe)
-        where T : class => _tiny.Write("recipe.yaml", Runs.Recipe.ToYaml(recipe));
+        where T : class => _tiny.Write("recipe.yaml", Attune.Runs.Recipe.ToYaml(recipe));
 
     private static double Figure(DryRun report, string name) => report.Figures.Single(figure => figure.Name == name).Value;
 
@@ -59,7 +59,7 @@ public sealed class DoctorTests : IDisposable
         Assert.InRange(report.MemoryBytes, MemoryEstimate.Process, MemoryEstimate.Process + (64 << 20));
         Assert.Matches(@"^where is the \w+ \?⟦ the \w+ is on the \w+.* \.<\|endoftext\|>⟧\n", report.Sample);
         Assert.Equal(before, Directory.GetFileSystemEntries(_tiny.Folder, "*", SearchOption.AllDirectories).Order());
-        var result = _tiny.Run(recipe, Updates.FineTuning.Run, recipe.Run)!;
+        var result = _tiny.Run(recipe, Attune.Updates.FineTuning.Run, recipe.Run)!;
         Assert.Equal((result.Steps, result.Rows, result.Tokens, result.Parameters),
             (Figure(report, "steps"), Figure(report, "training rows"), Figure(report, "tokens that the loss reads"), Figure(report, "parameters")));
     }

@@ -139,7 +139,7 @@ public sealed class QuickstartTests(TinyQuickstart tiny) : IClassFixture<TinyQui
 
         var report = tiny.Run("no-kl", plan: plan)!;
 
-        Assert.Contains(report.Rounds[0].Facts, fact => fact is { Name: "KL penalty", Value: "off" });
+        Assert.Contains(report.Facts, fact => fact is { Name: "KL penalty", Value: "off" });
         Assert.All(MetricsLog.Read(Attune.Runs.Run.MetricsPath(Path.Combine(tiny.At("no-kl"), "round-1/ppo"))), row => Assert.Equal(0, row.Values["kl/coefficient"]));
     }
 
