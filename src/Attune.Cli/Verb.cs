@@ -20,6 +20,9 @@ internal sealed class Verb(string name, string description, string example) : Co
     /// <summary>One runnable command line, shown by <c>--help</c>.</summary>
     public string Example { get; } = example;
 
+    /// <summary>Options that delete what is there: a line that goes on must not repeat them.</summary>
+    public IList<Option> Deleting { get; } = [CommonOptions.Force];
+
     /// <summary>What the verb does. It runs on the program's main thread; the token is cancelled by Ctrl-C.</summary>
     public Verb Does(ConsoleOutput output, Action<ParseResult, CancellationToken> action)
     {
@@ -81,8 +84,11 @@ internal sealed class Verb(string name, string description, string example) : Co
     private static int Stopped(ConsoleOutput output, ParseResult parsed)
     {
         var typed = parsed.Tokens.Select(t => t.Value).ToList();
-        if (parsed.GetResult(CommonOptions.Force) is { Implicit: false } force) // once more would delete what was just saved
-            typed.RemoveRange(typed.IndexOf(CommonOptions.Force.Name), 1 + force.Tokens.Count);
+        foreach (var option in parsed.CommandResult.Command is Verb verb ? verb.Deleting : []) // once more would delete what was just saved
+        {
+            if (parsed.GetResult(option) is { Implicit: false } given)
+                typed.RemoveRange(typed.IndexOf(option.Name), 1 + given.Tokens.Count);
+        }
         var resumes = parsed.CommandResult.Command.Options.Contains(CommonOptions.Resume);
         if (resumes && !typed.Contains(CommonOptions.Resume.Name))
             typed.Add(CommonOptions.Resume.Name);

@@ -24,41 +24,49 @@ internal static class QuickstartVerb
         {
             BudgetOption, SeedOption, RoundsOption, NoKlOption, DryRunOption, FromOption, CommonOptions.Out, CommonOptions.Resume, CommonOptions.Force, CommonOptions.Json,
         };
+        verb.Deleting.Add(FromOption);
         return verb.Does(output, (parsed, stop) =>
         {
-            var folder = parsed.GetValue(CommonOptions.Out) ?? UsualFolder;
-            var rounds = parsed.GetValue(RoundsOption);
+            var start = new QuickstartStart
+            {
+                Folder = parsed.GetValue(CommonOptions.Out) ?? UsualFolder,
+                Resume = parsed.GetValue(CommonOptions.Resume),
+                Force = parsed.GetValue(CommonOptions.Force),
+                From = parsed.GetValue(FromOption),
+                Rounds = parsed.GetValue(RoundsOption),
+            };
             var plan = QuickstartPlan.Of(parsed.GetValue(BudgetOption), parsed.GetValue(SeedOption), leash: !parsed.GetValue(NoKlOption));
-            foreach (var line in PlanSummary.Lines(plan, rounds))
-                output.Note(line);
+            var asJson = parsed.GetValue(CommonOptions.Json);
             if (parsed.GetValue(DryRunOption))
             {
-                if (parsed.GetValue(CommonOptions.Json))
+                if (asJson)
                     output.Json(plan);
+                else
+                    output.Line(string.Join('\n', PlanSummary.Lines(plan, start.Rounds)));
                 return;
             }
 
-            var start = new QuickstartStart { Folder = folder, Resume = parsed.GetValue(CommonOptions.Resume), Force = parsed.GetValue(CommonOptions.Force), From = parsed.GetValue(FromOption), Rounds = rounds };
-            plan = Offer(output, start).Prepare(plan);
+            foreach (var line in PlanSummary.Lines(plan, start.Rounds))
+                output.Note(line);
+            start = Offer(output, start);
             using var progress = output.Progress(TimeProvider.System);
-            var report = new Quickstart(new(folder), plan, ShippedFiles.Find(), progress).Run(rounds, stop);
-            progress.Dispose();
-            if (report is null)
+            using var quickstart = start.Open(plan, ShippedFiles.Find(), progress);
+            if (quickstart.Run(stop) is not { } report)
                 return;
-            if (parsed.GetValue(CommonOptions.Json))
-                output.Json(report);
+            progress.Dispose();
+            if (asJson)
+                output.Result.Write(ReportFile.Json(report));
             else
                 output.Line("\n" + string.Join('\n', EvaluationSummary.Lines(report)));
-            output.Note($"\nThe report, with answers to read: {new QuickstartFolder(folder).Report(rounds)}");
+            output.Note($"\nThe report, with answers to read: {new QuickstartFolder(start.Folder).Report(quickstart.Rounds)}");
         });
     }
 
     /// <summary>Asks a person at a terminal whether to go on with what is there.</summary>
     private static QuickstartStart Offer(ConsoleOutput output, QuickstartStart start)
     {
-        var isChosen = start.Resume || start.Force || start.From is not null;
-        if (isChosen || !output.CanAsk || QuickstartStart.Found(start.Folder) is not { } found)
+        if (!output.CanAsk || !start.NeedsWord)
             return start;
-        return output.Ask($"{start.Folder} {found}. Go on with it? [Y/n] ") ? start with { Resume = true } : start;
+        return output.Ask($"{start.Folder} {QuickstartStart.Found(start.Folder)}. Go on with it? [Y/n] ") ? start with { Resume = true } : start;
     }
 }

@@ -11,14 +11,15 @@ namespace Attune.Loop;
 /// </summary>
 public static class CrowdFeedback
 {
+    /// <summary>Splits the annotators into training and held-out ones, once, and stores that.</summary>
+    public static Annotators Recruit(QuickstartFolder folder, QuickstartPlan plan) => Annotators.LoadOr(folder.Annotators, SimulatedCrowd.Recruit(plan.Crowd, SeedOf(plan)));
+
     /// <summary>The crowd of a quick start: stored, or calibrated on the first round's pairs, which are answers of one supervised model.</summary>
     public static SimulatedCrowd Crowd(QuickstartFolder folder, QuickstartPlan plan, IReadOnlyList<Comparison> pairs, Valence words)
     {
         if (File.Exists(folder.Crowd))
             return SimulatedCrowd.Load(folder.Crowd, words);
-        var seed = new Seed((ulong)plan.Seed).For("crowd");
-        var annotators = Annotators.LoadOr(folder.Annotators, SimulatedCrowd.Recruit(plan.Crowd, seed));
-        var crowd = SimulatedCrowd.Calibrate(plan.Crowd, annotators, pairs, words, seed);
+        var crowd = SimulatedCrowd.Calibrate(plan.Crowd, Annotators.Load(folder.Annotators), pairs, words, SeedOf(plan));
         crowd.Save(folder.Crowd);
         return crowd;
     }
@@ -43,6 +44,8 @@ public static class CrowdFeedback
         PreferenceExport.Write(folder.Preferences(round), preferences);
         return FeedbackSummary.Of(judgments, annotators, crowd);
     }
+
+    private static Seed SeedOf(QuickstartPlan plan) => new Seed((ulong)plan.Seed).For("crowd");
 }
 
 /// <summary>What a person should know of a round of judgments.</summary>

@@ -10,13 +10,15 @@ public static class PlanSummary
     {
         var each = rounds > 1 ? $", each of {rounds} rounds" : "";
         yield return $"Quick start, budget {plan.Budget.ToString().ToLowerInvariant()}, seed {plan.Seed}{(plan.Leash ? "" : ", without a KL penalty")}";
-        yield return $"  {QuickstartStage.Sft.Title(),-24}{plan.Sft.Epochs:0.##} epochs over the demonstrations, batches of {plan.Sft.Batch}";
+        yield return $"  {QuickstartStage.Sft.Title(),-24}{Passes(plan.Sft.Epochs)} over the demonstrations, batches of {plan.Sft.Batch}";
         yield return $"  {QuickstartStage.Compare.Title(),-24}{Number(plan.Prompts * plan.AnswersPerPrompt)} answers to {plan.Prompts} prompts, at most {plan.AnswerTokens} tokens each{each}";
         yield return $"  {QuickstartStage.Judge.Title(),-24}{Number(plan.Comparisons)} comparisons, {plan.Votes} of {plan.Crowd.Training} training annotators each: {Number(plan.Comparisons * plan.Votes)} judgments{each}";
-        yield return $"  {QuickstartStage.Reward.Title(),-24}{plan.Reward.Epochs} epoch{(plan.Reward.Epochs == 1 ? "" : "s")}, batches of {plan.Reward.BatchSize} comparisons{each}";
-        yield return $"  {QuickstartStage.Ppo.Title(),-24}{plan.Ppo.Steps} steps of {plan.Ppo.RolloutsPerStep} answers, {plan.Ppo.Epochs} passes over them{each}";
+        yield return $"  {QuickstartStage.Reward.Title(),-24}{Passes(plan.Reward.Epochs)}, batches of {plan.Reward.BatchSize} comparisons{each}";
+        yield return $"  {QuickstartStage.Ppo.Title(),-24}{plan.Ppo.Steps} steps of {plan.Ppo.RolloutsPerStep} answers, {Passes(plan.Ppo.Epochs)} over them{each}";
         yield return $"  {QuickstartStage.Evaluate.Title(),-24}{plan.HeldOutPrompts} held-out prompts, {plan.HeldOutVotes} of {plan.Crowd.HeldOut} held-out annotators each, best of {string.Join(", ", plan.BestOf)}{each}";
     }
+
+    private static string Passes(double count) => string.Create(CultureInfo.InvariantCulture, $"{count:0.##} {(count == 1 ? "pass" : "passes")}");
 
     private static string Number(int value) => value.ToString("N0", CultureInfo.InvariantCulture);
 }

@@ -13,7 +13,13 @@ namespace Attune.Loop;
 public sealed partial class Quickstart
 {
     private const string Improved = "PPO", Supervised = "SFT", Untrained = "base";
-    private const int FewShotExamples = 3, FrontierPoints = 4, MicroBatch = 64;
+    private const int FewShotExamples = 3, MicroBatch = 64;
+
+    /// <summary>Tokens of a demonstration that are read at most.</summary>
+    internal const int LongestRow = 128;
+
+    /// <summary>Checkpoints of PPO that are kept and evaluated.</summary>
+    internal const int FrontierPoints = 4;
 
     private bool TrainReward(int round, CancellationToken stop)
     {

@@ -13,46 +13,61 @@ namespace Attune.Loop;
 /// the improved policy. It calls the same stages as the verbs and leaves the same files, so that each can be repeated alone. A stage that is
 /// done is not done again; a training stage that was stopped goes on where it was.
 /// </summary>
-public sealed partial class Quickstart
+public sealed partial class Quickstart : IDisposable
 {
     private readonly QuickstartFolder _folder;
     private readonly QuickstartPlan _plan;
     private readonly ShippedFiles _files;
     private readonly IProgressSink _progress;
+    private readonly RunLock _held;
 
-    /// <summary>A quick start in a folder, begun or not.</summary>
-    /// <param name="folder">Its folder.</param>
-    /// <param name="plan">What it does; the same as when it began.</param>
-    /// <param name="files">Base model, words, demonstrations and prompts.</param>
-    /// <param name="progress">Where explanations and progress go.</param>
-    public Quickstart(QuickstartFolder folder, QuickstartPlan plan, ShippedFiles files, IProgressSink progress) =>
-        (_folder, _plan, _files, _progress) = (folder, plan, files, progress);
+    internal Quickstart(QuickstartFolder folder, QuickstartPlan plan, ShippedFiles files, IProgressSink progress, int rounds, RunLock held) =>
+        (_folder, _plan, _files, _progress, Rounds, _held) = (folder, plan, files, progress, rounds, held);
 
-    /// <summary>Does what is left of so many rounds.</summary>
+    /// <summary>Rounds in all.</summary>
+    public int Rounds { get; }
+
+    /// <summary>Does what is left.</summary>
     /// <returns>The last round's report; null where it was asked to stop.</returns>
-    /// <exception cref="InputException">The plan or the shipped files cannot be used.</exception>
-    public EvaluationReport? Run(int rounds, CancellationToken stop)
+    /// <exception cref="InputException">The shipped files cannot be used.</exception>
+    /// <exception cref="RunFailedException">A loss is not a number, or the disk is full; what was saved is whole.</exception>
+    public EvaluationReport? Run(CancellationToken stop)
     {
-        var missing = _files.Check().ToArray();
-        if (missing.Length > 0)
-            throw new InputException("Attune's own files", missing);
-        Directory.CreateDirectory(_folder.Root);
         AtomicFile.WriteText(_folder.Plan, Recipe.ToYaml(_plan));
-        for (var round = 1; round <= rounds; round++)
+        CrowdFeedback.Recruit(_folder, _plan); // before anything is trained
+        for (var round = 1; round <= Rounds; round++)
         {
             foreach (var stage in Enum.GetValues<QuickstartStage>().Where(stage => stage != QuickstartStage.Sft || round == 1))
             {
-                if (_folder.IsDone(stage, round))
-                    continue;
-                Announce(stage, round, rounds);
-                var began = TimeProvider.System.GetTimestamp();
-                if (!Do(stage, round, stop) || stop.IsCancellationRequested)
+                if (!_folder.IsDone(stage, round) && !Finish(stage, round, stop))
                     return null;
-                _progress.Say($"   done in {TimeProvider.System.GetElapsedTime(began):m\\:ss}");
             }
         }
 
-        return ReportFile.Parse(File.ReadAllText(Path.Combine(_folder.Evaluation(rounds), Evaluating.ReportName)));
+        return ReportFile.Parse(File.ReadAllText(Path.Combine(_folder.Evaluation(Rounds), Evaluating.ReportName)));
+    }
+
+    /// <summary>Lets go of the folder.</summary>
+    public void Dispose() => _held.Dispose();
+
+    /// <returns>False where it was asked to stop.</returns>
+    private bool Finish(QuickstartStage stage, int round, CancellationToken stop)
+    {
+        Announce(stage, round);
+        var began = TimeProvider.System.GetTimestamp();
+        try
+        {
+            stop.ThrowIfCancellationRequested();
+            if (!Do(stage, round, stop))
+                return false;
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            return false;
+        }
+
+        _progress.Say($"   done in {TimeProvider.System.GetElapsedTime(began):m\\:ss}");
+        return true;
     }
 
     private bool Do(QuickstartStage stage, int round, CancellationToken stop)
@@ -77,11 +92,11 @@ public sealed partial class Quickstart
         }
     }
 
-    private void Announce(QuickstartStage stage, int round, int rounds)
+    private void Announce(QuickstartStage stage, int round)
     {
         var number = (int)stage + 1;
         _progress.Say("");
-        _progress.Say($"{number}/{Enum.GetValues<QuickstartStage>().Length}  {stage.Title()}{(rounds > 1 && stage != QuickstartStage.Sft ? $", round {round} of {rounds}" : "")}");
+        _progress.Say($"{number}/{Enum.GetValues<QuickstartStage>().Length}  {stage.Title()}{(Rounds > 1 && stage != QuickstartStage.Sft ? $", round {round} of {Rounds}" : "")}");
         foreach (var line in Wrapped(stage.Explanation(_plan), 100))
             _progress.Say("   " + line);
     }
@@ -94,7 +109,7 @@ public sealed partial class Quickstart
             Compute = _plan.Compute,
             From = _files.BaseModel,
             Data = [new() { Path = _files.Demonstrations, Format = DataFormat.Prompts }],
-            Rows = new() { Longest = 128 },
+            Rows = new() { Longest = LongestRow },
             Packed = false,
             Sft = _plan.Sft,
             Run = new() { CheckpointEvery = 20, KeepLast = 1 },
@@ -135,7 +150,7 @@ public sealed partial class Quickstart
     private Seed SeedOf(string purpose) => new Seed((ulong)_plan.Seed).For("quickstart").For(purpose);
 
     private static string[] Lines(string path, int most) =>
-        [.. File.ReadLines(path).Select(line => line.Trim()).Where(line => line.Length > 0 && line[0] != '#').Take(most)];
+        [.. Readers.PlainText(path, new() { LinePerDocument = true }).Take(most).Select(document => document.Text)]; // as PPO reads them
 
     private static IEnumerable<string> Wrapped(string text, int width)
     {

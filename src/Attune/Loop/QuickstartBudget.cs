@@ -19,7 +19,7 @@ public enum Budget
 }
 
 /// <summary>Everything a quick start does, as numbers: <c>quickstart.yaml</c> in its folder.</summary>
-public sealed record QuickstartPlan
+public sealed record QuickstartPlan : IChecked
 {
     /// <summary>Decides everything that is drawn.</summary>
     public int Seed { get; init; } = 1;
@@ -100,6 +100,27 @@ public sealed record QuickstartPlan
             _ => new QuickstartPlan { Sft = SftFor(epochs: 3), Ppo = PpoFor(steps: 60, leash) },
         };
         return plan with { Budget = budget, Seed = seed, Leash = leash };
+    }
+
+    /// <inheritdoc/>
+    public IEnumerable<Problem> Check()
+    {
+        if (Prompts < 1)
+            yield return Problem.Of("prompts", $"is {Prompts}", "at least 1", "48 makes a small quick start");
+        if (AnswersPerPrompt < 2 || AnswersPerPrompt % 2 != 0)
+            yield return Problem.Of("answersPerPrompt", $"is {AnswersPerPrompt}", "an even number from 2", "two answers make a comparison");
+        if (Votes < 1 || Votes > Math.Min(Crowd.Training, Crowd.HeldOut))
+            yield return Problem.Of("votes", $"is {Votes}", $"1 to the {Math.Min(Crowd.Training, Crowd.HeldOut)} annotators of the smaller group", "3 is usual");
+        if (HeldOutVotes < 1 || HeldOutVotes > Crowd.HeldOut)
+            yield return Problem.Of("heldOutVotes", $"is {HeldOutVotes}", $"1 to the {Crowd.HeldOut} held-out annotators", "an odd number decides every pair");
+        if (HeldOutPrompts < 1)
+            yield return Problem.Of("heldOutPrompts", $"is {HeldOutPrompts}", "at least 1", "200 gives an interval of 14 points");
+        (string Section, IChecked Settings)[] sections = [("compute", Compute), ("crowd", Crowd), ("sft", Sft), ("reward", Reward), ("ppo", Ppo)];
+        foreach (var (section, settings) in sections)
+        {
+            foreach (var problem in settings.Check())
+                yield return problem with { Key = $"{section}.{problem.Key}" };
+        }
     }
 
     private static LanguageModelConfig SftFor(double epochs) => new()

@@ -55,16 +55,42 @@ public sealed record QuickstartFolder(string Root)
     /// <summary>Whether a stage of a round is done.</summary>
     public bool IsDone(QuickstartStage stage, int round) => File.Exists(LastFile(stage, round));
 
-    /// <summary>Removes a stage of a round and everything that follows from it.</summary>
+    /// <summary>
+    /// Removes a stage of a round and everything that follows from it, last things first: killed on its way, it leaves nothing that could be
+    /// taken for the result of what is going to be done again.
+    /// </summary>
     public void Forget(QuickstartStage from, int round)
     {
+        for (var later = LastRound(); later > round; later--)
+            AtomicFile.Discard(Round(later));
         foreach (var stage in Enum.GetValues<QuickstartStage>().Where(stage => stage >= from).Reverse())
         {
+            AtomicFile.Discard(LastFile(stage, round));
             foreach (var part in Parts(stage, round))
                 AtomicFile.Discard(part);
         }
-        for (var later = round + 1; Directory.Exists(Round(later)); later++)
-            AtomicFile.Discard(Round(later));
+    }
+
+    /// <summary>Removes the quick start, and nothing else that may lie in its folder.</summary>
+    public void ForgetAll()
+    {
+        Forget(QuickstartStage.Sft, 1);
+        foreach (var part in new[] { Round(1), Crowd, Annotators, Plan })
+            AtomicFile.Discard(part);
+    }
+
+    /// <summary>Bytes that are there.</summary>
+    public long Size() => Directory.Exists(Root) ? new DirectoryInfo(Root).EnumerateFiles("*", SearchOption.AllDirectories).Sum(file => file.Length) : 0;
+
+    /// <summary>Removes files on their way that a killed process left.</summary>
+    internal void Sweep()
+    {
+        AtomicFile.Sweep(Root);
+        for (var round = 1; round <= LastRound(); round++)
+        {
+            AtomicFile.Sweep(Round(round));
+            AtomicFile.Sweep(Evaluation(round));
+        }
     }
 
     /// <summary>The last round that has begun, at least 1.</summary>

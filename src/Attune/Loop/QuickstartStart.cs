@@ -17,7 +17,7 @@ public sealed record QuickstartStart
     /// <summary>Do this stage of the last round, and all that follow, again.</summary>
     public QuickstartStage? From { get; init; }
 
-    /// <summary>Rounds in all.</summary>
+    /// <summary>Rounds in all; those that have begun are finished whatever it says.</summary>
     public int Rounds { get; init; } = 1;
 
     /// <summary>What is in the folder, for a person who is asked whether to go on; null where there is nothing.</summary>
@@ -35,36 +35,66 @@ public sealed record QuickstartStart
         return $"holds a finished quick start of {(round == 1 ? "one round" : $"{round} rounds")}";
     }
 
-    /// <summary>Makes the folder ready and gives the plan to follow: the stored one where the quick start goes on.</summary>
-    /// <param name="asked">The plan of the command line.</param>
-    /// <exception cref="InputException">The folder holds something else, or a quick start with another plan.</exception>
-    public QuickstartPlan Prepare(QuickstartPlan asked)
+    /// <summary>Whether a person has to say first what becomes of what is there.</summary>
+    public bool NeedsWord => !Resume && !Force && From is null && Found(Folder) is not null && !IsNextRound(new(Folder));
+
+    /// <summary>
+    /// Looks at folder, shipped files, memory and disk; only where all of them will do is anything written or removed. The folder is this
+    /// process's own until the quick start is disposed.
+    /// </summary>
+    /// <param name="plan">The plan of the command line.</param>
+    /// <param name="files">What comes with the program.</param>
+    /// <param name="progress">Where explanations and progress go.</param>
+    /// <exception cref="InputException">The folder holds something else, or a quick start with another plan; or something is missing.</exception>
+    public Quickstart Open(QuickstartPlan plan, ShippedFiles files, IProgressSink progress) => Open(plan, files, progress, MemoryBudget.Now());
+
+    internal Quickstart Open(QuickstartPlan plan, ShippedFiles files, IProgressSink progress, MemoryBudget memory)
     {
-        var kept = new QuickstartFolder(Folder);
-        var found = Found(Folder);
+        ArgumentNullException.ThrowIfNull(plan);
+        ArgumentNullException.ThrowIfNull(files);
         if (Rounds < 1)
             throw InputException.One("--rounds", $"is {Rounds}", "at least 1", "2 goes round once more with answers of the improved policy");
+        var kept = new QuickstartFolder(Path.GetFullPath(Folder)); // paths in the stages' recipes hold from everywhere
+        Refuse(kept, plan);
+        var rounds = Force ? Rounds : Math.Max(Rounds, kept.LastRound());
+        QuickstartNeeds.Require(plan, files, kept, Force ? 0 : kept.Size(), rounds, memory);
         AtomicFile.RequireWritable(Folder);
-        if (found is null)
+        var held = RunLock.Take(Folder);
+        try
+        {
+            kept.Sweep();
+            if (Force)
+                kept.ForgetAll();
+            else if (From is { } stage)
+                kept.Forget(stage, stage == QuickstartStage.Sft ? 1 : kept.LastRound());
+            return new(kept, plan, files, progress, rounds, held);
+        }
+        catch
+        {
+            held.Dispose();
+            throw;
+        }
+    }
+
+    private void Refuse(QuickstartFolder kept, QuickstartPlan plan)
+    {
+        if (Found(Folder) is not { } found)
         {
             if (Resume || From is not null)
                 throw InputException.One(Folder, "holds no quick start", "one to go on with", "leave out --resume and --from to begin one there");
             if (Directory.Exists(Folder) && Directory.EnumerateFileSystemEntries(Folder).Any(e => !Path.GetFileName(e).StartsWith('.')))
                 throw InputException.One(Folder, "holds files that are not a quick start's", "an empty folder", "choose another --out");
-            return asked;
+            return;
         }
         if (Force)
-        {
-            AtomicFile.Discard(Folder);
-            return asked;
-        }
-        if (!Resume && From is null && kept.LastRound() >= Rounds)
+            return;
+        if (NeedsWord)
             throw InputException.One(Folder, found, "an empty folder", "continue it with --resume, repeat a part with --from STAGE, begin anew with --force, or choose another --out");
-        var differences = Recipe.Differences(File.ReadAllText(kept.Plan), asked);
+        var differences = Recipe.Differences(File.ReadAllText(kept.Plan), plan);
         if (differences.Count > 0)
             throw new InputException(kept.Plan, differences);
-        if (From is { } stage)
-            kept.Forget(stage, stage == QuickstartStage.Sft ? 1 : kept.LastRound());
-        return asked;
     }
+
+    /// <summary>More rounds than there are, after the last one's end: nothing that is there is touched.</summary>
+    private bool IsNextRound(QuickstartFolder kept) => kept.LastRound() < Rounds && kept.IsDone(QuickstartStage.Evaluate, kept.LastRound());
 }

@@ -32,7 +32,7 @@ public sealed record ShippedFiles(string Root)
     {
         if (Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } named)
         {
-            return File.Exists(Path.Combine(named, Mark)) ? new(named)
+            return File.Exists(Path.Combine(named, Mark)) ? new(Path.GetFullPath(named))
                 : throw InputException.One(Variable, $"is {named}, which has no {Mark}", "the folder that holds Attune's data/ and models/", "correct it, or unset it");
         }
         for (var folder = AppContext.BaseDirectory; folder is not null; folder = Path.GetDirectoryName(folder))
@@ -46,7 +46,7 @@ public sealed record ShippedFiles(string Root)
 
     /// <summary>What is missing of them.</summary>
     public IEnumerable<Problem> Check() =>
-        from path in new[] { Path.Combine(BaseModel, "model.safetensors"), Path.Combine(Root, Mark), Demonstrations, TrainingPrompts, HeldOutPrompts }
-        where !File.Exists(path)
+        from path in new[] { BaseModel, Path.Combine(Root, Mark), Demonstrations, TrainingPrompts, HeldOutPrompts }
+        where !Path.Exists(path)
         select Problem.Of(path, "does not exist", "a file that comes with Attune", "restore it: git checkout, or unpack the program again");
 }

@@ -126,16 +126,28 @@ internal sealed class PpoInputs : IDisposable
         return CausalLm.Load(folder, Policy.Model.Compute);
     }
 
-    /// <summary>Refuses what cannot fit: what is trained, what is read, and the larger of a pass of the update and the cache of the sampler.</summary>
-    private void RequireMemory(PpoRecipe recipe, MemoryBudget memory, InputProblems problems)
+    /// <summary>What is trained, what is read, and the larger of a pass of the update and the cache of the sampler, bytes.</summary>
+    /// <param name="config">The policy's shape, and the critic's.</param>
+    /// <param name="ppo">The method.</param>
+    /// <param name="dtype">Element type of weights and activations.</param>
+    /// <param name="prompt">Tokens of the longest prompt.</param>
+    /// <param name="judges">Bytes of the reward models' weights.</param>
+    internal static long Memory(TransformerConfig config, PpoConfig ppo, DType dtype, long prompt, long judges)
     {
-        var (config, ppo, dtype) = (Policy.Model.Config, recipe.Ppo, Policy.Model.Compute.DType);
-        long rows = ppo.MicroBatch, prompt = Prompts.Training.Max(p => p.Length), width = prompt + ppo.MaximumLength;
-        var passes = MemoryEstimate.TrainingPass(config, rows, width, rows * ppo.MaximumLength, dtype) * (ppo.Critic == CriticKind.Separate ? 2 : 1);
+        var trained = ppo.Critic == CriticKind.Separate ? 2 : 1;
+        long rows = ppo.MicroBatch, width = prompt + ppo.MaximumLength;
+        var passes = MemoryEstimate.TrainingPass(config, rows, width, rows * ppo.MaximumLength, dtype) * trained;
         var sampled = Math.Min(ppo.RolloutsPerStep, 64);
         var sampling = MemoryEstimate.Cache(config, sampled, width, dtype) + MemoryEstimate.ForwardPass(config, sampled, prompt, sampled, dtype);
-        MemoryBytes = MemoryEstimate.Process + MemoryEstimate.Trained(config, dtype) * (ppo.Critic == CriticKind.Separate ? 2 : 1) + MemoryEstimate.Weights(config, dtype)
-            + Reward.Models.Concat(Judge?.Models ?? []).Sum(model => MemoryEstimate.Weights(model.Trunk.Config, dtype)) + Math.Max(passes, sampling);
+        return MemoryEstimate.Process + MemoryEstimate.Trained(config, dtype) * trained + MemoryEstimate.Weights(config, dtype) + judges + Math.Max(passes, sampling);
+    }
+
+    /// <summary>Refuses what cannot fit.</summary>
+    private void RequireMemory(PpoRecipe recipe, MemoryBudget memory, InputProblems problems)
+    {
+        var rows = recipe.Ppo.MicroBatch;
+        var judges = Reward.Models.Concat(Judge?.Models ?? []).Sum(model => MemoryEstimate.Weights(model.Trunk.Config, Policy.Model.Compute.DType));
+        MemoryBytes = Memory(Policy.Model.Config, recipe.Ppo, Policy.Model.Compute.DType, Prompts.Training.Max(p => p.Length), judges);
         if (memory.Check("memory", MemoryBytes, rows > 1 ? $"lower ppo.microBatch (now {rows}), or take a smaller model" : "take a smaller model") is { } problem)
             problems.Add(problem);
         problems.ThrowIfAny();

@@ -1,0 +1,193 @@
+using Attune.Evaluation;
+using Attune.Feedback;
+using Attune.Loop;
+using Attune.Runs;
+using Attune.Tests.Runs;
+
+namespace Attune.Tests.Loop;
+
+public sealed class QuickstartTests(TinyQuickstart tiny) : IClassFixture<TinyQuickstart>
+{
+    private const int Stages = 6;
+
+    private static readonly QuickstartStart Resume = new() { Folder = "", Resume = true };
+
+    [Fact]
+    public void Every_stage_leaves_its_files_and_the_last_one_the_report()
+    {
+        string[] expected =
+        [
+            "annotators.json", "crowd.json", "quickstart.yaml",
+            "sft/recipe.yaml", "sft/metrics.jsonl", "sft/result.json", "sft/model/config.json", "sft/model/model.safetensors", "sft/model/tokenizer.json",
+            "round-1/comparisons.jsonl", "round-1/judgments.jsonl", "round-1/preferences.jsonl",
+            "round-1/reward/recipe.yaml", "round-1/reward/metrics.jsonl", "round-1/reward/evaluation.jsonl", "round-1/reward/result.json", "round-1/reward/model/model.safetensors",
+            "round-1/ppo/recipe.yaml", "round-1/ppo/metrics.jsonl", "round-1/ppo/result.json", "round-1/ppo/samples.jsonl", "round-1/ppo/model/model.safetensors",
+            "round-1/evaluation/answers.jsonl", "round-1/evaluation/comparisons.jsonl", "round-1/evaluation/judgments.jsonl",
+            "round-1/evaluation/report.json", "round-1/evaluation/report.html",
+        ];
+
+        Assert.All(expected, file => Assert.True(new FileInfo(Path.Combine(tiny.Straight, file)).Length > 0, file));
+        var round = Assert.Single(tiny.StraightReport.Rounds);
+        Assert.Equal(6, round.Wins[0].Result.Prompts);
+        Assert.Equal(TinyQuickstart.Plan.Ppo.Steps, Checkpoints.Of(Path.Combine(tiny.Straight, "round-1/ppo")).Count); // all kept: points of the frontier
+        Assert.Empty(Directory.EnumerateFileSystemEntries(tiny.Straight, "*.attune-tmp-*", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = 0 }));
+    }
+
+    [Fact]
+    public void The_same_seed_gives_the_same_files_byte_for_byte_and_another_seed_others()
+    {
+        tiny.Run("again");
+        tiny.Run("other", plan: TinyQuickstart.Plan with { Seed = 2 });
+
+        Assert.Equal(tiny.Left("straight"), tiny.Left("again"));
+        var (first, second) = (tiny.Left("straight"), tiny.Left("other"));
+        Assert.All(new[] { "annotators.json", "sft/model/model.safetensors", "round-1/judgments.jsonl", "round-1/ppo/model/model.safetensors", "round-1/evaluation/report.json" },
+            file => Assert.NotEqual(first[file], second[file]));
+    }
+
+    [Fact]
+    public void Stopped_after_every_stage_and_resumed_it_ends_as_if_nothing_had_happened()
+    {
+        for (var k = 0; k < Stages - 1; k++)
+        {
+            using var stop = new StopWhen { Line = line => line.StartsWith("   done in", StringComparison.Ordinal) };
+            Assert.Null(tiny.Run("stages", k == 0 ? null : Resume, progress: stop, stop: stop.Token));
+        }
+
+        Assert.NotNull(tiny.Run("stages", Resume));
+        Assert.Equal(tiny.Left("straight"), tiny.Left("stages"));
+    }
+
+    [Fact]
+    public void Stopped_within_every_stage_and_resumed_it_ends_as_if_nothing_had_happened()
+    {
+        string[] within = ["fine-tuning", "sampling", "reward model", "ppo", "answers", "judging"];
+        foreach (var name in within)
+        {
+            using var stop = new StopWhen { Report = report => report.Stage == name };
+            var report = tiny.Run("within", name == within[0] ? null : Resume, progress: stop, stop: stop.Token);
+            Assert.True(stop.Token.IsCancellationRequested, name);
+            Assert.Equal(name is "judging", report is not null); // votes are given faster than anybody stops them
+        }
+
+        Assert.NotNull(tiny.Run("within", Resume));
+        Assert.Equal(tiny.Left("straight"), tiny.Left("within"));
+    }
+
+    [Fact]
+    public void Annotators_are_split_before_anything_is_trained()
+    {
+        using var stop = new StopWhen { Report = _ => true };
+
+        tiny.Run("split", progress: stop, stop: stop.Token);
+
+        var folder = new QuickstartFolder(tiny.At("split"));
+        Assert.False(folder.IsDone(QuickstartStage.Sft, 1));
+        var annotators = Annotators.Load(folder.Annotators);
+        Assert.Equal((8, 5), (annotators.Of(AnnotatorGroup.Training).Count, annotators.Of(AnnotatorGroup.HeldOut).Count));
+        Assert.Equal(File.ReadAllBytes(Path.Combine(tiny.Straight, "annotators.json")), File.ReadAllBytes(folder.Annotators));
+    }
+
+    [Theory]
+    [InlineData(QuickstartStage.Ppo, 2)]
+    [InlineData(QuickstartStage.Judge, 4)]
+    public void From_a_stage_on_only_what_follows_is_done_again_with_the_same_result(QuickstartStage from, int stages)
+    {
+        var folder = new QuickstartFolder(tiny.Copy($"from-{from}"));
+        File.AppendAllText(folder.Report(1), "spoilt");
+        File.AppendAllText(Path.Combine(folder.Ppo(1), "result.json"), "spoilt");
+        var kept = File.GetLastWriteTimeUtc(folder.Comparisons(1));
+        var seen = new RecordedProgress();
+
+        // the copy's recipes name the folder they were copied from
+        foreach (var recipe in Directory.EnumerateFiles(folder.Root, "recipe.yaml", SearchOption.AllDirectories))
+            File.WriteAllText(recipe, File.ReadAllText(recipe).Replace(tiny.Straight, folder.Root));
+        tiny.Run($"from-{from}", new() { Folder = "", From = from }, progress: seen);
+
+        Assert.Equal(stages, seen.Lines.Count(line => line.StartsWith("   done in", StringComparison.Ordinal)));
+        Assert.Equal(kept, File.GetLastWriteTimeUtc(folder.Comparisons(1)));
+        Assert.Equal(tiny.Left("straight"), tiny.Left($"from-{from}"));
+    }
+
+    [Fact]
+    public void A_second_round_goes_on_from_the_first_and_its_report_shows_both()
+    {
+        tiny.Run("rounds");
+        var before = tiny.Left("rounds");
+        var report = tiny.Run("rounds", new() { Folder = "", Rounds = 2 })!;
+
+        Assert.Equal([1, 2], report.Rounds.Select(round => round.Number));
+        var after = tiny.Left("rounds");
+        Assert.All(before, file => Assert.Equal(file.Value, after[file.Key]));
+        var folder = new QuickstartFolder(tiny.At("rounds"));
+        Assert.All(ComparisonFile.Read(folder.Comparisons(2)), pair => Assert.Equal((2, "PPO, round 1"), (pair.Round, pair.Answers[0].Source)));
+        var page = File.ReadAllText(folder.Report(2));
+        Assert.Contains("Round 1", page);
+        Assert.Contains("Round 2", page);
+
+        // both at once is the same, and going on without --rounds means all rounds that have begun
+        using var stop = new StopWhen { Report = r => r.Stage == "reward model" };
+        Assert.Null(tiny.Run("two", new() { Folder = "", Rounds = 2 }, progress: new InRound(2, stop), stop: stop.Token));
+        Assert.NotNull(tiny.Run("two", Resume));
+        Assert.Equal(after, tiny.Left("two"));
+    }
+
+    [Fact]
+    public void Without_a_leash_distance_costs_nothing()
+    {
+        var plan = TinyQuickstart.Plan with { Leash = false, Ppo = QuickstartPlan.Of(Budget.Small, leash: false).Ppo with { Steps = 2, PromptsPerStep = 8, WarmUpSteps = 0 } };
+
+        var report = tiny.Run("no-kl", plan: plan)!;
+
+        Assert.Contains(report.Facts, fact => fact is { Name: "KL penalty", Value: "off" });
+        Assert.All(MetricsLog.Read(Attune.Runs.Run.MetricsPath(Path.Combine(tiny.At("no-kl"), "round-1/ppo"))), row => Assert.Equal(0, row.Values["kl/coefficient"]));
+    }
+
+    /// <summary>Asks to stop at a line or a report.</summary>
+    private sealed class StopWhen : IProgressSink, IDisposable
+    {
+        private readonly CancellationTokenSource _stop = new();
+
+        public Func<ProgressReport, bool> Report { get; init; } = _ => false;
+
+        public Func<string, bool> Line { get; init; } = _ => false;
+
+        public CancellationToken Token => _stop.Token;
+
+        void IProgressSink.Report(ProgressReport report)
+        {
+            if (Report(report))
+                _stop.Cancel();
+        }
+
+        public void Say(string line)
+        {
+            if (Line(line))
+                _stop.Cancel();
+        }
+
+        public void Warn(string line)
+        {
+        }
+
+        public void Dispose() => _stop.Dispose();
+    }
+
+    /// <summary>Passes on what happens in a round.</summary>
+    private sealed class InRound(int round, IProgressSink sink) : IProgressSink
+    {
+        private bool _isThere;
+
+        public void Report(ProgressReport report)
+        {
+            if (_isThere)
+                sink.Report(report);
+        }
+
+        public void Say(string line) => _isThere |= line.Contains($"round {round} of");
+
+        public void Warn(string line)
+        {
+        }
+    }
+}
