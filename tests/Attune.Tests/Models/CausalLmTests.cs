@@ -98,6 +98,35 @@ public sealed class CausalLmTests
     }
 
     [Theory]
+    [InlineData("gpt2", false)]
+    [InlineData("llama", false)]
+    [InlineData("llama", true)]
+    public void Hidden_states_at_some_places_and_their_gradients_are_those_of_the_whole_pass(string family, bool checkpointing)
+    {
+        using var scope = TensorScope.Begin();
+        using var model = TinyModel.Create(family);
+        var input = ModelInput.Causal(Ids, 2, Compute.Cpu); // two rows of four
+        var places = Tensor.From(new long[] { 6, 1, 7 }, 3);
+
+        (float[] Hidden, float[][] Gradients) Learn(Func<Tensor> hidden)
+        {
+            using var inner = TensorScope.Begin();
+            model.ClearGradients();
+            var states = hidden();
+            model.Logits(states).LogSoftmax(-1).Select(-1, 5).Sum().Backward();
+            return (states.ToArray<float>(), [.. model.Parameters.Select(p => p.Value.Grad!.ToArray<float>())]);
+        }
+
+        var whole = Learn(() => model.Hidden(input).Flatten(0, 1).IndexSelect(0, places));
+        model.UsesCheckpointing = checkpointing;
+        var some = Learn(() => model.HiddenAt(input, places));
+
+        Assert.Equal([3, model.Config.Width], model.HiddenAt(input, places).Shape.Select(size => (int)size));
+        foreach (var (expected, actual) in whole.Gradients.Prepend(whole.Hidden).Zip(some.Gradients.Prepend(some.Hidden)))
+            Assert.True(expected.Zip(actual, (a, b) => Math.Abs(a - b)).Max() < Tolerance);
+    }
+
+    [Theory]
     [InlineData("gpt2")]
     [InlineData("llama")]
     public void Checkpointing_gives_the_same_gradients_to_the_bit(string family)

@@ -42,6 +42,37 @@ public sealed class AdamWTests
     }
 
     [Fact]
+    public void Parameters_move_alike_whoever_they_share_a_group_with()
+    {
+        using var scope = TensorScope.Begin();
+        Parameter[] together = [New(300_000), New(7), New(200_000), New(50_000)]; // more than one group
+        Parameter[] alone = [New(300_000), New(7), New(200_000), New(50_000)];
+        var options = new AdamWOptions { WeightDecay = 0.1 };
+        using var optimiser = new AdamW(together.Select((p, k) => ($"{k}", p)), options);
+        var each = alone.Select(p => new AdamW([("", p)], options)).ToArray();
+        for (var step = 0; step < 2; step++)
+        {
+            foreach (var parameter in together.Concat(alone))
+                parameter.Value.Square().Sum().Backward();
+            optimiser.Step(0.01);
+            foreach (var one in each)
+                one.Step(0.01);
+        }
+
+        foreach (var (a, b) in together.Zip(alone))
+            Assert.Equal(b.Value.ToArray<float>(), a.Value.ToArray<float>());
+        foreach (var one in each)
+            one.Dispose();
+
+        static Parameter New(int size)
+        {
+            var value = Tensor.From(new Seed(1).Normals(size), size);
+            value.RequiresGrad = true;
+            return new("weight", value);
+        }
+    }
+
+    [Fact]
     public void Sgd_moves_against_the_gradient()
     {
         using var scope = TensorScope.Begin();
