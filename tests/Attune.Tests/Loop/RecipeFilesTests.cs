@@ -24,7 +24,7 @@ public sealed class RecipeFilesTests
     [Fact]
     public void All_recipes_are_found()
     {
-        Assert.InRange(((IEnumerable<object>)Files).Count(), Least, int.MaxValue);
+        Assert.InRange(Files.Count, Least, int.MaxValue);
         Assert.DoesNotContain(Directory.EnumerateFiles(Repository.PathOf("recipes"), "*", SearchOption.AllDirectories), file => !file.EndsWith(".yaml", StringComparison.Ordinal));
     }
 }
