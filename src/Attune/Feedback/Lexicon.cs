@@ -83,7 +83,7 @@ internal static class WordListFile
             line => line.Split('\t') is [{ Length: > 0 } token, var number, ..] && Parse(number) is { } value ? (token, value) : null,
             "a token, a tab, a mean valence", allowsRepeats: true))
         {
-            if (Single(token) is { } word && word.Equals(token, StringComparison.OrdinalIgnoreCase))
+            if (Whole(token) is { } word)
                 words.TryAdd(word, valence);
         }
 
@@ -92,7 +92,7 @@ internal static class WordListFile
 
     public static Dictionary<string, double> Signs(string positive, string negative)
     {
-        HashSet<string> Of(string path) => [.. Read(path, ';', line => (line.Trim(), 0), "a word", allowsRepeats: true).Keys.Select(Single).OfType<string>()];
+        HashSet<string> Of(string path) => [.. Read(path, ';', line => (line.Trim(), 0), "a word", allowsRepeats: true).Keys.Select(Whole).OfType<string>()];
         var (good, bad) = (Of(positive), Of(negative));
         return good.Except(bad).Select(word => (word, 1.0)).Concat(bad.Except(good).Select(word => (word, -1.0))).ToDictionary(w => w.word, w => w.Item2, StringComparer.Ordinal);
     }
@@ -122,6 +122,9 @@ internal static class WordListFile
 
         return problems.Count == 0 ? found : throw new InputException(path, problems);
     }
+
+    /// <summary>A text that is one word and nothing besides: not "a+", whose word would stand in every text.</summary>
+    private static string? Whole(string text) => Single(text) is { } word && word.Equals(text, StringComparison.OrdinalIgnoreCase) ? word : null;
 
     private static string? Single(string text) => Words.Of(text) is [var word] ? word : null;
 

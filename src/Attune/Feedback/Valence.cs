@@ -1,4 +1,3 @@
-using System.Globalization;
 using Attune.Runs;
 using Attune.Torch;
 
@@ -51,10 +50,8 @@ public sealed class Valence
 
     /// <summary>Reads the three lists: <c>word⇥valence</c>, <c>word</c>, <c>word⇥factor</c>; empty lines and those that start with # are skipped.</summary>
     /// <exception cref="InputException">A file is missing, or has lines that are not of this form; lists them all.</exception>
-    public static Valence Load(string words, string negations, string intensifiers) => new(
-        ReadNumbers(words, "a valence from -3 to 3", value => value is >= -3 and <= 3),
-        ReadNumbers(negations, "", null).Keys,
-        ReadNumbers(intensifiers, "a factor above 0", value => value > 0));
+    public static Valence Load(string words, string negations, string intensifiers) =>
+        new(WordListFile.Valences(words), WordListFile.Plain(negations), WordListFile.Factors(intensifiers));
 
     /// <summary>The scorer with the lists that come with Attune: <c>valence.tsv</c>, <c>negations.txt</c> and <c>intensifiers.tsv</c> of a folder.</summary>
     /// <exception cref="InputException">As for <see cref="Load(string, string, string)"/>.</exception>
@@ -111,31 +108,6 @@ public sealed class Valence
             if (_negations.Contains(words[i - 1].Text))
                 count++;
         return count;
-    }
-
-    private static Dictionary<string, double> ReadNumbers(string path, string second, Predicate<double>? accepts)
-    {
-        if (!File.Exists(path))
-            throw InputException.One(path, "is not there", "a word list", "give the path of one, or restore the file");
-        var problems = new List<Problem>();
-        var found = new Dictionary<string, double>(StringComparer.Ordinal);
-        var number = 0;
-        foreach (var line in File.ReadLines(path))
-        {
-            number++;
-            if (line.Length == 0 || line[0] == '#')
-                continue;
-            var parts = line.Split('\t');
-            var value = 0.0;
-            var reads = accepts is null
-                ? parts.Length == 1
-                : parts.Length == 2 && double.TryParse(parts[1], NumberStyles.Float, CultureInfo.InvariantCulture, out value) && accepts(value);
-            if (!reads || Words.Of(parts[0]) is not [var word] || word != parts[0])
-                problems.Add(Problem.Of($"line {number}", $"is '{line}'", $"one word in lower case{(accepts is null ? "" : $", a tab, {second}")}", "correct the line"));
-            else if (!found.TryAdd(word, value))
-                problems.Add(Problem.Of($"line {number}", $"has '{word}' again", "each word once", "remove one of the two lines"));
-        }
-        return problems.Count == 0 ? found : throw new InputException(path, problems);
     }
 }
 

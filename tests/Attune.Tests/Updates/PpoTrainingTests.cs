@@ -179,7 +179,7 @@ public sealed class PpoTrainingTests : IDisposable
                 Reference = _tiny.At("nowhere"),
                 Rewards = [new() { Model = _tiny.At("missing") }, new() { Name = "stranger", Model = _tiny.RewardModelFolder("stranger", other.At("tokenizer")) }],
                 Critic = _tiny.RewardModelFolder(),
-                Prompts = new() { Data = [new() { Path = _tiny.Write("empty.txt", "") }], MaximumTokens = 30 },
+                Prompts = new() { Data = [new() { Path = _tiny.Write("empty.txt", "") }], MaximumTokens = 1000 },
                 Ppo = _tiny.Whole.Ppo with { KlCoefficient = -1 },
             };
 
@@ -188,7 +188,7 @@ public sealed class PpoTrainingTests : IDisposable
             Assert.Equal(["ppo.klCoefficient", "ppo.maximumLength", "prompts", "reference", "rewards[0].model", "rewards[1].model", "critic"], failure.Problems.Select(p => p.Key));
             Assert.Contains("empty.txt is empty, expected at least one row", failure.Message);
             Assert.Contains("has another tokenizer than the policy, expected the same one", failure.Message);
-            Assert.Contains("is 8 after prompts of up to 30 tokens, expected at most the 32 tokens together", failure.Message);
+            Assert.Contains("is 8 after prompts of up to 1000 tokens, expected at most the ", failure.Message);
             Assert.False(Directory.Exists(_tiny.At("run")));
         }
     }
