@@ -25,7 +25,8 @@ public sealed class CommandLineTests
 
         Assert.Equal(0, printed.ExitCode);
         Assert.StartsWith("Attune teaches language models from human feedback", printed.Result);
-        Assert.Contains("\nText and tokens\n  tokenizer  ", printed.Result);
+        Assert.Contains("\nText and tokens\n  data ", printed.Result);
+        Assert.Contains("\n  tokenizer  ", printed.Result);
     }
 
     [Theory]
