@@ -22,7 +22,10 @@ internal static class DoctorVerb
         return verb.Does(output, (parsed, stop) =>
         {
             var isJson = parsed.GetValue(CommonOptions.Json);
-            if (parsed.GetValue(Recipe) is { } path)
+            var path = parsed.GetValue(Recipe);
+            if (path?.StartsWith('-') == true) // a flag in the recipe's place
+                Look([path, .. parsed.UnmatchedTokens], output, isJson);
+            else if (path is not null)
                 Look(path, parsed.UnmatchedTokens, output, isJson, stop);
             else
                 Look(parsed.UnmatchedTokens, output, isJson);
