@@ -18,6 +18,9 @@ public sealed record Contender(string Name, string Description = "")
 
     /// <summary>Its Hugging Face folder.</summary>
     public string? Folder { get; init; }
+
+    /// <summary>Where the report says that it is; <see cref="Folder"/> where not set. Relative to the report, a moved or repeated run says the same.</summary>
+    public string? Place { get; init; }
 }
 
 /// <summary>How much is sampled. Cost grows with the product of prompts, models and answers.</summary>

@@ -234,7 +234,7 @@ internal sealed class Findings(EvaluationInput input, EvaluationPlan plan, Answe
         foreach (var order in plan.Compared)
         {
             var description = order.Shots is { } shots ? $"{order.Who.Name} with {shots.Demonstrations.Count} examples in its prompt" : order.Who.Description;
-            yield return new(order.Name, description, order.Shots is null ? order.Who.Folder : null);
+            yield return new(order.Name, description, order.Shots is null ? order.Who.Place ?? order.Who.Folder : null);
         }
 
         foreach (var n in plan.BestOf.Where(n => n > 1))

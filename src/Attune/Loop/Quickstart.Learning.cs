@@ -72,12 +72,12 @@ public sealed partial class Quickstart
                 + "Here it is judged by members of that crowd whom training never asked.",
             Models =
             [
-                new(Improved, "the policy after PPO") { Folder = Path.Combine(_folder.Ppo(round), "model") },
-                .. Enumerable.Range(1, round - 1).Reverse().Select(r => new Contender($"{Improved}, round {r}", "the policy after an earlier round") { Folder = Path.Combine(_folder.Ppo(r), "model") }),
-                new(Supervised, "the base model fine-tuned on demonstrations") { Model = sft.Model },
+                In(round, _folder.PolicyAfter(round), new(Improved, "the policy after PPO")),
+                .. Enumerable.Range(1, round - 1).Reverse().Select(r => In(round, _folder.PolicyAfter(r), new($"{Improved}, round {r}", "the policy after an earlier round"))),
+                new(Supervised, "the base model fine-tuned on demonstrations") { Model = sft.Model, Place = FromReport(round, _folder.SftModel) },
             ],
             Reference = Supervised,
-            Base = new(Untrained, "the pretrained model") { Folder = _files.BaseModel },
+            Base = new(Untrained, "the pretrained model") { Folder = _files.BaseModel, Place = Path.GetRelativePath(_files.Root, _files.BaseModel) },
             FewShot = new([.. Readers.PromptResponses(_files.Demonstrations, new()).Take(FewShotExamples)], FewShot.UsualTemplate),
             Tokenizer = sft.Tokenizer,
             EndIds = sft.EndIds,
@@ -102,7 +102,11 @@ public sealed partial class Quickstart
         return true;
     }
 
+    private Contender In(int round, string folder, Contender who) => who with { Folder = folder, Place = FromReport(round, folder) };
+
+    private string FromReport(int round, string path) => Path.GetRelativePath(_folder.Evaluation(round), path).Replace('\\', '/');
+
     private IEnumerable<Contender> PolicyCheckpoints(int round) =>
         Checkpoints.Of(_folder.Ppo(round)).Where(c => c.Step > 0 && c.Step < _plan.Ppo.Steps)
-            .Select(c => new Contender($"step {c.Step}", "the policy on its way") { Folder = PpoTraining.PolicyAt(c.Folder) });
+            .Select(c => In(round, PpoTraining.PolicyAt(c.Folder), new($"step {c.Step}", "the policy on its way")));
 }

@@ -44,7 +44,10 @@ public sealed record QuickstartFolder(string Root)
     public string Ppo(int round) => Path.Combine(Round(round), "ppo");
 
     /// <summary>The policy that a round begins with: the supervised model, then each round's result.</summary>
-    public string PolicyBefore(int round) => round == 1 ? SftModel : Path.Combine(Ppo(round - 1), "model");
+    public string PolicyBefore(int round) => round == 1 ? SftModel : PolicyAfter(round - 1);
+
+    /// <summary>The policy that a round ends with.</summary>
+    public string PolicyAfter(int round) => Path.Combine(Ppo(round), "model");
 
     /// <summary>A round's evaluation.</summary>
     public string Evaluation(int round) => Path.Combine(Round(round), "evaluation");

@@ -48,5 +48,5 @@ public sealed record ShippedFiles(string Root)
     public IEnumerable<Problem> Check() =>
         from path in new[] { BaseModel, Path.Combine(Root, Mark), Demonstrations, TrainingPrompts, HeldOutPrompts }
         where !Path.Exists(path)
-        select Problem.Of(path, "does not exist", "a file that comes with Attune", "restore it: git checkout, or unpack the program again");
+        select Problem.Of(path, "does not exist", "a file or folder that comes with Attune", "restore it: git checkout, or unpack the program again");
 }

@@ -18,6 +18,7 @@ public sealed class TinyQuickstart : IDisposable
         AnswerTokens = 10,
         AnswersPerPrompt = 2,
         Prompts = 60,
+        Votes = 3,
         HeldOutPrompts = 6,
         BestOf = [1, 2],
         BestOfPrompts = 2,
@@ -54,12 +55,17 @@ public sealed class TinyQuickstart : IDisposable
         return At(name);
     }
 
-    /// <summary>
-    /// What every file of a quick start holds, as a hash: all but recipes, which name the folder, and metrics, which count all tensors of the process.
-    /// </summary>
+    /// <summary>What every file of a quick start holds, as a hash, but recipes, which name the folder, and metrics, which count all tensors of the process.</summary>
     public SortedDictionary<string, string> Left(string name) => new(
         Directory.EnumerateFiles(At(name), "*", SearchOption.AllDirectories).Where(file => Path.GetFileName(file) is not (".lock" or "recipe.yaml" or "metrics.jsonl"))
             .ToDictionary(file => Path.GetRelativePath(At(name), file), file => Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(file)))), StringComparer.Ordinal);
+
+    /// <summary>The files that are in one of two quick starts alone, or differ in a byte.</summary>
+    public IReadOnlyList<string> Differences(string name, string other)
+    {
+        var (left, right) = (Left(name), Left(other));
+        return [.. left.Keys.Union(right.Keys).Where(file => left.GetValueOrDefault(file) != right.GetValueOrDefault(file))];
+    }
 
     public void Dispose() => _home.Dispose();
 }
