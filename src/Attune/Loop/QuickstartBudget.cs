@@ -34,7 +34,7 @@ public sealed record QuickstartPlan : IChecked
     public ComputeSettings Compute { get; init; } = new();
 
     /// <summary>Most tokens of an answer.</summary>
-    public int AnswerTokens { get; init; } = 56;
+    public int AnswerTokens { get; init; } = 64;
 
     /// <summary>Answers to each training prompt; two each make a comparison.</summary>
     public int AnswersPerPrompt { get; init; } = 8;
