@@ -79,6 +79,9 @@ internal sealed record PreferenceText
 
     public required IReadOnlyList<string> Answers { get; init; }
 
+    /// <summary>What comparisons share that are not independent: the prompt; where there is none, each stands for itself.</summary>
+    public string Cluster => HashSplit.KeyOf(Prompt) is { Length: > 0 } key ? key : string.Join('\n', Answers.Order(StringComparer.Ordinal));
+
     /// <summary>One an answer; smaller is better, equal is a tie.</summary>
     public required IReadOnlyList<int> Ranks { get; init; }
 

@@ -13,7 +13,7 @@ namespace Attune.Updates;
 internal sealed record HeldOutPair(PreferenceExample Tokens, TextPair Text, PreferenceText From)
 {
     /// <summary>Comparisons that share it are not independent.</summary>
-    public string Cluster { get; } = HashSplit.KeyOf(From.Prompt);
+    public string Cluster { get; } = From.Cluster;
 }
 
 /// <summary>
@@ -155,7 +155,7 @@ internal sealed record RewardTexts(
         var given = recipe.Preferences.SelectMany(source => problems.Try(() => source.Read(dropped)) ?? []).ToList();
         var evaluation = recipe.Evaluation.SelectMany(source => problems.Try(() => source.Read(dropped)) ?? []).ToList();
         var isSplit = recipe.Evaluation.Count == 0;
-        var parts = given.ToLookup(text => !isSplit ? DataPart.Train : text.IsHeldOutPrompt ? DataPart.Test : HashSplit.Of(text.Prompt));
+        var parts = given.ToLookup(text => !isSplit ? DataPart.Train : text.IsHeldOutPrompt ? DataPart.Test : HashSplit.Of(text.Cluster));
         var learnable = parts[DataPart.Train].Where(text => !text.IsHeldOut).ToList();
         if (parts[DataPart.Train].Count() - learnable.Count is > 0 and var heldOut)
             dropped["held out from training"] = heldOut;
@@ -168,5 +168,5 @@ internal sealed record RewardTexts(
     }
 
     /// <summary>Prompts that are both learnt from and reported on.</summary>
-    public int SharedPrompts => Training.Select(text => HashSplit.KeyOf(text.Prompt)).Intersect(Test.Select(text => HashSplit.KeyOf(text.Prompt)), StringComparer.Ordinal).Count();
+    public int SharedPrompts => Training.Select(text => text.Cluster).Intersect(Test.Select(text => text.Cluster), StringComparer.Ordinal).Count();
 }

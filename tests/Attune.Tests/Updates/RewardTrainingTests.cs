@@ -17,6 +17,16 @@ public sealed class RewardTrainingTests : IDisposable
     public void Dispose() => _stage.Dispose();
 
     [Fact]
+    public void Comparisons_without_a_prompt_are_independent_of_each_other()
+    {
+        PreferenceText Of(string prompt, params string[] answers) => new() { Prompt = prompt, Answers = answers, Ranks = [0, 1], Source = "s" };
+
+        Assert.Equal(Of("why ?", "a", "b").Cluster, Of(" why ?", "c", "d").Cluster);
+        Assert.NotEqual(Of("", "a", "b").Cluster, Of("", "c", "d").Cluster);
+        Assert.Equal(Of("", "a", "b").Cluster, Of("", "b", "a").Cluster);
+    }
+
+    [Fact]
     public void An_order_of_words_is_learnt_that_no_baseline_sees()
     {
         var recipe = _stage.Recipe(new PreferenceSource { Path = _stage.Pairs(1_000) });
