@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Attune.Loop;
 using Attune.Runs;
 
 namespace Attune.Cli.Tests;
@@ -11,17 +12,20 @@ internal sealed class ProgramProcess : IDisposable
     private readonly Process _process;
     private readonly Task<string> _result, _log;
 
-    private ProgramProcess(IEnumerable<string> args)
+    private ProgramProcess(IEnumerable<string> args, string? home)
     {
-        _process = Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "Attune.Cli.dll"), .. args])
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        })!;
+        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "Attune.Cli.dll"), .. args]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        start.Environment["OMP_WAIT_POLICY"] = "passive"; // beside other tests, threads that spin while they wait make it twenty times slower
+        if (home is not null)
+            start.Environment[ShippedFiles.Variable] = home;
+        _process = Process.Start(start)!;
         (_result, _log) = (_process.StandardOutput.ReadToEndAsync(), _process.StandardError.ReadToEndAsync());
     }
 
-    public static ProgramProcess Start(params IEnumerable<string> args) => new(args);
+    public static ProgramProcess Start(params IEnumerable<string> args) => new(args, home: null);
+
+    /// <summary>Starts the program with another base model and other data than its own.</summary>
+    public static ProgramProcess StartAt(string home, params IEnumerable<string> args) => new(args, home);
 
     /// <summary>Runs the program to its end.</summary>
     public static async Task<Printed> Run(params IEnumerable<string> args)
@@ -31,16 +35,22 @@ internal sealed class ProgramProcess : IDisposable
     }
 
     /// <summary>Waits until a run folder's metrics have so many steps.</summary>
-    public async Task Reach(int steps, string folder)
+    public Task Reach(int steps, string folder)
+    {
+        var path = Runs.Run.MetricsPath(folder);
+        return Until(() => File.Exists(path) && MetricsLog.Read(path).Count >= steps, $"step {steps}");
+    }
+
+    /// <summary>Waits until something is so, which it has to be before the program ends.</summary>
+    public async Task Until(Func<bool> isSo, string what)
     {
         var began = Stopwatch.GetTimestamp();
-        var path = Runs.Run.MetricsPath(folder);
-        while (!File.Exists(path) || MetricsLog.Read(path).Count < steps)
+        while (!isSo())
         {
             if (_process.HasExited)
-                throw new InvalidOperationException($"The program ended before step {steps}: {await _log}");
+                throw new InvalidOperationException($"The program ended before {what}: {await _log}");
             if (Stopwatch.GetElapsedTime(began) > Patience)
-                throw new TimeoutException($"Step {steps} was not reached.");
+                throw new TimeoutException($"{what} was not reached.");
             await Task.Delay(3);
         }
     }
