@@ -17,17 +17,17 @@ public sealed class PpoTrainingTests : IDisposable
     public void Dispose() => _tiny.Dispose();
 
     [Fact]
-    public void A_policy_learns_what_pays_and_stays_near_its_reference()
+    public void A_policy_learns_what_pays_and_a_shorter_leash_keeps_it_nearer()
     {
         var recipe = _tiny.Recipe;
         var progress = new RecordedProgress();
 
         var result = _tiny.Run(recipe with { Ppo = recipe.Ppo with { Steps = 30, PromptsPerStep = 16 } }, progress: progress)!;
-        var loose = _tiny.Run(recipe with { Ppo = recipe.Ppo with { Steps = 30, PromptsPerStep = 16, KlCoefficient = 0 } }, name: "loose")!;
+        var leashed = _tiny.Run(recipe with { Ppo = recipe.Ppo with { Steps = 30, PromptsPerStep = 16, KlCoefficient = 0.1 } }, name: "leashed")!;
 
         Assert.InRange(_tiny.Metrics()[0].Values["objective/score"], 0, 0.2); // few of 8 tokens of 300 come twice
         Assert.True(result.Last.Score is > 0.5 and <= 1, string.Join(' ', _tiny.Metrics().Select(m => $"{m.Values["objective/score"]:0.00}/{m.Values["objective/kl"]:0.0}")));
-        Assert.InRange(result.Last.Kl, 0.5, loose.Last.Kl * 0.9);
+        Assert.InRange(leashed.Last.Kl, -1, result.Last.Kl / 2);
         Assert.Equal((30, 480, 60), (result.Steps, result.Answers, result.Prompts));
         Assert.Equal(result.Alarms, progress.Warnings.TakeLast(result.Alarms.Count));
         using var learned = TextModel.Load(Path.Combine(_tiny.At("run"), "model"), Compute.Cpu);
