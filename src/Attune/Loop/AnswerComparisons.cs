@@ -9,16 +9,17 @@ namespace Attune.Loop;
 
 /// <summary>What to sample for a round of comparisons.</summary>
 /// <param name="Prompts">The prompts.</param>
-/// <param name="AnswersPerPrompt">Answers to each, an even number: the first is compared with the second, the third with the fourth.</param>
+/// <param name="AnswersPerPrompt">Answers to each.</param>
+/// <param name="AnswersPerRanking">How many of them are put beside each other.</param>
 /// <param name="AnswerTokens">Most tokens of an answer.</param>
 /// <param name="Round">Which round, from 1.</param>
 /// <param name="Source">What the answers' source is called.</param>
 /// <param name="Seed">Decides answers and sides.</param>
-public sealed record ComparisonOrder(IReadOnlyList<string> Prompts, int AnswersPerPrompt, int AnswerTokens, int Round, string Source, Seed Seed);
+public sealed record ComparisonOrder(IReadOnlyList<string> Prompts, int AnswersPerPrompt, int AnswersPerRanking, int AnswerTokens, int Round, string Source, Seed Seed);
 
 /// <summary>
-/// Samples answers of a policy and puts two to the same prompt beside each other. Every answer carries its fluency under the base model, which
-/// simulated annotators read. Pairs of equal texts are left out: nobody can prefer one.
+/// Samples answers of a policy and puts some to the same prompt beside each other. Every answer carries its fluency under the base model, which
+/// simulated annotators read. Of equal texts only the first is shown: nobody can prefer one.
 /// </summary>
 public static class AnswerComparisons
 {
@@ -51,16 +52,15 @@ public static class AnswerComparisons
             meter.Advance(answers.Count);
         }
 
-        return [.. Pairs(answers, order).Where(draft => draft.Answers[0].Text != draft.Answers[1].Text)
+        return [.. Drafts(answers, order).Where(draft => draft.Answers.Count > 1)
             .Select((draft, number) => Comparison.From(draft, order.Seed.For("comparisons"), number))];
     }
 
     private static string TextOf(Rollout rollout, TextModel policy) =>
         policy.Tokenizer.Decode(rollout.Finish == FinishReason.EndToken ? rollout.Response.AsSpan(..^1) : rollout.Response, skipSpecial: true);
 
-    private static IEnumerable<ComparisonDraft> Pairs(List<Answer> answers, ComparisonOrder order)
-    {
-        for (var k = 0; k + 1 < answers.Count; k += 2)
-            yield return new(order.Prompts[k / order.AnswersPerPrompt], [answers[k], answers[k + 1]], PromptSplit.Training, order.Round);
-    }
+    private static IEnumerable<ComparisonDraft> Drafts(List<Answer> answers, ComparisonOrder order) =>
+        from prompt in answers.Chunk(order.AnswersPerPrompt).Select((own, p) => (Own: own, Text: order.Prompts[p]))
+        from shown in prompt.Own.Chunk(order.AnswersPerRanking)
+        select new ComparisonDraft(prompt.Text, [.. shown.DistinctBy(answer => answer.Text)], PromptSplit.Training, order.Round);
 }

@@ -6,8 +6,9 @@ using Attune.Torch;
 namespace Attune.Loop;
 
 /// <summary>
-/// A round of judgments by the simulated crowd, as the files that people's judgments would leave: a log, then preferences by majority. Training
-/// annotators judge everything; held-out ones judge what no reward model learns from, so that it can be measured on people it never met.
+/// A round of judgments by the simulated crowd, as the files that people's judgments would leave: a log, then preferences and rankings by majority.
+/// Training annotators judge everything; held-out ones judge the prompts that no reward model learns from (<see cref="HashSplit"/>), so that it
+/// can be measured on people it never met.
 /// </summary>
 public static class CrowdFeedback
 {
@@ -39,9 +40,11 @@ public static class CrowdFeedback
         using (var log = JudgmentLog.Open(folder.Judgments(round)))
             log.Append(judgments);
 
-        Preference[] preferences = [.. Enum.GetValues<AnnotatorGroup>().SelectMany(group =>
-            PreferenceExport.Pairs(comparisons, judgments, annotators, new() { Group = group }))];
-        PreferenceExport.Write(folder.Preferences(round), preferences);
+        var learnt = comparisons.Where(c => HashSplit.Of(c.Prompt) == DataPart.Train).ToList();
+        PreferenceExport.Write(folder.Rankings(round), PreferenceExport.Rankings(learnt, judgments, annotators, new()));
+        PreferenceExport.Write(folder.KeptPreferences(round), Enum.GetValues<AnnotatorGroup>().SelectMany(group =>
+            PreferenceExport.Pairs(kept, judgments, annotators, new() { Group = group })));
+        PreferenceExport.Write(folder.Preferences(round), PreferenceExport.Pairs(comparisons, judgments, annotators, new()));
         return FeedbackSummary.Of(judgments, annotators, crowd);
     }
 

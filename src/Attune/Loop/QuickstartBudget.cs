@@ -36,13 +36,16 @@ public sealed record QuickstartPlan : IChecked
     /// <summary>Most tokens of an answer.</summary>
     public int AnswerTokens { get; init; } = 64;
 
-    /// <summary>Answers to each training prompt; two each make a comparison.</summary>
+    /// <summary>Answers to each training prompt.</summary>
     public int AnswersPerPrompt { get; init; } = 8;
+
+    /// <summary>Answers that are ranked together (InstructGPT: 4 to 9): K of them are K(K−1)/2 comparisons for the work of reading K.</summary>
+    public int AnswersPerRanking { get; init; } = 4;
 
     /// <summary>Training prompts; the first of the file.</summary>
     public int Prompts { get; init; } = 430;
 
-    /// <summary>Annotators who judge each comparison.</summary>
+    /// <summary>Annotators who rank the same answers.</summary>
     public int Votes { get; init; } = 5;
 
     /// <summary>Who judges.</summary>
@@ -52,7 +55,7 @@ public sealed record QuickstartPlan : IChecked
     public LanguageModelConfig Sft { get; init; } = new();
 
     /// <summary>The reward model.</summary>
-    public RewardTrainingConfig Reward { get; init; } = new() { BatchSize = 16, LearningRate = 3e-4, WarmUpSteps = 10, Epochs = 2 };
+    public RewardTrainingConfig Reward { get; init; } = new() { BatchSize = 8, LearningRate = 5e-4, WarmUpSteps = 8 };
 
     /// <summary>The policy.</summary>
     public PpoConfig Ppo { get; init; } = new();
@@ -69,8 +72,11 @@ public sealed record QuickstartPlan : IChecked
     /// <summary>Prompts of best-of-N.</summary>
     public int BestOfPrompts { get; init; } = 32;
 
-    /// <summary>Comparisons of one round.</summary>
-    public int Comparisons => Prompts * AnswersPerPrompt / 2;
+    /// <summary>Rankings of one round.</summary>
+    public int Rankings => Prompts * AnswersPerPrompt / AnswersPerRanking;
+
+    /// <summary>Comparisons of two answers that they amount to.</summary>
+    public int Comparisons => Rankings * AnswersPerRanking * (AnswersPerRanking - 1) / 2;
 
     /// <summary>The plan of a budget.</summary>
     /// <param name="budget">How much.</param>

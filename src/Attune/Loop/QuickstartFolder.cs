@@ -31,7 +31,13 @@ public sealed record QuickstartFolder(string Root)
     /// <summary>A round's judgments.</summary>
     public string Judgments(int round) => Path.Combine(Round(round), "judgments.jsonl");
 
-    /// <summary>A round's preferences: training annotators on all comparisons, held-out ones on those that no reward model learns from.</summary>
+    /// <summary>A round's rankings by training annotators, of the prompts that a reward model learns from.</summary>
+    public string Rankings(int round) => Path.Combine(Round(round), "rankings.jsonl");
+
+    /// <summary>A round's pairs by both groups of annotators, of the prompts that no reward model learns from.</summary>
+    public string KeptPreferences(int round) => Path.Combine(Round(round), "preferences-kept.jsonl");
+
+    /// <summary>All pairs of a round's answers as training annotators judged them; written last.</summary>
     public string Preferences(int round) => Path.Combine(Round(round), "preferences.jsonl");
 
     /// <summary>The run folder of a round's reward model.</summary>
@@ -119,7 +125,7 @@ public sealed record QuickstartFolder(string Root)
     {
         QuickstartStage.Sft => [Sft],
         QuickstartStage.Compare => [Comparisons(round)],
-        QuickstartStage.Judge => round == 1 ? [Preferences(round), Judgments(round), Crowd] : [Preferences(round), Judgments(round)],
+        QuickstartStage.Judge => round == 1 ? [Preferences(round), KeptPreferences(round), Rankings(round), Judgments(round), Crowd] : [Preferences(round), KeptPreferences(round), Rankings(round), Judgments(round)],
         QuickstartStage.Reward => [Reward(round)],
         QuickstartStage.Ppo => [Ppo(round)],
         _ => [Evaluation(round)],

@@ -40,7 +40,7 @@ public static class StageWords
     public static string Explanation(this QuickstartStage stage, QuickstartPlan plan) => stage switch
     {
         QuickstartStage.Sft => "The base model continues any text. From demonstrations it learns the task: to continue the opening of a film review, and to end.",
-        QuickstartStage.Compare => "The policy answers each prompt several times. Two answers to one prompt make a comparison: people judge better than they grade.",
+        QuickstartStage.Compare => "The policy answers each prompt several times. People compare answers to one prompt better than they grade single ones.",
         QuickstartStage.Judge => $"A simulated crowd prefers friendly, fluent reviews that do not repeat themselves, each member a little differently. "
             + $"{plan.Crowd.Bad.Count} of {plan.Crowd.Training} are bad annotators; {plan.Crowd.HeldOut} others are kept for the evaluation.",
         QuickstartStage.Reward => "A copy of the model with one number on top learns to score the preferred answer higher, so that it can stand in for the crowd.",
