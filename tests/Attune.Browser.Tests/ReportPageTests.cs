@@ -7,7 +7,7 @@ namespace Attune.Browser.Tests;
 /// <summary>The evaluation report as people see it. With ATTUNE_SCREENSHOTS set to a folder, pictures are left there.</summary>
 public sealed class ReportPageTests : IClassFixture<Browser>, IDisposable
 {
-    private const int Plots = 22; // of the made-up report: 11 a round
+    private const int Plots = 24; // of the made-up report: 12 a round
 
     private readonly Browser _browser;
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("attune-page-");

@@ -8,8 +8,8 @@ namespace Attune.Evaluation;
 /// </summary>
 internal sealed class Findings(EvaluationInput input, EvaluationPlan plan, AnswerFile answers)
 {
-    /// <summary>A judge that looks at sides gives the first more than this beyond a half.</summary>
-    private const double SuspiciousSideShare = 0.1;
+    /// <summary>A judge that looks at sides is further than this from a half, and further than chance moves so many votes (three deviations).</summary>
+    private const double SuspiciousSideShare = 0.1, ChanceDeviations = 3;
 
     /// <summary>Below this share of the reference's distinct-2 the writing has narrowed.</summary>
     private const double NarrowedDistinct2 = 0.7;
@@ -204,14 +204,17 @@ internal sealed class Findings(EvaluationInput input, EvaluationPlan plan, Answe
 
     private IEnumerable<string> Warnings(RoundReport round)
     {
-        foreach (var row in round.Wins.Where(w => w.Result.FirstShownShare is { } first && Math.Abs(first - 0.5) > SuspiciousSideShare && w.Opponent == input.Reference))
+        bool LooksAtSides(WinRate result) => Math.Abs((result.FirstShownShare ?? 0.5) - 0.5) > Math.Max(SuspiciousSideShare, ChanceDeviations * 0.5 / Math.Sqrt(result.Votes));
+        foreach (var row in round.Wins.Where(w => w.Opponent == input.Reference && LooksAtSides(w.Result)))
             yield return $"The {row.Judges} gave {NumberText.Percent(row.Result.FirstShownShare)} of the decisive votes on {row.Model} and {row.Opponent} to the answer shown first (healthy: near 50 %).";
         var (model, reference) = (TextsOf(round, plan.Headline), TextsOf(round, input.Reference));
         if (model.Distinct2 < NarrowedDistinct2 * reference.Distinct2)
             yield return $"Distinct-2 of {plan.Headline} is {NumberText.Percent(model.Distinct2 / reference.Distinct2)} of {input.Reference}'s (healthy: above {NumberText.Percent(NarrowedDistinct2)}): its writing has narrowed.";
         var (own, other) = (round.Baselines.First(b => b.Model == plan.Headline), round.Baselines.First(b => b.Model == input.Reference));
-        if (own.Reward > other.Reward && own.HeldOut < other.HeldOut)
-            yield return $"{plan.Headline} scores above {input.Reference} by the reward and below it by the {First.Name}: it exploits the reward's mistakes.";
+        var headline = round.Wins.First(w => w.Model == plan.Headline && w.Opponent == input.Reference).Result;
+        var error = Math.Sqrt(Math.Pow(own.RewardStandardError ?? 0, 2) + Math.Pow(other.RewardStandardError ?? 0, 2));
+        if (own.Reward - other.Reward > 2 * error && headline.Rate < 0.5)
+            yield return $"{plan.Headline} scores above {input.Reference} by the reward ({NumberText.Number(own.Reward)} against {NumberText.Number(other.Reward)}) and loses to it by the {First.Name}: it exploits the reward's mistakes.";
         var fewest = round.Wins.Where(w => w.Judges == First.Name).Min(w => w.Result.Votes / (double)w.Result.Prompts);
         if (First.Judges.Count > 1 && fewest < PairResult.MinimumVotes)
             yield return $"The {First.Name} gave {NumberText.Number(fewest)} votes a pair (expected: at least {PairResult.MinimumVotes}).";

@@ -67,8 +67,8 @@ internal static class RoundSections
             "Two models answer the same prompt; judges see both answers without names, some in one order, some in the other, and choose. "
             + "Each pair of answers is decided by the majority of its votes; without a majority it is a tie and counts half.",
             Element("div", "grid",
-                Draw("baseline", $"Against {report.Headline.Opponent}",
-                    [.. round.Wins.Where(w => w.Opponent == report.Headline.Opponent)]),
+                round.Wins.Where(w => w.Opponent == report.Headline.Opponent).GroupBy(w => w.Judges).Select((group, k) =>
+                    Draw($"baseline{k + 1}", $"Against {report.Headline.Opponent}{(group.Key.Length > 0 ? $", by the {group.Key}" : "")}", [.. group])),
                 Draw("others", "Against each other", [.. round.Wins.Where(w => w.Opponent != report.Headline.Opponent)])),
             Table("Win rates",
                 [new("Model", false), new("Against", false), new("Judges", false), new("Win rate"), new("95 %, Wilson"), new("95 %, bootstrap"),

@@ -89,7 +89,7 @@ public sealed partial class ReportTests
     public void Plots_and_tables_speak_to_screen_readers()
     {
         var plots = Page.Descendants("svg").ToList();
-        Assert.Equal(2 * 11, plots.Count); // per round: 2 of wins, 2 frontiers, 2 of the reward model, 5 curves
+        Assert.Equal(2 * 12, plots.Count); // per round: 3 of wins, 2 frontiers, 2 of the reward model, 5 curves
         Assert.All(plots, p => Assert.Equal("img", p.Attribute("role")!.Value));
         Assert.All(plots, p =>
             Assert.Equal([$"{p.Element("title")!.Attribute("id")!.Value}", p.Element("desc")!.Attribute("id")!.Value],
