@@ -57,3 +57,9 @@ internal sealed class UnprivilegedFactAttribute : FactAttribute
     public UnprivilegedFactAttribute() =>
         Skip = Environment.UserName == "root" && File.Exists("/usr/bin/setpriv") ? null : "only root may become another user, with setpriv";
 }
+
+[AttributeUsage(AttributeTargets.Method)]
+internal sealed class SmallDiskTheoryAttribute : TheoryAttribute
+{
+    public SmallDiskTheoryAttribute() => Skip = SmallDisk.WhyNot;
+}

@@ -3,6 +3,7 @@ using Attune.Models;
 using Attune.Rewards;
 using Attune.Rollouts;
 using Attune.Runs;
+using Attune.Torch;
 
 namespace Attune.Evaluation;
 
@@ -57,7 +58,7 @@ internal sealed class AnswerMaker : IDisposable
         foreach (var chunk in asked.Chunk(AtOnce))
         {
             var requests = chunk.Select(a => new SampleRequest(PromptIds(a.Prompt, order.Shots), a.Prompt * SamplesPerPrompt + a.Sample)).ToArray();
-            var sampled = sampler.Sample(requests, seed, finished, stop);
+            var sampled = Sampled(sampler, requests, seed, order, finished, stop);
             var read = sampled.Zip(chunk, (rollout, a) => Read(rollout, a.Prompt, order.Shots)).ToArray();
             var measured = Measure(order, chunk.Select(a => _prompts[a.Prompt]).ToArray(), sampled, read);
             rows.AddRange(chunk.Select((a, k) => measured[k] with
@@ -67,6 +68,18 @@ internal sealed class AnswerMaker : IDisposable
         }
 
         return rows;
+    }
+
+    private static Rollout[] Sampled(Sampler sampler, SampleRequest[] requests, Seed seed, AnswerOrder order, Action<int> finished, CancellationToken stop)
+    {
+        try
+        {
+            return sampler.Sample(requests, seed, finished, stop);
+        }
+        catch (ArithmeticException e)
+        {
+            throw new RunFailedException($"{order.Who.Folder ?? order.Name} cannot be sampled from: {e.Message}; take an earlier checkpoint or the model's original", e);
+        }
     }
 
     /// <inheritdoc/>

@@ -151,7 +151,7 @@ public sealed class JudgmentLog : IDisposable
         {
             _file.SetLength(before);
             _file.Position = before;
-            throw new RunFailedException($"{_path} could not be appended to ({error.Message}); make room on its disk and run again.", error);
+            throw WriteFailure.WhileRunning(_path, error);
         }
     }
 

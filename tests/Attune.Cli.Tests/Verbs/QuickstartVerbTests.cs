@@ -156,4 +156,30 @@ public sealed class QuickstartVerbTests(SmallQuickstart small) : IClassFixture<S
         Assert.Matches(@"The quick start has 1 problem\n  .*/run  has 1\.00 MiB free, expected \S+ MiB for models and checkpoints; free some or choose another --out\n$", printed.Log);
         Assert.Empty(Directory.GetFileSystemEntries(disk.Folder));
     }
+
+    [UnprivilegedFact]
+    public void A_folder_that_may_not_be_written_is_refused()
+    {
+        var locked = Directory.CreateDirectory(small.At("locked")).FullName;
+        SmallDisk.Outcome("chmod", "-R", "a+rX", small.Home);
+        using var program = new ReadableProgram();
+
+        var (code, result, log) = program.AsNobody(small.Home, small.Line("locked/run"));
+
+        Assert.Equal((2, ""), (code, result));
+        Assert.EndsWith($"{locked}/run has 1 problem\n  cannot be written: user nobody may not write there, expected a place that this user may write; choose another --out or change its permissions\n", log);
+        Assert.Empty(Directory.GetFileSystemEntries(locked));
+    }
+
+    [Fact]
+    public void Without_libtorch_it_says_so_and_writes_nothing()
+    {
+        var program = Path.Combine(AppContext.BaseDirectory, "Attune.Cli.dll");
+
+        var (code, result, log) = SmallDisk.Outcome("env", ["ATTUNE_BRIDGE=/nowhere/libattune_torch.so", $"ATTUNE_HOME={small.Home}", "dotnet", program, .. small.Line("without")]);
+
+        Assert.Equal((2, ""), (code, result));
+        Assert.Contains("ATTUNE_BRIDGE is /nowhere/libattune_torch.so, which is no file, expected the bridge to libtorch", log);
+        Assert.False(Directory.Exists(small.At("without")));
+    }
 }
