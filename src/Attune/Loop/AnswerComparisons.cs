@@ -12,10 +12,11 @@ namespace Attune.Loop;
 /// <param name="AnswersPerPrompt">Answers to each.</param>
 /// <param name="AnswersPerRanking">How many of them are put beside each other.</param>
 /// <param name="AnswerTokens">Most tokens of an answer.</param>
+/// <param name="Temperature">Of sampling.</param>
 /// <param name="Round">Which round, from 1.</param>
 /// <param name="Source">What the answers' source is called.</param>
 /// <param name="Seed">Decides answers and sides.</param>
-public sealed record ComparisonOrder(IReadOnlyList<string> Prompts, int AnswersPerPrompt, int AnswersPerRanking, int AnswerTokens, int Round, string Source, Seed Seed);
+public sealed record ComparisonOrder(IReadOnlyList<string> Prompts, int AnswersPerPrompt, int AnswersPerRanking, int AnswerTokens, double Temperature, int Round, string Source, Seed Seed);
 
 /// <summary>
 /// Samples answers of a policy and puts some to the same prompt beside each other. Every answer carries its fluency under the base model, which
@@ -33,7 +34,7 @@ public static class AnswerComparisons
     /// <param name="stop">Checked between batches.</param>
     public static IReadOnlyList<Comparison> Sample(TextModel policy, CausalLm baseModel, ComparisonOrder order, IProgressSink progress, CancellationToken stop)
     {
-        var sampler = new Sampler(policy.Model, new() { MaximumNewTokens = order.AnswerTokens, EndTokens = policy.EndIds });
+        var sampler = new Sampler(policy.Model, new() { Temperature = order.Temperature, MaximumNewTokens = order.AnswerTokens, EndTokens = policy.EndIds });
         var ids = order.Prompts.Select(policy.Tokenizer.Encode).ToArray();
         var requests = ids.SelectMany((prompt, p) => Enumerable.Range(0, order.AnswersPerPrompt).Select(k => new SampleRequest(prompt, ((long)p * order.AnswersPerPrompt) + k))).ToArray();
         var meter = new ProgressMeter(progress, "sampling", requests.Length, "answers", TimeProvider.System);

@@ -32,7 +32,7 @@ public sealed partial class Quickstart
             Preferences = [.. Enumerable.Range(1, round).Select(r => new PreferenceSource { Path = _folder.Rankings(r), Format = PreferenceForm.Rankings, Name = $"round {r}" })],
             Evaluation = [.. Enumerable.Range(1, round).Select(r => new PreferenceSource { Path = _folder.KeptPreferences(r), Format = PreferenceForm.Judged, Name = $"round {r}" })],
             Reward = _plan.Reward,
-            Normalise = new() { Reference = _folder.SftModel, NewTokens = _plan.AnswerTokens },
+            Normalise = new() { Reference = _folder.SftModel, NewTokens = _plan.AnswerTokens, Temperature = _plan.Temperature },
             Run = new() { CheckpointEvery = 20, KeepLast = 1 },
         };
         if (Within(recipe, _folder.Reward(round), recipe.Run, run => RewardTraining.Run(recipe, run, stop)) is not { } result)
@@ -54,7 +54,7 @@ public sealed partial class Quickstart
             Reference = _folder.SftModel,
             Rewards = [new() { Model = _folder.RewardModel(round) }],
             Prompts = new() { Data = [new() { Path = _files.TrainingPrompts, LinePerDocument = true }] },
-            Ppo = _plan.Ppo with { MaximumLength = _plan.AnswerTokens },
+            Ppo = _plan.Ppo with { MaximumLength = _plan.AnswerTokens, Temperature = _plan.Temperature },
             Run = new() { CheckpointEvery = points, KeepLast = 1, KeepEvery = points },
         };
         return Within(recipe, _folder.Ppo(round), recipe.Run, run => PpoTraining.Run(recipe, run, stop)) is not null;
@@ -86,7 +86,7 @@ public sealed partial class Quickstart
             Judges = [JudgePanel.OfCrowd(crowd, AnnotatorGroup.HeldOut, _plan.HeldOutVotes), JudgePanel.OfCrowd(crowd, AnnotatorGroup.Training, _plan.Votes)],
             Reward = new RewardModelReward(reward, MicroBatch),
             Checkpoints = [.. PolicyCheckpoints(round)],
-            Sampling = new() { MaximumNewTokens = _plan.AnswerTokens },
+            Sampling = new() { Temperature = _plan.Temperature, MaximumNewTokens = _plan.AnswerTokens },
             Budget = new() { Prompts = _plan.HeldOutPrompts, BestOf = _plan.BestOf, BestOfPrompts = _plan.BestOfPrompts },
             Requirements = _plan is { Budget: not Budget.Small, Leash: true } ? new() { WinRate = 0.75, WinRateLowerBound = 0.65, Distinct2OfReference = 0.7 } : new(),
             Compute = compute,

@@ -122,7 +122,7 @@ public sealed partial class Quickstart : IDisposable
         var compute = _plan.Compute.Open();
         using var policy = TextModel.Load(_folder.PolicyBefore(round), compute);
         using var untrained = CausalLm.Load(_files.BaseModel, compute);
-        var order = new ComparisonOrder(Lines(_files.TrainingPrompts, _plan.Prompts), _plan.AnswersPerPrompt, _plan.AnswersPerRanking, _plan.AnswerTokens, round,
+        var order = new ComparisonOrder(Lines(_files.TrainingPrompts, _plan.Prompts), _plan.AnswersPerPrompt, _plan.AnswersPerRanking, _plan.AnswerTokens, _plan.Temperature, round,
             round == 1 ? "SFT" : $"PPO, round {round - 1}", SeedOf("compare"));
         var comparisons = AnswerComparisons.Sample(policy, untrained, order, _progress, stop);
         ComparisonFile.Write(_folder.Comparisons(round), comparisons);

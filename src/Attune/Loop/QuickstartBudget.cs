@@ -36,6 +36,9 @@ public sealed record QuickstartPlan : IChecked
     /// <summary>Most tokens of an answer.</summary>
     public int AnswerTokens { get; init; } = 64;
 
+    /// <summary>Of all sampling (0.7 in Ziegler 2019): a small model keeps to what it means only where it is fairly sure.</summary>
+    public double Temperature { get; init; } = 0.7;
+
     /// <summary>Answers to each training prompt.</summary>
     public int AnswersPerPrompt { get; init; } = 8;
 
@@ -55,7 +58,7 @@ public sealed record QuickstartPlan : IChecked
     public LanguageModelConfig Sft { get; init; } = new();
 
     /// <summary>The reward model.</summary>
-    public RewardTrainingConfig Reward { get; init; } = new() { BatchSize = 8, LearningRate = 5e-4, WarmUpSteps = 8 };
+    public RewardTrainingConfig Reward { get; init; } = new() { BatchSize = 8, LearningRate = 5e-4, WarmUpSteps = 8, Epochs = 2 };
 
     /// <summary>The policy.</summary>
     public PpoConfig Ppo { get; init; } = new();
@@ -113,8 +116,12 @@ public sealed record QuickstartPlan : IChecked
     {
         if (Prompts < 1)
             yield return Problem.Of("prompts", $"is {Prompts}", "at least 1", "48 makes a small quick start");
-        if (AnswersPerPrompt < 2 || AnswersPerPrompt % 2 != 0)
-            yield return Problem.Of("answersPerPrompt", $"is {AnswersPerPrompt}", "an even number from 2", "two answers make a comparison");
+        if (AnswersPerRanking < 2)
+            yield return Problem.Of("answersPerRanking", $"is {AnswersPerRanking}", "at least 2", "4 is usual");
+        else if (AnswersPerPrompt < AnswersPerRanking || AnswersPerPrompt % AnswersPerRanking != 0)
+            yield return Problem.Of("answersPerPrompt", $"is {AnswersPerPrompt}", $"a multiple of answersPerRanking ({AnswersPerRanking})", "every answer is ranked once");
+        if (!(Temperature > 0) || !double.IsFinite(Temperature))
+            yield return Problem.Of("temperature", $"is {Temperature}", "above 0", "0.7 is usual");
         if (Votes < 1 || Votes > Math.Min(Crowd.Training, Crowd.HeldOut))
             yield return Problem.Of("votes", $"is {Votes}", $"1 to the {Math.Min(Crowd.Training, Crowd.HeldOut)} annotators of the smaller group", "3 is usual");
         if (HeldOutVotes < 1 || HeldOutVotes > Crowd.HeldOut)

@@ -30,6 +30,7 @@ public sealed class QuickstartPlanTests
         var plan = QuickstartPlan.Of(Budget.Standard);
 
         Assert.InRange(plan.Comparisons, 1_500, int.MaxValue);
+        Assert.Equal(860 * 6, plan.Comparisons); // four answers make six pairs
         Assert.InRange(plan.Crowd.Training, 6, int.MaxValue);
         Assert.Equal(2, plan.Crowd.Bad.Count);
         Assert.InRange(plan.HeldOutVotes, 3, plan.Crowd.HeldOut);
@@ -46,14 +47,14 @@ public sealed class QuickstartPlanTests
     [Fact]
     public void A_plan_is_told_in_a_few_lines()
     {
-        var plan = TinyQuickstart.Plan with { Sft = TinyQuickstart.Plan.Sft with { Steps = null, Epochs = 1.5 }, Prompts = 700, AnswersPerPrompt = 4 };
+        var plan = TinyQuickstart.Plan with { Sft = TinyQuickstart.Plan.Sft with { Steps = null, Epochs = 1.5 }, Prompts = 700, AnswersPerPrompt = 4, AnswersPerRanking = 4 };
 
         Assert.Equal("""
             Quick start, budget standard, seed 1, without a KL penalty
               Supervised fine-tuning  1.5 passes over the demonstrations, batches of 4
               Answers to compare      2,800 answers to 700 prompts, at most 10 tokens each, each of 2 rounds
-              Feedback                1,400 comparisons, 3 of 8 training annotators each: 4,200 judgments, each of 2 rounds
-              Reward model            1 pass, batches of 16 comparisons, each of 2 rounds
+              Feedback                700 rankings of 4 answers (4,200 comparisons), 3 of 8 training annotators each: 2,100 judgments, each of 2 rounds
+              Reward model            1 pass, batches of 16 rankings, each of 2 rounds
               PPO                     4 steps of 8 answers, 1 pass over them, each of 2 rounds
               Evaluation              6 held-out prompts, 5 of 5 held-out annotators each, best of 1, 2, each of 2 rounds
             """, string.Join('\n', PlanSummary.Lines(plan with { Leash = false }, rounds: 2)));

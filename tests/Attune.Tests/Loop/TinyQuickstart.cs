@@ -17,6 +17,7 @@ public sealed class TinyQuickstart : IDisposable
         Compute = new() { Threads = 1 },
         AnswerTokens = 10,
         AnswersPerPrompt = 2,
+        AnswersPerRanking = 2,
         Prompts = 60,
         Votes = 3,
         HeldOutPrompts = 6,
