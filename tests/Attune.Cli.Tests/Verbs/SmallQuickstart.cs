@@ -5,7 +5,7 @@ using Attune.Tests.Loop;
 namespace Attune.Cli.Tests.Verbs;
 
 /// <summary>The smallest budget on a base model of random weights, once, by the real program; tests of the verb share it.</summary>
-public sealed class SmallQuickstart : IAsyncLifetime
+public sealed class SmallQuickstart : IAsyncLifetime, IDisposable
 {
     private readonly TinyHome _home = new(Repository.Root);
 
@@ -40,11 +40,9 @@ public sealed class SmallQuickstart : IAsyncLifetime
         return [.. left.Keys.Union(right.Keys).Where(file => left.GetValueOrDefault(file) != right.GetValueOrDefault(file))];
     }
 
-    public Task DisposeAsync()
-    {
-        _home.Dispose();
-        return Task.CompletedTask;
-    }
+    public Task DisposeAsync() => Task.CompletedTask;
+
+    public void Dispose() => _home.Dispose();
 
     internal static string Hash(string file) => Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(file)));
 }
