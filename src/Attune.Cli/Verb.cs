@@ -49,7 +49,7 @@ internal sealed class Verb(string name, string description, string example) : Co
         {
             return Stopped(output, parsed);
         }
-        catch (Exception e) when (WithoutTorch(e) is { } missing)
+        catch (Exception e) when (TorchUnavailableException.In(e) is { } missing)
         {
             return Failed(output, e, missing.Message, ExitCode.BadInput);
         }
@@ -58,17 +58,6 @@ internal sealed class Verb(string name, string description, string example) : Co
             var hint = Tracing ? "" : "\nThis was not foreseen; set ATTUNE_TRACE=1 to see where it happened.";
             return Failed(output, e, $"{e.GetType().Name}: {e.Message}{hint}", ExitCode.Failed);
         }
-    }
-
-    /// <summary>libtorch is missed where a static field first asks for an operator, so the reason may lie deep.</summary>
-    private static TorchUnavailableException? WithoutTorch(Exception e)
-    {
-        for (var cause = e; cause is not null; cause = cause.InnerException)
-        {
-            if (cause is TorchUnavailableException missing)
-                return missing;
-        }
-        return null;
     }
 
     private static bool Tracing => Environment.GetEnvironmentVariable("ATTUNE_TRACE") is "1";

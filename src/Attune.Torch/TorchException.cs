@@ -21,4 +21,15 @@ public sealed class TorchUnavailableException : Exception
     public TorchUnavailableException(string message, Exception? innerException) : base(message, innerException)
     {
     }
+
+    /// <summary>The one behind an exception, or null: libtorch is missed where a static field first asks for an operator, so it may lie deep.</summary>
+    public static TorchUnavailableException? In(Exception exception)
+    {
+        for (Exception? cause = exception; cause is not null; cause = cause.InnerException)
+        {
+            if (cause is TorchUnavailableException missing)
+                return missing;
+        }
+        return null;
+    }
 }

@@ -1,3 +1,5 @@
+using Attune.Torch;
+
 namespace Attune.Runs;
 
 /// <summary>Where a run lives and how it starts.</summary>
@@ -93,8 +95,8 @@ public sealed class Run : IDisposable
     }
 
     /// <summary>
-    /// Opens a run, lets a stage work in it, and closes it. Where the stage fails before it has anything to keep (its input is unusable, libtorch
-    /// is missing), a folder that this call began is left as it was found; one that was asked to stop can go on.
+    /// Opens a run, lets a stage work in it, and closes it. Where the stage finds its input unusable, or libtorch missing, before a first
+    /// checkpoint, a folder that this call began is left as it was found.
     /// </summary>
     /// <param name="recipe">The resolved recipe, stored in the folder.</param>
     /// <param name="options">Where, and whether to resume.</param>
@@ -109,7 +111,7 @@ public sealed class Run : IDisposable
         {
             return stage(run);
         }
-        catch (Exception e) when (run._isUntouched && e is not OperationCanceledException)
+        catch (Exception e) when (run._isUntouched && (e is InputException || TorchUnavailableException.In(e) is not null))
         {
             run.Dispose();
             ReplacedRun.Erase(options.Folder);
