@@ -52,7 +52,11 @@ public sealed record QuickstartPlan : IChecked
     public int Votes { get; init; } = 5;
 
     /// <summary>Who judges.</summary>
-    public CrowdOptions Crowd { get; init; } = new();
+    public CrowdOptions Crowd { get; init; } = new()
+    {
+        TrainingTaste = new() { Fluency = 1 },
+        HeldOutTaste = new() { Positivity = 0.9, Repetition = 0.6, Length = 0.2, Fluency = 1.1 },
+    };
 
     /// <summary>Supervised fine-tuning.</summary>
     public LanguageModelConfig Sft { get; init; } = new();
