@@ -63,7 +63,10 @@ internal sealed class AnswerMaker : IDisposable
             var measured = Measure(order, chunk.Select(a => _prompts[a.Prompt]).ToArray(), sampled, read);
             rows.AddRange(chunk.Select((a, k) => measured[k] with
             {
-                Id = $"{order.Name}/{a.Prompt + 1}/{a.Sample}", Model = order.Name, Prompt = _prompts[a.Prompt], Sample = a.Sample,
+                Id = $"{order.Name}/{a.Prompt + 1}/{a.Sample}",
+                Model = order.Name,
+                Prompt = _prompts[a.Prompt],
+                Sample = a.Sample,
             }));
         }
 

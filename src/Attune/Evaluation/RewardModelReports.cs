@@ -15,7 +15,11 @@ public static class RewardModelReports
         ArgumentNullException.ThrowIfNull(result);
         AccuracyRow Row(AccuracyFigure figure, string? name = null) => new()
         {
-            Name = name ?? figure.Name, Pairs = figure.Pairs, Accuracy = figure.Share, Interval = new Interval(figure.Lower, figure.Upper), Source = source,
+            Name = name ?? figure.Name,
+            Pairs = figure.Pairs,
+            Accuracy = figure.Share,
+            Interval = new Interval(figure.Lower, figure.Upper),
+            Source = source,
         };
         return new RewardModelReport
         {

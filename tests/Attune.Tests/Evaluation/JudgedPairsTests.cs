@@ -8,13 +8,22 @@ public sealed class JudgedPairsTests
 {
     private static readonly Comparison Pair = new()
     {
-        Id = "c1", Prompt = "p", Answers = [new() { Source = "new", Text = "x" }, new() { Source = "old", Text = "y" }], Order = [1, 0],
+        Id = "c1",
+        Prompt = "p",
+        Answers = [new() { Source = "new", Text = "x" }, new() { Source = "old", Text = "y" }],
+        Order = [1, 0],
     };
 
     private static Judgment Said(string judge, int view, Outcome outcome, params int[] ranks) => new()
     {
-        Id = $"c1:{judge}:{view}", ComparisonId = "c1", AnnotatorId = judge, Order = Pair.OrderFor(view), Outcome = outcome, Ranks = ranks,
-        InstructionVersion = "1", At = DateTimeOffset.UnixEpoch,
+        Id = $"c1:{judge}:{view}",
+        ComparisonId = "c1",
+        AnnotatorId = judge,
+        Order = Pair.OrderFor(view),
+        Outcome = outcome,
+        Ranks = ranks,
+        InstructionVersion = "1",
+        At = DateTimeOffset.UnixEpoch,
     };
 
     [Fact]

@@ -72,7 +72,9 @@ internal sealed class TinyEvaluation : IDisposable
         var pairs = Enumerable.Range(0, 60).Select(k => Comparison.From(new($"p{k}", [Made(k), Made(k + 3 + k % 2)]), new Seed(5), k)).ToList();
         Answer Made(int k) => new()
         {
-            Source = "sft", Text = $"{phrases[k % phrases.Length]} {phrases[k * 5 % phrases.Length]}", Features = new Dictionary<string, double> { [Answer.Fluency] = -3 - k % 5 * 0.3 },
+            Source = "sft",
+            Text = $"{phrases[k % phrases.Length]} {phrases[k * 5 % phrases.Length]}",
+            Features = new Dictionary<string, double> { [Answer.Fluency] = -3 - k % 5 * 0.3 },
         };
         var options = new CrowdOptions();
         return SimulatedCrowd.Calibrate(options, SimulatedCrowd.Recruit(options, new Seed(6)), pairs, Words, new Seed(6));
