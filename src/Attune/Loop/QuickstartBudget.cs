@@ -107,10 +107,10 @@ public sealed record QuickstartPlan : IChecked
             {
                 AnswersPerPrompt = 16,
                 BestOfPrompts = 64,
-                Sft = SftFor(epochs: 3),
+                Sft = SftFor(epochs: 2),
                 Ppo = PpoFor(steps: 180, leash),
             },
-            _ => new QuickstartPlan { Sft = SftFor(epochs: 3), Ppo = PpoFor(steps: 60, leash) },
+            _ => new QuickstartPlan { Sft = SftFor(epochs: 2), Ppo = PpoFor(steps: 60, leash) },
         };
         return plan with { Budget = budget, Seed = seed, Leash = leash };
     }
@@ -145,7 +145,7 @@ public sealed record QuickstartPlan : IChecked
         Batch = 16,
         MicroBatch = 16,
         Epochs = epochs,
-        LearningRate = 5e-4,
+        LearningRate = 3e-4,
         WarmUpSteps = 5,
         Optimiser = new() { Beta2 = 0.95, WeightDecay = 0.1 },
     };
@@ -157,14 +157,14 @@ public sealed record QuickstartPlan : IChecked
         Epochs = 2,
         Minibatches = 2,
         MicroBatch = 32,
-        LearningRate = 2e-4,
+        LearningRate = 1.5e-4,
         Schedule = ScheduleShape.Linear,
         FinalShare = 0.1,
         WarmUpSteps = 5,
-        KlCoefficient = leash ? 0.1 : 0,
+        KlCoefficient = leash ? 0.2 : 0,
         KlController = leash ? KlController.Adaptive : KlController.Fixed,
-        KlTarget = 8,
-        KlHorizon = 1_500,
+        KlTarget = 6,
+        KlHorizon = 500,
         ScoreClip = 5,
     };
 }
