@@ -36,7 +36,7 @@ internal sealed class Measurements(BenchOptions options, EagerPyTorch? eager) : 
             case "load": Load(); break;
         }
 
-        if (resets && part is "train" or "ppo" && Machine.PeakMegabytes is { } peak)
+        if (resets && part is ("train" or "ppo") && Machine.PeakMegabytes is { } peak)
             Row($"{part}: peak memory of the process", $"{peak:N0} MB");
     }
 

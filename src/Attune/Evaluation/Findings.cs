@@ -192,8 +192,8 @@ internal sealed class Findings(EvaluationInput input, EvaluationPlan plan, Answe
             yield return new($"Preferred over {input.Reference} on at least {NumberText.Percent(rate)} of prompts", NumberText.Percent(headline.Result.Rate),
                 headline.Result.Rate >= rate, headline.Source);
         if (asked.WinRateLowerBound is { } bound)
-            yield return new($"Lower end of the 95 % interval at least {NumberText.Percent(bound)}", NumberText.Percent(headline.Result.LowerBound),
-                headline.Result.LowerBound >= bound, headline.Source);
+            yield return new($"Lower end of the 95 % interval at least {NumberText.Percent(bound)}", NumberText.Percent(headline.Result.Wilson.Lower),
+                headline.Result.Wilson.Lower >= bound, headline.Source);
         if (asked.Distinct2OfReference is { } share)
         {
             var (own, other) = (TextsOf(round, plan.Headline), TextsOf(round, input.Reference));

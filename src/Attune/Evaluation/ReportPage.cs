@@ -78,7 +78,7 @@ public static class ReportPage
         var judges = row.Judges.Length > 0 ? $"the {row.Judges}" : "the judges";
         return Element("div", "hero",
             Element("div", null,
-                Paragraph("big", parts.Number(Math.Round(result.Rate * 100).ToString("0"), row.Source), Element("small", null, "%")),
+                Paragraph("big", parts.Number((result.Rate * 100).ToString("0.#"), row.Source), Element("small", null, "%")),
                 Paragraph("claim", "is how often ", judges, " preferred ", Element("b", null, row.Model), " over ",
                     Element("b", null, row.Opponent), $" on {result.Prompts} prompts, ties counting half."),
                 Paragraph("lede", $"95\u00A0% interval {NumberText.Percents(result.Wilson)}. {meaning}"),

@@ -10,7 +10,7 @@ public static class RewardModelReports
     /// <summary>From a result.</summary>
     /// <param name="result">What the run measured.</param>
     /// <param name="source">Id of the source of its pairs.</param>
-    public static RewardModelReport Of(RewardResult result, string? source = null)
+    private static RewardModelReport Of(RewardResult result, string source)
     {
         ArgumentNullException.ThrowIfNull(result);
         AccuracyRow Row(AccuracyFigure figure, string? name = null) => new()

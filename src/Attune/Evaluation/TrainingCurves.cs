@@ -13,11 +13,13 @@ public static class TrainingCurves
     [
         ("objective/score", "score", "Mean score of the answers. It should rise; a jump is often a loophole."),
         ("objective/kl", "nats", "Distance from the reference per answer. The leash should hold it."),
+        ("kl/coefficient", "per nat", "Price of distance. The adaptive controller moves it."),
         ("policy/entropy", "nats", "How open the next token is. A fall to nothing is collapse."),
         ("response/length", "tokens", "Length of the answers. Rewards are often gamed by length."),
         ("response/end_rate", "share", "Answers that end by themselves."),
         ("heldout/gap", "deviations", "How far the reward runs ahead of judges that training never saw."),
         ("reward/loss", "nats", "Surprise at what people preferred, in training."),
+        ("reward/accuracy", "share", "Comparisons of a batch that the reward model orders as the judges did."),
         ("reward/validation_accuracy", "share", "Pairs not learned from that are predicted rightly."),
         ("loss", "nats", "Surprise at the next token, in training."),
         ("validation/bits_per_byte", "bits", "Surprise at text that is not learned from."),

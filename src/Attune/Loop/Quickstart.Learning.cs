@@ -66,6 +66,9 @@ public sealed partial class Quickstart
         using var sft = TextModel.Load(_folder.SftModel, compute);
         using var reward = RewardModel.Load(_folder.RewardModel(round), compute);
         var crowd = SimulatedCrowd.Load(_folder.Crowd, Valence.Load(_files.Words));
+        var report = _folder.Evaluation(round);
+        StageCurves[] stages = [TrainingCurves.Read("sft", _folder.Sft, report), TrainingCurves.Read("reward", _folder.Reward(round), report), TrainingCurves.Read("ppo", _folder.Ppo(round), report)];
+        var rewardModel = RewardModelReports.Read(_folder.Reward(round), report);
         var input = new EvaluationInput
         {
             Title = "Friendly film reviews",
@@ -92,14 +95,14 @@ public sealed partial class Quickstart
             Compute = compute,
             Seed = SeedOf("evaluate"),
             Round = round,
-            Earlier = [.. Enumerable.Range(1, round - 1).Select(r => new EarlierRound(ReportFile.Parse(File.ReadAllText(Path.Combine(_folder.Evaluation(r), Evaluating.ReportName))), Path.GetRelativePath(_folder.Evaluation(round), _folder.Evaluation(r))))],
-            RewardModel = QuickstartFindings.RewardModel(ResultFile.Read<RewardResult>(_folder.Reward(round))!),
-            Curves = [.. QuickstartFindings.Curves(_folder, round)],
-            Sources = [.. QuickstartFindings.Sources(_folder, round)],
+            Earlier = [.. Enumerable.Range(1, round - 1).Select(r => new EarlierRound(ReportFile.Parse(File.ReadAllText(Path.Combine(_folder.Evaluation(r), Evaluating.ReportName))), Path.GetRelativePath(report, _folder.Evaluation(r))))],
+            RewardModel = rewardModel.Report,
+            Curves = [.. stages.SelectMany(stage => stage.Curves)],
+            Sources = [.. stages.Select(stage => stage.Source), rewardModel.Source],
             Facts = [new("Seed", $"{_plan.Seed}"), new("Budget", _plan.Budget.ToString().ToLowerInvariant()), new("KL penalty", _plan.Leash ? "on" : "off"), new("Round", $"{round}")],
             Warnings = ResultFile.Read<PpoResult>(_folder.Ppo(round))!.Alarms,
         };
-        Evaluating.Run(input, new() { Folder = _folder.Evaluation(round), Resume = Directory.Exists(_folder.Evaluation(round)), Progress = _progress }, stop);
+        Evaluating.Run(input, new() { Folder = report, Resume = Directory.Exists(report), Progress = _progress }, stop);
         return true;
     }
 

@@ -107,10 +107,10 @@ public sealed record QuickstartPlan : IChecked
             {
                 AnswersPerPrompt = 16,
                 BestOfPrompts = 64,
-                Sft = SftFor(epochs: 2),
-                Ppo = PpoFor(steps: 180, leash),
+                Sft = SftFor(epochs: 4),
+                Ppo = PpoFor(steps: 90, leash),
             },
-            _ => new QuickstartPlan { Sft = SftFor(epochs: 2), Ppo = PpoFor(steps: 60, leash) },
+            _ => new QuickstartPlan { Sft = SftFor(epochs: 4), Ppo = PpoFor(steps: 30, leash) },
         };
         return plan with { Budget = budget, Seed = seed, Leash = leash };
     }
@@ -143,9 +143,9 @@ public sealed record QuickstartPlan : IChecked
     private static LanguageModelConfig SftFor(double epochs) => new()
     {
         Batch = 16,
-        MicroBatch = 16,
+        MicroBatch = 8,
         Epochs = epochs,
-        LearningRate = 3e-4,
+        LearningRate = 1e-3,
         WarmUpSteps = 5,
         Optimiser = new() { Beta2 = 0.95, WeightDecay = 0.1 },
     };
@@ -156,14 +156,16 @@ public sealed record QuickstartPlan : IChecked
         PromptsPerStep = 64,
         Epochs = 2,
         Minibatches = 2,
-        MicroBatch = 32,
+        MicroBatch = 16,
         LearningRate = 1.5e-4,
         Schedule = ScheduleShape.Linear,
         FinalShare = 0.1,
         WarmUpSteps = 5,
-        KlCoefficient = leash ? 0.2 : 0,
+        Critic = CriticKind.Separate,
+        ValueStart = ValueStart.RewardModel,
+        KlCoefficient = leash ? 0.1 : 0,
         KlController = leash ? KlController.Adaptive : KlController.Fixed,
-        KlTarget = 6,
+        KlTarget = 8,
         KlHorizon = 500,
         ScoreClip = 5,
     };

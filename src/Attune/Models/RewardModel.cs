@@ -86,7 +86,7 @@ public sealed class RewardModel : Module
     /// <returns><c>[N]</c>.</returns>
     public Tensor Forward(IReadOnlyList<int[]> sequences)
     {
-        using var scope = TensorScope.Begin();
+        // No scope of its own: a trunk that recomputes reads mask and places again in backward.
         var width = Width(sequences);
         var ids = new int[sequences.Count * width];
         var last = new long[sequences.Count]; // flat place of each row's last real token
@@ -97,7 +97,7 @@ public sealed class RewardModel : Module
         }
 
         var hidden = Trunk.HiddenAt(ModelInput.Causal(ids, sequences.Count, Compute), Tensor.From(last, last.Length).To(Compute.Device)); // [N,D]
-        return scope.Keep(Head.Forward(hidden));
+        return Head.Forward(hidden);
     }
 
     /// <summary>Scores without gradients.</summary>

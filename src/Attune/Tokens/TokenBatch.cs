@@ -43,28 +43,23 @@ public sealed record TokenBatch
     /// <summary>How many tokens are not padding.</summary>
     public int RealTokens => Segments.Length - Segments.AsSpan().Count(0);
 
-    /// <summary>Rows <paramref name="first"/> and on, for a micro-batch; nothing else changes.</summary>
-    public TokenBatch Slice(int first, int count)
-    {
-        var part = new TokenBatch(count, Width, paddingId: 0);
-        Array.Copy(Ids, first * Width, part.Ids, 0, count * Width);
-        Array.Copy(Segments, first * Width, part.Segments, 0, count * Width);
-        Array.Copy(Positions, first * Width, part.Positions, 0, count * Width);
-        Array.Copy(LossMask, first * Width, part.LossMask, 0, count * Width);
-        return part;
-    }
+    /// <summary>Where the last real token of a row ends: its length, where padding is on the right alone.</summary>
+    public int EndOf(int row) => Segments.AsSpan(row * Width, Width).LastIndexOfAnyExcept(0) + 1;
 
-    /// <summary>Some of the rows, in the order given.</summary>
+    /// <summary>Some of the rows, in the order given, as wide as they need: columns on the right in which all are padding are left out.</summary>
     public TokenBatch Select(ReadOnlySpan<int> rows)
     {
-        var part = new TokenBatch(rows.Length, Width, paddingId: 0);
+        var width = 0;
+        foreach (var row in rows)
+            width = Math.Max(width, EndOf(row));
+        var part = new TokenBatch(rows.Length, width, paddingId: 0);
         for (var k = 0; k < rows.Length; k++)
         {
-            var (from, to) = (rows[k] * Width, k * Width);
-            Array.Copy(Ids, from, part.Ids, to, Width);
-            Array.Copy(Segments, from, part.Segments, to, Width);
-            Array.Copy(Positions, from, part.Positions, to, Width);
-            Array.Copy(LossMask, from, part.LossMask, to, Width);
+            var (from, to) = (rows[k] * Width, k * width);
+            Array.Copy(Ids, from, part.Ids, to, width);
+            Array.Copy(Segments, from, part.Segments, to, width);
+            Array.Copy(Positions, from, part.Positions, to, width);
+            Array.Copy(LossMask, from, part.LossMask, to, width);
         }
 
         return part;

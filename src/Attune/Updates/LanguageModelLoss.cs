@@ -19,22 +19,17 @@ public static class LanguageModelLoss
     private const long SumReduction = 2;
     private static readonly Operator CrossEntropy = Operator.Find("aten::cross_entropy_loss");
 
-    /// <summary>The loss of some rows of a batch; runs in its caller's scope.</summary>
+    /// <summary>The loss of a batch in one pass; runs in its caller's scope.</summary>
     /// <param name="model">The model.</param>
     /// <param name="batch">Rows of tokens.</param>
-    /// <param name="first">First row.</param>
-    /// <param name="rows">Number of rows.</param>
-    public static LanguageModelLossSum Of(CausalLm model, TokenBatch batch, int first, int rows)
+    public static LanguageModelLossSum Of(CausalLm model, TokenBatch batch)
     {
-        var (start, count) = (first * batch.Width, rows * batch.Width);
-        var ids = batch.Ids.AsSpan(start, count);
-        var segments = batch.Segments.AsSpan(start, count);
-        var (places, targets) = Predicted(ids, segments, batch.LossMask.AsSpan(start, count), batch.Width);
+        var (places, targets) = Predicted(batch.Ids, batch.Segments, batch.LossMask, batch.Width);
         if (places.Count == 0)
             return new(Tensor.Zeros([], model.Compute), 0);
         var index = Tensor.From(places.ToArray(), places.Count).To(model.Compute.Device);
         var target = Tensor.From(targets.ToArray(), targets.Count).To(model.Compute.Device);
-        var hidden = model.HiddenAt(ModelInput.Of(ids, segments, rows, model.Compute), index); // [N, D]
+        var hidden = model.HiddenAt(ModelInput.Of(batch.Ids, batch.Segments, batch.Rows, model.Compute), index); // [N, D]
         var logits = model.Logits(hidden).To(DType.Float32); // [N, V]
         return new(CrossEntropy.Call(logits, target, Argument.None, SumReduction), places.Count);
     }

@@ -66,7 +66,7 @@ internal static class LanguageModelStage
         void Save(string folder) => trainer.SaveState(Path.Combine(folder, StateFile));
 
         var meter = new ProgressMeter(run.Progress, name, trainer.Steps, "steps", TimeProvider.System) { Start = run.NextStep };
-        var sample = plan.Validation.Slice(0, Math.Min(config.ValidationRows, plan.Validation.Rows));
+        var sample = plan.Validation.Select([.. Enumerable.Range(0, Math.Min(config.ValidationRows, plan.Validation.Rows))]);
         for (var step = run.NextStep; step < trainer.Steps; step++)
         {
             if (stop.IsCancellationRequested)

@@ -51,13 +51,13 @@ public sealed class LanguageModelTrainer : IDisposable
     /// <exception cref="RunFailedException">The loss is not a number; the weights are those of the step before.</exception>
     public LanguageModelStep Step(int step)
     {
-        var batch = _rows.Select(RowsOf(step));
-        var tokens = LanguageModelLoss.CountTokens(batch);
+        var parts = MicroBatches(_rows, RowsOf(step)).ToArray();
+        var tokens = parts.Sum(LanguageModelLoss.CountTokens);
         var loss = 0.0;
-        for (var first = 0; first < batch.Rows; first += _config.MicroBatch)
+        foreach (var part in parts)
         {
             using var scope = TensorScope.Begin();
-            var sum = LanguageModelLoss.Of(_model, batch, first, Math.Min(_config.MicroBatch, batch.Rows - first));
+            var sum = LanguageModelLoss.Of(_model, part);
             if (sum.Tokens == 0)
                 continue;
             (sum.Loss / tokens).Backward();
@@ -80,10 +80,10 @@ public sealed class LanguageModelTrainer : IDisposable
     {
         using var frozen = Autograd.NoGrad();
         var (loss, tokens) = (0.0, 0);
-        for (var first = 0; first < rows.Rows; first += _config.MicroBatch)
+        foreach (var part in MicroBatches(rows, Enumerable.Range(0, rows.Rows)))
         {
             using var scope = TensorScope.Begin();
-            var sum = LanguageModelLoss.Of(_model, rows, first, Math.Min(_config.MicroBatch, rows.Rows - first));
+            var sum = LanguageModelLoss.Of(_model, part);
             loss += sum.Loss.Item();
             tokens += sum.Tokens;
         }
@@ -99,6 +99,10 @@ public sealed class LanguageModelTrainer : IDisposable
 
     private (string Name, Tensor Value)[] State() =>
         [.. _model.NamedParameters().Select(p => (p.Name, p.Parameter.Value)), .. _optimiser.State()];
+
+    /// <summary>Rows of like length together, so that little is padding; which are in one pass has no influence but rounding.</summary>
+    private IEnumerable<TokenBatch> MicroBatches(TokenBatch from, IEnumerable<int> rows) =>
+        rows.OrderBy(from.EndOf).Chunk(_config.MicroBatch).Select(part => from.Select(part));
 
     /// <summary>The rows of a step: each epoch goes through all rows once, in an order of its own.</summary>
     private int[] RowsOf(int step)

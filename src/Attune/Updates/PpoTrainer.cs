@@ -97,7 +97,7 @@ public sealed class PpoTrainer : IDisposable
         }
         catch (ArithmeticException e)
         {
-            throw new RunFailedException($"step {step}: {e.Message}; go on from an earlier checkpoint with a lower learning rate", e);
+            throw new RunFailedException($"step {step}: {e.Message}; begin a new run with a lower ppo.learningRate, from the policy of an earlier checkpoint (from: …/checkpoints/step-…/policy) if it was good", e);
         }
     }
 

@@ -235,7 +235,7 @@ internal sealed class PpoUpdate : IDisposable
         Forget();
         throw new RunFailedException(
             $"step {step}: policy loss {minibatch.Mean(PpoSum.PolicyLoss):G4}, value loss {minibatch.Mean(PpoSum.ValueLoss):G4}, gradient length {minibatch.GradientNorm:G4}, expected finite numbers; "
-            + "this update was not made: go on from the last checkpoint with a lower learning rate or a tighter gradient clip");
+            + "this update was not made: begin a new run with a lower ppo.learningRate or a tighter gradient clip, from the policy of the last checkpoint (from: …/checkpoints/step-…/policy) if it was good");
     }
 
     private void Forget()

@@ -146,6 +146,24 @@ public sealed class CausalLmTests
     }
 
     [Fact]
+    public void Checkpointing_gives_a_reward_model_the_same_gradients_to_the_bit()
+    {
+        using var scope = TensorScope.Begin();
+        using var trunk = TinyModel.Create("llama");
+        using var model = RewardModel.Create(trunk, new Seed(3));
+        float[][] Gradients(bool checkpointing)
+        {
+            using var inner = TensorScope.Begin();
+            model.Trunk.UsesCheckpointing = checkpointing;
+            model.ClearGradients();
+            model.Forward([[1, 2, 3], [4, 5, 6, 7, 8], [9]]).Square().Sum().Backward();
+            return [.. model.Parameters.Select(p => p.Value.Grad!.ToArray<float>())];
+        }
+
+        Assert.Equal(Gradients(checkpointing: false), Gradients(checkpointing: true));
+    }
+
+    [Fact]
     public void The_same_seed_gives_the_same_weights_and_a_copy_equals_its_original()
     {
         using var one = TinyModel.Create("llama");

@@ -68,14 +68,22 @@ public sealed class CollatorTests
     }
 
     [Fact]
-    public void A_slice_of_a_batch_is_its_rows()
+    public void Selected_rows_are_as_wide_as_the_longest_of_them()
     {
         var batch = Collators.Pad(PackerTests.Documents("1 2 3, 4 5, 6"), paddingId: 0);
-        var part = batch.Slice(1, 2);
+        var part = batch.Select([2, 1]);
 
-        Assert.Equal([4, 5, 0, 6, 0, 0], part.Ids);
-        Assert.Equal([No, 5, No, No, No, No], Labels(part));
-        Assert.Equal(batch.LossTokens, batch.Slice(0, 1).LossTokens + part.LossTokens);
+        Assert.Equal([6, 0, 4, 5], part.Ids);
+        Assert.Equal([No, No, No, 5], Labels(part));
+        Assert.Equal(batch.LossTokens, batch.Select([0]).LossTokens + part.LossTokens);
+    }
+
+    [Fact]
+    public void Padding_on_the_left_stays_when_rows_are_selected()
+    {
+        var batch = Collators.Pad(PackerTests.Documents("1 2 3, 4 5"), paddingId: 0, PaddingSide.Left);
+
+        Assert.Equal([0, 4, 5], batch.Select([1]).Ids);
     }
 
     private static PreferenceRow Pair(int[] prompt, int[] chosen, int[] rejected) => new(TokenRow.Of(prompt, chosen), TokenRow.Of(prompt, rejected));
