@@ -40,10 +40,10 @@ public sealed record QuickstartPlan : IChecked
     public double Temperature { get; init; } = 0.7;
 
     /// <summary>Answers to each training prompt.</summary>
-    public int AnswersPerPrompt { get; init; } = 8;
+    public int AnswersPerPrompt { get; init; } = 6;
 
     /// <summary>Answers that are ranked together (InstructGPT: 4 to 9): K of them are K(K−1)/2 comparisons for the work of reading K.</summary>
-    public int AnswersPerRanking { get; init; } = 4;
+    public int AnswersPerRanking { get; init; } = 6;
 
     /// <summary>Training prompts; the first of the file.</summary>
     public int Prompts { get; init; } = 430;
@@ -77,7 +77,7 @@ public sealed record QuickstartPlan : IChecked
     public IReadOnlyList<int> BestOf { get; init; } = [1, 4, 16, 64];
 
     /// <summary>Prompts of best-of-N.</summary>
-    public int BestOfPrompts { get; init; } = 32;
+    public int BestOfPrompts { get; init; } = 24;
 
     /// <summary>Rankings of one round.</summary>
     public int Rankings => Prompts * AnswersPerPrompt / AnswersPerRanking;
@@ -97,6 +97,7 @@ public sealed record QuickstartPlan : IChecked
             {
                 Prompts = 48,
                 AnswersPerPrompt = 4,
+                AnswersPerRanking = 4,
                 HeldOutPrompts = 24,
                 BestOf = [1, 4],
                 BestOfPrompts = 8,
@@ -105,12 +106,12 @@ public sealed record QuickstartPlan : IChecked
             },
             Budget.Large => new QuickstartPlan
             {
-                AnswersPerPrompt = 16,
+                AnswersPerPrompt = 18,
                 BestOfPrompts = 64,
-                Sft = SftFor(epochs: 4),
-                Ppo = PpoFor(steps: 90, leash),
+                Sft = SftFor(epochs: 3),
+                Ppo = PpoFor(steps: 66, leash),
             },
-            _ => new QuickstartPlan { Sft = SftFor(epochs: 4), Ppo = PpoFor(steps: 30, leash) },
+            _ => new QuickstartPlan { Sft = SftFor(epochs: 3), Ppo = PpoFor(steps: 22, leash) },
         };
         return plan with { Budget = budget, Seed = seed, Leash = leash };
     }
