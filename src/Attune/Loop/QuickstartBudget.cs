@@ -146,7 +146,7 @@ public sealed record QuickstartPlan : IChecked
         Batch = 16,
         MicroBatch = 8,
         Epochs = epochs,
-        LearningRate = 1e-3,
+        LearningRate = 2e-3,
         WarmUpSteps = 5,
         Optimiser = new() { Beta2 = 0.95, WeightDecay = 0.1 },
     };

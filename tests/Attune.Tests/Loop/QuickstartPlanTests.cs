@@ -30,7 +30,7 @@ public sealed class QuickstartPlanTests
         var plan = QuickstartPlan.Of(Budget.Standard);
 
         Assert.InRange(plan.Comparisons, 1_500, int.MaxValue);
-        Assert.Equal(860 * 6, plan.Comparisons); // four answers make six pairs
+        Assert.Equal(430 * 15, plan.Comparisons); // six answers make fifteen pairs
         Assert.InRange(plan.Crowd.Training, 6, int.MaxValue);
         Assert.Equal(2, plan.Crowd.Bad.Count);
         Assert.InRange(plan.HeldOutVotes, 3, plan.Crowd.HeldOut);
