@@ -164,7 +164,7 @@ public sealed record QuickstartPlan : IChecked
         WarmUpSteps = 5,
         Critic = CriticKind.Separate,
         ValueStart = ValueStart.RewardModel,
-        EntropyCoefficient = 0.01, // a little variety is worth a little reward
+        EntropyCoefficient = leash ? 0.01 : 0, // a little variety is worth a little reward
         KlCoefficient = leash ? 0.1 : 0,
         KlController = leash ? KlController.Adaptive : KlController.Fixed,
         KlTarget = 8,
