@@ -16,7 +16,8 @@ public enum KlController
 /// <summary>
 /// Proportional controllers for the KL coefficient. Both are pure: the coefficient itself is the state, and the trainer keeps it in
 /// its checkpoint. Trap: the KL they are fed is the batch mean of each sequence's <em>summed</em> log-ratio (k1, which can be
-/// negative), not a mean over tokens. Not here: a floor or ceiling for the coefficient.
+/// negative), not a mean over tokens. Not here: a floor or ceiling for the coefficient; <see cref="PpoConfig"/> refuses
+/// a horizon so short that it would change sign.
 /// </summary>
 public static class AdaptiveKl
 {

@@ -24,9 +24,6 @@ public sealed record KlPenaltySettings
     /// <summary>Where given, log-ratios are clamped to ± this many nats first.</summary>
     public double? ClampLogRatio { get; init; }
 
-    /// <summary>Where given, scores are clamped to ± this before they are paid.</summary>
-    public double? ScoreClip { get; init; }
-
     /// <summary>Where the score is paid.</summary>
     public ScorePlace Place { get; init; } = ScorePlace.LastToken;
 }
@@ -42,7 +39,7 @@ public sealed record ShapedRewards(Tensor Rewards, Tensor Kl, Tensor LogRatio, T
 /// Turns one score per answer into a reward per token: r_t = −β·kl_t, plus the score at the end (Ziegler 2019 eq. 2, written per
 /// token; InstructGPT eq. 2). Trap: with padding on the right "the last place" is not the last token; the mask decides.
 /// Not here: the coefficient's controller (<see cref="AdaptiveKl"/>), whitening (<see cref="Whitening"/>), missing end tokens
-/// (<see cref="EndTokenRule"/>, to be applied to the scores before).
+/// (<see cref="EndTokenRule"/>) and clips of scores, both to be applied to the scores before.
 /// </summary>
 public static class KlPenalty
 {
@@ -51,14 +48,13 @@ public static class KlPenalty
     /// <param name="logp"><c>[B,T]</c>, log-probabilities under the policy that sampled.</param>
     /// <param name="refLogp"><c>[B,T]</c>, under the frozen reference.</param>
     /// <param name="mask"><c>[B,T]</c>, true at the answers' tokens.</param>
-    /// <param name="settings">Coefficient, estimator, clips and place.</param>
+    /// <param name="settings">Coefficient, estimator, clamp and place.</param>
     public static ShapedRewards Apply(Tensor scores, Tensor logp, Tensor refLogp, Tensor mask, KlPenaltySettings settings)
     {
         var real = Masks.Real(mask);
         var kl = KlEstimators.Of(logp, refLogp, settings.Estimator, settings.ClampLogRatio).ZeroOutside(real);
         var end = EndOf(real, settings.Place);
-        var clipped = settings.ScoreClip is { } bound ? scores.Clamp(-bound, bound) : scores;
-        var paid = end.To(kl.DType) * clipped.To(kl.DType).Unsqueeze(1);
+        var paid = end.To(kl.DType) * scores.To(kl.DType).Unsqueeze(1);
         return new(paid - kl * settings.Coefficient, kl, (logp - refLogp).ZeroOutside(real).Sum(1), real.Or(end));
     }
 

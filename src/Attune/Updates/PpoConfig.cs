@@ -227,7 +227,6 @@ public sealed record PpoConfig : IChecked
         Coefficient = KlIn == KlPlace.Reward ? coefficient : 0,
         Estimator = KlEstimator,
         ClampLogRatio = KlClampLogRatio,
-        ScoreClip = ScoreClip,
         Place = ScorePlace,
     };
 

@@ -82,6 +82,11 @@ internal static class PpoConfigCheck
             yield return Problem.Of("valueStart", "is reward-model with a shared critic", "zero", "set critic: separate to begin from the reward model");
         if (c is { KlController: not KlController.Fixed, KlCoefficient: 0 })
             yield return Problem.Of("klController", "multiplies a klCoefficient of 0, which stays 0", "fixed", "set klCoefficient above 0, or klController: fixed");
+        if (c is { KlController: KlController.Adaptive, KlHorizon: > 0 } && c.RolloutsPerStep >= 5 * c.KlHorizon) // 1 − 0.2 · answers / horizon
+        {
+            yield return Problem.Of("klHorizon", $"is {c.KlHorizon} with {c.RolloutsPerStep} answers a step, by which one step could bring the coefficient to 0 or below",
+                $"above a fifth of those answers, {c.RolloutsPerStep / 5.0}", "raise it (10000 is usual), or set klController: fixed");
+        }
     }
 
     private static IEnumerable<Problem> Refuse(string key, double? value, bool isFine, string expected, string fix)

@@ -60,7 +60,7 @@ internal static class PpoPresets
     /// </summary>
     private static Dictionary<string, string> InstructGpt() => new()
     {
-        ["learningRate"] = "9e-6",
+        ["learningRate"] = "9e-6", // a guess: no number for the policy's rate is known here, and it differed between model sizes
         ["schedule"] = "constant",
         ["warmUpSteps"] = "10",
         ["adamForm"] = "py-torch",
@@ -106,7 +106,7 @@ internal static class PpoPresets
         ["adamBeta2"] = "0.999",
         ["adamEpsilon"] = "1e-8",
         ["weightDecay"] = "0",
-        ["gradientClip"] = "1",
+        ["gradientClip"] = "null",
         ["klCoefficient"] = "0.05",
         ["klEstimator"] = "k1",
         ["klIn"] = "reward",

@@ -20,7 +20,7 @@ internal sealed record PpoRewards(Scores Scores, bool[] Ended, double[] LogRatio
     {
         using var scope = TensorScope.Begin();
         var ended = batch.Rollouts.Select(r => r.Finish != FinishReason.Length).ToArray();
-        var shaped = Shape(batch, scores, ended, config, config.KlPenaltyAt(klCoefficient) with { ScoreClip = null });
+        var shaped = Shape(batch, scores, ended, config, config.KlPenaltyAt(klCoefficient));
         batch.PlaceRows.Unpad(shaped.Rewards, batch.AllRows, batch.Rewards);
         return new(scores, ended, shaped.LogRatio.ToDoubles());
     }

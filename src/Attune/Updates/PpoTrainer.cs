@@ -130,8 +130,16 @@ public sealed class PpoTrainer : IDisposable
     }
 
     /// <summary>Writes all that the next step depends on, besides prompts and the reference model: weights, optimiser moments, the KL coefficient, the step.</summary>
+    /// <exception cref="RunFailedException">The last update left weights that are no finite numbers; nothing was written.</exception>
     public void SaveState(string folder)
     {
+        if (!_update.HasFiniteWeights())
+        {
+            throw new RunFailedException(
+                $"step {NextStep - 1}: the update left weights that are infinite or no numbers, expected finite ones; they were not saved: "
+                + "begin a new run with a lower ppo.learningRate, from the policy of the last checkpoint (from: …/checkpoints/step-…/policy) if it was good");
+        }
+
         Directory.CreateDirectory(folder);
         var numbers = new Dictionary<string, double>
         {

@@ -100,6 +100,13 @@ internal sealed class PpoUpdate : IDisposable
         return stats;
     }
 
+    /// <summary>Whether every learned weight is a finite number; only the sampling or learning of the next step would notice otherwise.</summary>
+    public bool HasFiniteWeights()
+    {
+        using var scope = TensorScope.Begin();
+        return _policyParameters.Concat(_criticParameters).All(parameter => double.IsFinite(parameter.Value.Detach().Abs().Max().Item()));
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {

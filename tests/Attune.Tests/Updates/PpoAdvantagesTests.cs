@@ -38,6 +38,54 @@ public sealed class PpoAdvantagesTests
         Assert.Equal([-1, 0.5, 1], batch.Rewards); // log-probs are 0: -2 · 0.5, +2 · 0.25
     }
 
+    [Theory] // scores 9 of an answer that ended and 1 of one that did not; both two tokens, log-ratios 0
+    [InlineData(EndTokenRuleKind.None, 0, null, 9, 1)]
+    [InlineData(EndTokenRuleKind.Replace, -3, null, 9, -3)]
+    [InlineData(EndTokenRuleKind.Penalise, 4, null, 9, -3)]
+    [InlineData(EndTokenRuleKind.None, 0, 5.0, 5, 1)]
+    [InlineData(EndTokenRuleKind.Penalise, 4, 2.0, 2, -2)] // the penalty first, then the clip
+    public void A_score_is_paid_under_the_end_token_rule_and_clipped(EndTokenRuleKind rule, double value, double? clip, double ended, double open)
+    {
+        var config = Plain with { EndTokenRule = rule, EndTokenValue = value, ScoreClip = clip };
+        PpoBatch Batch() => new([Answer(5, 6), Answer(5, 6) with { Finish = FinishReason.Length }]) { RefLogProbs = new float[4] };
+
+        var (whole, perToken) = (Batch(), Batch());
+        PpoRewards.Pay(whole, Scores.OfSequences([9, 1]), config, klCoefficient: 1);
+        PpoRewards.Pay(perToken, Scores.OfTokens([[0, 9], [0, 1]]), config, klCoefficient: 1);
+
+        Assert.Equal([0, ended, 0, open], whole.Rewards);
+        Assert.Equal([0, ended, 0, open], perToken.Rewards);
+    }
+
+    [Theory] // log-ratios 0.5 and -4, price 2, score 9 clipped to 5: the penalty is not clipped
+    [InlineData(KlEstimator.K1, null, -1, 5 + 8)]
+    [InlineData(KlEstimator.K1, 3.0, -1, 5 + 6)]
+    [InlineData(KlEstimator.K2, null, -0.25, 5 - 16)]
+    [InlineData(KlEstimator.K2, 3.0, -0.25, 5 - 9)]
+    public void The_penalty_is_of_the_estimator_and_clamp_that_were_chosen(KlEstimator estimator, double? clamp, double first, double last)
+    {
+        var batch = new PpoBatch([Answer(5, 6)]) { RefLogProbs = [-0.5f, 4] };
+
+        var paid = PpoRewards.Pay(batch, Scores.OfSequences([9]), Plain with { KlEstimator = estimator, KlClampLogRatio = clamp, ScoreClip = 5 }, klCoefficient: 2);
+
+        Assert.Equal([first, last], batch.Rewards);
+        Assert.Equal([-3.5], paid.LogRatios); // never clamped
+    }
+
+    [Theory] // rewards 0 and 2: deviation 1 around 1
+    [InlineData(false, 0, 2)]
+    [InlineData(true, -1, 1)]
+    public void Whitened_rewards_keep_their_mean_or_lose_it(bool shiftMean, double first, double second)
+    {
+        var config = Plain with { WhitenRewards = true, WhitenRewardsShiftMean = shiftMean, WhitenVariance = VarianceKind.Population };
+        var batch = new PpoBatch([Answer(5), Answer(5)]) { RefLogProbs = new float[2], Values = new float[2] };
+        PpoRewards.Pay(batch, Scores.OfSequences([0, 2]), config, klCoefficient: 0);
+
+        PpoAdvantages.Estimate(batch, batch.AllRows, config);
+
+        Near([first, second], batch.Returns);
+    }
+
     [Fact]
     public void Where_scores_are_paid_behind_the_last_token_the_last_token_is_read_too()
     {

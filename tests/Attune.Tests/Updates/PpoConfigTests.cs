@@ -11,38 +11,64 @@ public sealed class PpoConfigTests
         public PpoConfig Ppo { get; init; } = new();
     }
 
+    private const string Unsaid = "-";
+
     private static PpoConfig Load(string yaml) => Recipe.Parse<PpoOnly>(yaml, "test.yaml", []).Ppo;
 
     [Fact]
     public void The_defaults_are_in_order() => Assert.Empty(new PpoConfig().Check());
 
-    [Fact]
-    public void The_preset_of_2019_makes_the_choices_of_the_original_program()
-    {
-        var c = Load("ppo: { preset: openai-2019 }");
-        Assert.Equal((1e-5, ScheduleShape.Linear, AdamForm.TensorFlow, 1e-5, null), (c.LearningRate, c.Schedule, c.AdamForm, c.AdamEpsilon, c.GradientClip));
-        Assert.Equal((0.15, KlController.Adaptive, 6.0, 10_000.0), (c.KlCoefficient, c.KlController, c.KlTarget, c.KlHorizon));
-        Assert.Equal((true, false, VarianceKind.Population, WhiteningScope.Minibatch), (c.WhitenRewards, c.WhitenRewardsShiftMean, c.WhitenVariance, c.WhitenOver));
-        Assert.Equal((EndTokenRuleKind.Replace, -1.0, 0.7, 24), (c.EndTokenRule, c.EndTokenValue, c.Temperature, c.MaximumLength));
-        Assert.Equal((1.0, 0.95, 0.2, 0.2, 0.1, 4, 1), (c.Discount, c.Lambda, c.ClipRange, c.ValueClipRange!.Value, c.ValueCoefficient, c.Epochs, c.Minibatches));
-        Assert.Equal((CriticKind.Shared, ValueStart.Zero), (c.Critic, c.ValueStart));
-    }
+    /// <summary>What every preset says, key by key; keys that none has keep their defaults.</summary>
+    private static readonly (string Key, object? OpenAi2019, object? InstructGpt, object? Trl)[] PresetTable =
+    [
+        ("learningRate", 1e-5, 9e-6, 3e-6),
+        ("schedule", ScheduleShape.Linear, ScheduleShape.Constant, ScheduleShape.Linear),
+        ("warmUpSteps", 0, 10, 0),
+        ("adamForm", AdamForm.TensorFlow, AdamForm.PyTorch, AdamForm.PyTorch),
+        ("adamBeta1", 0.9, 0.9, 0.9),
+        ("adamBeta2", 0.999, 0.95, 0.999),
+        ("adamEpsilon", 1e-5, 1e-8, 1e-8),
+        ("weightDecay", 0.0, 0.0, 0.0),
+        ("gradientClip", null, null, null),
+        ("klCoefficient", 0.15, 0.02, 0.05),
+        ("klEstimator", KlEstimator.K1, KlEstimator.K1, KlEstimator.K1),
+        ("klIn", KlPlace.Reward, KlPlace.Reward, KlPlace.Reward),
+        ("klController", KlController.Adaptive, KlController.Fixed, KlController.Fixed),
+        ("klTarget", 6.0, Unsaid, Unsaid),
+        ("klHorizon", 10_000.0, Unsaid, Unsaid),
+        ("scorePlace", ScorePlace.LastToken, ScorePlace.LastToken, ScorePlace.EndSlot),
+        ("endTokenRule", EndTokenRuleKind.Replace, EndTokenRuleKind.None, EndTokenRuleKind.None),
+        ("endTokenValue", -1.0, 0.0, 0.0),
+        ("whitenRewards", true, false, false),
+        ("whitenRewardsShiftMean", false, false, false),
+        ("whitenAdvantages", true, true, true),
+        ("whitenVariance", VarianceKind.Population, VarianceKind.Population, VarianceKind.Unbiased),
+        ("whitenOver", WhiteningScope.Minibatch, WhiteningScope.Minibatch, WhiteningScope.Batch),
+        ("discount", 1.0, 1.0, 1.0),
+        ("lambda", 0.95, 0.95, 0.95),
+        ("clipRange", 0.2, 0.2, 0.2),
+        ("valueClipRange", 0.2, 0.2, 0.2),
+        ("valueCoefficient", 0.1, 0.1, 0.1),
+        ("entropyCoefficient", 0.0, 0.0, 0.0),
+        ("pretrainingCoefficient", 0.0, 27.8, 0.0),
+        ("epochs", 4, 1, 4),
+        ("minibatches", 1, 8, 1),
+        ("critic", CriticKind.Shared, CriticKind.Separate, CriticKind.Separate),
+        ("valueStart", ValueStart.Zero, ValueStart.RewardModel, ValueStart.RewardModel),
+        ("temperature", 0.7, 1.0, 0.7),
+        ("maximumLength", 24, Unsaid, 53),
+    ];
 
     [Fact]
-    public void The_preset_instructgpt_mixes_pretraining_in_and_starts_the_critic_from_the_reward_model()
+    public void Every_key_of_every_preset_has_the_published_systems_value()
     {
-        var c = Load("ppo: { preset: instructgpt }");
-        Assert.Equal((27.8, 0.02, KlController.Fixed, 1.0), (c.PretrainingCoefficient, c.KlCoefficient, c.KlController, c.Temperature));
-        Assert.Equal((CriticKind.Separate, ValueStart.RewardModel, 1, 8), (c.Critic, c.ValueStart, c.Epochs, c.Minibatches));
-    }
-
-    [Fact]
-    public void The_preset_trl_whitens_once_with_the_unbiased_variance_and_pays_in_the_end_slot()
-    {
-        var c = Load("ppo: { preset: trl }");
-        Assert.Equal((3e-6, 0.05, KlController.Fixed, KlEstimator.K1), (c.LearningRate, c.KlCoefficient, c.KlController, c.KlEstimator));
-        Assert.Equal((false, true, VarianceKind.Unbiased, WhiteningScope.Batch), (c.WhitenRewards, c.WhitenAdvantages, c.WhitenVariance, c.WhitenOver));
-        Assert.Equal((ScorePlace.EndSlot, EndTokenRuleKind.None, 53, 0.7), (c.ScorePlace, c.EndTokenRule, c.MaximumLength, c.Temperature));
+        foreach (var (name, column) in new[] { ("openai-2019", PresetTable.Select(row => (row.Key, Value: row.OpenAi2019))), ("instructgpt", PresetTable.Select(row => (row.Key, Value: row.InstructGpt))), ("trl", PresetTable.Select(row => (row.Key, Value: row.Trl))) })
+        {
+            var said = column.Where(row => !Equals(row.Value, Unsaid)).ToArray();
+            var config = Load($"ppo: {{ preset: {name} }}");
+            Assert.Equal(said.Select(row => row.Key).Order(), PpoConfig.Presets[name].Keys.Order());
+            Assert.All(said, row => Assert.Equal((row.Key, row.Value), (row.Key, typeof(PpoConfig).GetProperty(char.ToUpperInvariant(row.Key[0]) + row.Key[1..])!.GetValue(config))));
+        }
     }
 
     [Fact]
@@ -99,6 +125,7 @@ public sealed class PpoConfigTests
         { "minimumLength: 65", "ppo.minimumLength  is 65, expected between 0 and maximumLength (64)" },
         { "minibatches: 3", "ppo.minibatches  is 3, which does not divide 64 answers a step (promptsPerStep × samplesPerPrompt), expected a divisor" },
         { "valueStart: reward-model", "ppo.valueStart  is reward-model with a shared critic, expected zero; set critic: separate" },
+        { "klController: adaptive\n  klHorizon: 12.8", "ppo.klHorizon  is 12.8 with 64 answers a step, by which one step could bring the coefficient to 0 or below, expected above a fifth of those answers, 12.8; raise it" },
         { "klController: adaptive\n  klCoefficient: 0", "ppo.klController  multiplies a klCoefficient of 0, which stays 0, expected fixed" },
     };
 
@@ -122,6 +149,15 @@ public sealed class PpoConfigTests
         Assert.Equal(0.15, c.NextKlCoefficient(0.15, 12));
         Assert.Equal(0.151536, (c with { KlController = KlController.Adaptive }).NextKlCoefficient(0.15, 12), 1e-12);
         Assert.Equal(0.153, (c with { KlController = KlController.AdaptivePerStep }).NextKlCoefficient(0.15, 12), 1e-12);
+    }
+
+    [Fact]
+    public void A_short_horizon_is_refused_only_where_it_lets_the_coefficient_reach_zero()
+    {
+        var c = new PpoConfig { KlController = KlController.Adaptive, KlHorizon = 12.9, KlCoefficient = 0.1 };
+        Assert.Empty(c.Check());
+        Assert.True(c.NextKlCoefficient(0.1, -100) > 0);
+        Assert.Empty((c with { KlHorizon = 1, KlController = KlController.AdaptivePerStep }).Check());
     }
 
     [Fact]

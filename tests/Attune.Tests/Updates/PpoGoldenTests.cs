@@ -50,14 +50,14 @@ public sealed class PpoGoldenTests
         KlHorizon = 100,
     };
 
-    [FixtureTheory]
+    [Theory]
     [InlineData(1)]
     [InlineData(3)]
     [InlineData(4)]
     public void One_step_gives_the_weights_and_figures_of_trl(int microBatch)
     {
         using var scope = TensorScope.Begin();
-        using var json = JsonDocument.Parse(File.ReadAllText(Fixtures.Path("fixtures/trainers/ppo-step/expected.json")));
+        using var json = JsonDocument.Parse(File.ReadAllText(Gpt2Folder.PathOf("expected.json")));
         var expected = json.RootElement;
         using var policy = Gpt2Folder.Read(Gpt2, "policy-before");
         using var reference = Gpt2Folder.Read(Gpt2, "reference");
@@ -89,9 +89,11 @@ public sealed class PpoGoldenTests
         })];
 }
 
-/// <summary>Weights of the step's fixtures: GPT-2's names, and matrices stored as <c>[input, output]</c>.</summary>
+/// <summary>Weights of the step's goldens: GPT-2's names, and matrices stored as <c>[input, output]</c>.</summary>
 internal static class Gpt2Folder
 {
+    public static string PathOf(string file) => Repository.PathOf($"tests/goldens/trainers/ppo-step/{file}");
+
     public static CausalLm Read(TransformerConfig config, string file)
     {
         var model = CausalLm.Create(config, new Seed(0), Compute.Cpu);
@@ -143,7 +145,7 @@ internal static class Gpt2Folder
 
     private static Dictionary<string, (long[] Shape, float[] Values)> Stored(string file)
     {
-        var bytes = File.ReadAllBytes(Fixtures.Path($"fixtures/trainers/ppo-step/{file}.safetensors"));
+        var bytes = File.ReadAllBytes(PathOf($"{file}.safetensors"));
         var length = (int)BitConverter.ToInt64(bytes);
         using var header = JsonDocument.Parse(bytes.AsMemory(8, length));
         return header.RootElement.EnumerateObject().Where(e => e.Name != "__metadata__").ToDictionary(e => e.Name, e =>

@@ -1,5 +1,7 @@
+using Attune.Models;
 using Attune.Rewards;
 using Attune.Runs;
+using Attune.Tests.Models;
 using Attune.Torch;
 using Attune.Torch.Testing;
 using Attune.Updates;
@@ -132,6 +134,109 @@ public sealed class PpoTrainerTests
         Assert.InRange(metrics["policy/approx_kl"], 0, 1e-3);
     }
 
+    /// <summary>One optimiser step whose Adam is plain descent: with so large an epsilon a weight moves by a tenth of its gradient.</summary>
+    private static readonly PpoConfig Descent = TinyPpo.Config with
+    {
+        Steps = 1,
+        Epochs = 1,
+        Minibatches = 1,
+        Schedule = Torch.Optimisers.ScheduleShape.Constant,
+        GradientClip = null,
+        WhitenAdvantages = false,
+        ValueCoefficient = 0,
+        KlCoefficient = 0,
+        LearningRate = 1e3,
+        AdamEpsilon = 1e4,
+    };
+
+    [Fact]
+    public void A_price_in_the_loss_moves_the_weights_down_the_divergences_slope() =>
+        MovesDown(Descent with { KlIn = KlPlace.Loss, KlEstimator = KlEstimator.K2, KlCoefficient = 0.5 }, (policy, reference, tokens) =>
+        {
+            Tensor Taken(Tensor all) => all.Gather(1, tokens.Unsqueeze(1)).Squeeze(1);
+            return (Taken(policy) - Taken(reference)).Square().Mean() * (0.5 / 2);
+        });
+
+    [Fact]
+    public void A_price_in_the_loss_is_clamped_where_asked() =>
+        MovesDown(Descent with { KlIn = KlPlace.Loss, KlEstimator = KlEstimator.K2, KlCoefficient = 0.5, KlClampLogRatio = 0.05 }, (policy, reference, tokens) =>
+        {
+            Tensor Taken(Tensor all) => all.Gather(1, tokens.Unsqueeze(1)).Squeeze(1);
+            return (Taken(policy) - Taken(reference)).Clamp(-0.05, 0.05).Square().Mean() * (0.5 / 2);
+        });
+
+    [Fact]
+    public void The_entropy_bonus_moves_the_weights_up_the_entropys_slope() =>
+        MovesDown(Descent with { EntropyCoefficient = 0.5 }, (policy, _, _) => (policy.Exp() * policy).Sum(1).Mean() * 0.5); // of -H
+
+    /// <summary>Nothing is paid, so that the weights move by the given loss of log-probs <c>[N,V]</c> of policy and reference at tokens <c>[N]</c> alone.</summary>
+    private static void MovesDown(PpoConfig config, Func<Tensor, Tensor, Tensor, Tensor> loss)
+    {
+        using var ppo = TinyPpo.Create(config, reward: FunctionReward.OfSequence(_ => 0));
+        using (Autograd.NoGrad())
+            ppo.Policy.Parameters.First().Value.MulInPlace(1.2); // the reference was copied before
+        var rollouts = ppo.Trainer.Sample(0);
+        using var scope = TensorScope.Begin();
+        var batch = new PpoBatch(rollouts);
+        var slice = batch.Slice(batch.AllRows, Compute.Cpu, forValues: false);
+        Tensor All(CausalLm model) => (model.Logits(slice.Hidden(model).Predicting) * (1 / 0.9)).LogSoftmax(1); // at the temperature of sampling
+        var weights = ppo.Policy.Parameters.Select(p => p.Value).ToArray();
+        var slopes = Autograd.Grad([loss(All(ppo.Policy), All(ppo.Models.Reference).Detach(), slice.Tokens)], weights);
+        var expected = slopes.Select(slope => (slope! * -0.1).ToDoubles()).ToArray();
+        var before = weights.Select(w => w.ToDoubles()).ToArray();
+
+        ppo.Trainer.Learn(0, rollouts);
+
+        for (var i = 0; i < weights.Length; i++)
+            Assert.All(weights[i].ToDoubles().Select((w, k) => w - before[i][k] - expected[i][k]), gap => Assert.InRange(gap, -3e-7, 3e-7)); // float32 weights of size 0.1 to 1
+        Assert.True(expected.Max(moves => moves.Max(Math.Abs)) > 3e-5, "hardly a weight moves");
+    }
+
+    [Fact]
+    public void A_separate_critic_has_a_rate_of_its_own()
+    {
+        var config = Descent with { LearningRate = 1e-3, ValueLearningRate = 4e-3, AdamEpsilon = 1e-30, ValueCoefficient = 0.5 };
+        using var ppo = TinyPpo.Create(config, hasCritic: true);
+        double[][] Weights() => [[.. ppo.Policy.Parameters.SelectMany(Numbers)], [.. ppo.Models.Critic!.Parameters.Concat(ppo.Models.ValueHead.Parameters).SelectMany(Numbers)]];
+        var before = Weights();
+
+        ppo.RunTo(1);
+
+        // Adam's first step is the rate itself, whatever the gradient
+        var moves = Weights().Zip(before, (after, old) => after.Zip(old, (a, b) => Math.Abs(a - b)).Max()).ToArray();
+        Assert.InRange(moves[0], 1e-3 - 1e-6, 1e-3 + 1e-6);
+        Assert.InRange(moves[1], 4e-3 - 1e-6, 4e-3 + 1e-6);
+    }
+
+    [Theory] // text that repeats the paid token makes it likelier whatever is paid
+    [InlineData(1, null, null, true, false)]
+    [InlineData(1, 1e6, null, false, false)] // nothing falls that is paid, and how far it may rise has its own bound
+    [InlineData(-1, null, 1.5, true, true)]
+    [InlineData(-1, null, null, true, false)]
+    public void Ratios_are_clipped_above_and_for_bad_tokens_where_asked(double sign, double? high, double? dual, bool isClipped, bool isDualClipped)
+    {
+        var config = TinyPpo.Config with { Epochs = 8, WhitenAdvantages = false, KlCoefficient = 0, PretrainingCoefficient = 10, ClipRangeHigh = high, DualClip = dual };
+        var reward = FunctionReward.OfSequence(r => sign * r.Response.Count(t => t == TinyPpo.PaidToken));
+        using var ppo = TinyPpo.Create(config, reward: reward, pretraining: _ => [[1, 7, 7, 7, 7, 7], [2, 7, 7, 7]]);
+
+        var metrics = ppo.RunTo(1)[0];
+
+        Assert.Equal((isClipped, isDualClipped), (metrics["policy/clip_fraction"] > 0, metrics["policy/dual_clip_fraction"] > 0));
+    }
+
+    [Fact]
+    public void Dropout_that_a_models_file_asks_for_stays_off()
+    {
+        Assert.Contains("\"resid_pdrop\": 0.1", File.ReadAllText(Path.Combine(GoldenModel.Folder("gpt2"), "config.json")));
+        using var policy = CausalLm.Load(GoldenModel.Folder("gpt2"), Compute.Cpu);
+        using var models = PpoModels.Shared(policy);
+        var sampling = new Attune.Rollouts.SamplingOptions { MaximumNewTokens = 8 };
+        using var trainer = new PpoTrainer(TinyPpo.Config, new(models, sampling, _ => [.. Enumerable.Range(1, 16).Select(i => new[] { i, 2 * i })], TinyPpo.ShareOfPaidToken, new Seed(4)));
+
+        Assert.InRange(trainer.Step(0)["policy/first_log_ratio"], 0, 1e-5);
+        Assert.InRange(trainer.Step(1)["policy/first_log_ratio"], 0, 1e-5);
+    }
+
     [Fact]
     public void Pretraining_text_is_learned_beside_the_reward()
     {
@@ -226,6 +331,12 @@ public sealed class PpoTrainerTests
 
         Assert.Contains("critic.embed.weight  ", failure.Message);
         Assert.Contains("is missing, expected F32 [16, 32]; resume with", failure.Message);
+    }
+
+    private static double[] Numbers(Torch.Modules.Parameter parameter)
+    {
+        using var scope = TensorScope.Begin();
+        return parameter.Value.ToDoubles();
     }
 }
 

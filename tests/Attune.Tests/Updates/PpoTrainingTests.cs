@@ -158,12 +158,34 @@ public sealed class PpoTrainingTests : IDisposable
     [Fact]
     public void A_loss_that_is_no_number_names_the_step_and_leaves_the_last_checkpoint()
     {
-        var recipe = _tiny.Recipe with { Ppo = _tiny.Recipe.Ppo with { LearningRate = 1e25, GradientClip = null } };
+        _tiny.Run(_tiny.Recipe, stopAfter: 2);
+        var wild = _tiny.Recipe with { Ppo = _tiny.Recipe.Ppo with { LearningRate = 1e25, GradientClip = null } };
 
-        var failure = Assert.Throws<RunFailedException>(() => _tiny.Run(recipe with { Run = new() { CheckpointEvery = 1 } }));
+        var failure = Assert.Throws<RunFailedException>(() =>
+            Attune.Runs.Run.Within(_tiny.Recipe, new() { Folder = _tiny.At("run"), Resume = true, Settings = _tiny.Recipe.Run }, run => PpoTraining.Run(wild, run, CancellationToken.None)));
 
-        Assert.Matches("^step [01]: ", failure.Message);
+        Assert.Matches("^step 2: policy loss .*, expected finite numbers; ", failure.Message);
         Assert.False(File.Exists(_tiny.At("run/result.json")));
+        var saved = Assert.IsType<Checkpoint>(Checkpoints.Latest(_tiny.At("run")));
+        Assert.Equal(2, saved.Step);
+        Assert.All(WeightsAt(PpoTraining.PolicyAt(saved.Folder)), weight => Assert.True(double.IsFinite(weight)));
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    public void A_last_update_that_leaves_no_numbers_is_not_saved_as_the_finished_model(int checkpointEvery)
+    {
+        // The decay multiplies by -2.7e38, and float32 ends at 3.4e38: weights above 1.3 become infinite.
+        var ppo = _tiny.Recipe.Ppo with { Steps = 1, Epochs = 1, Minibatches = 1, LearningRate = 3e38, WeightDecay = 0.9, AdamBeta1 = 0 };
+        var recipe = _tiny.Recipe with { Ppo = ppo, Run = new() { CheckpointEvery = checkpointEvery } };
+
+        var failure = Assert.Throws<RunFailedException>(() => _tiny.Run(recipe));
+
+        Assert.StartsWith("step 0: the update left weights that are infinite or no numbers, expected finite ones; they were not saved", failure.Message);
+        Assert.False(Directory.Exists(_tiny.At("run/model")));
+        Assert.False(File.Exists(_tiny.At("run/result.json")));
+        Assert.Null(Checkpoints.Latest(_tiny.At("run")));
     }
 
     [Fact]
@@ -230,10 +252,12 @@ public sealed class PpoTrainingTests : IDisposable
         Assert.Equal(expected.Order(), failure.Problems.Select(p => p.Key).Order());
     }
 
-    private double[] Weights(string run)
+    private double[] Weights(string run) => WeightsAt(Path.Combine(_tiny.At(run), "model"));
+
+    private static double[] WeightsAt(string folder)
     {
         using var scope = TensorScope.Begin();
-        using var policy = TextModel.Load(Path.Combine(_tiny.At(run), "model"), Compute.Cpu);
+        using var policy = TextModel.Load(folder, Compute.Cpu);
         return [.. policy.Model.Parameters.SelectMany(p => p.Value.ToDoubles())];
     }
 }
