@@ -106,6 +106,27 @@ public sealed class CrowdTests
     }
 
     [Fact]
+    [Fact]
+    public void Side_bias_is_measured_on_more_than_two_answers_too()
+    {
+        Judgment Six(int k, int best) => JudgmentTests.Example($"j-{k}") with
+        {
+            ComparisonId = $"c-{k}",
+            Order = [3, 0, 1, 2, 4, 5],
+            Outcome = Outcome.Ranking,
+            Ranks = [.. Enumerable.Range(0, 6).Select(answer => answer == best ? 1 : answer < best ? answer + 2 : answer + 1)],
+        };
+        var six = Enumerable.Range(0, 12).Select(k => Six(k, best: k < 7 ? 3 : 0)).ToList();
+        var two = Enumerable.Range(0, 12).Select(k => JudgmentTests.Example($"j-{k}") with { ComparisonId = $"d-{k}", Ranks = k < 9 ? [2, 1] : [1, 2] }).ToList();
+
+        var ofSix = Assert.Single(AnnotatorStatistics.Of(six));
+        Assert.Equal(new Proportion(7, 12), ofSix.FirstShown);
+        Assert.Equal(0.5, ofSix.SideBias, 12); // (6 * 7/12 - 1) / 5
+        Assert.Equal(0.5, Assert.Single(AnnotatorStatistics.Of(two)).SideBias, 12); // 2 * 9/12 - 1
+        Assert.Equal(0.5, Assert.Single(AnnotatorStatistics.Of([.. six, .. two])).SideBias, 12);
+        Assert.Equal(double.NaN, Assert.Single(AnnotatorStatistics.Of([JudgmentTests.Example("j") with { Outcome = Outcome.CannotJudge, Ranks = [] }])).SideBias);
+    }
+
     public void Held_out_annotators_know_other_words_and_weigh_differently()
     {
         var praised = new Answer { Source = "s", Text = "a fine wonderful brilliant superb moving charming hilarious great gem", Features = Pairs[0][0].Features };
