@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Attune.Feedback;
 using Attune.Runs;
 using Attune.Torch;
@@ -106,7 +107,6 @@ public sealed class CrowdTests
     }
 
     [Fact]
-    [Fact]
     public void Side_bias_is_measured_on_more_than_two_answers_too()
     {
         Judgment Six(int k, int best) => JudgmentTests.Example($"j-{k}") with
@@ -127,6 +127,7 @@ public sealed class CrowdTests
         Assert.Equal(double.NaN, Assert.Single(AnnotatorStatistics.Of([JudgmentTests.Example("j") with { Outcome = Outcome.CannotJudge, Ranks = [] }])).SideBias);
     }
 
+    [Fact]
     public void Held_out_annotators_know_other_words_and_weigh_differently()
     {
         var praised = new Answer { Source = "s", Text = "a fine wonderful brilliant superb moving charming hilarious great gem", Features = Pairs[0][0].Features };
@@ -155,6 +156,31 @@ public sealed class CrowdTests
         Assert.Equal(Crowd.Collect(Pairs, AnnotatorGroup.HeldOut, 3).Select(Shown), stored.Collect(Pairs, AnnotatorGroup.HeldOut, 3).Select(Shown));
         var broken = folder.Write("broken.json", File.ReadAllText(folder.PathOf("crowd.json")).Replace("\"seed\": \"0", "\"seed\": \"z", StringComparison.Ordinal));
         Assert.Contains("hexadecimal", Assert.Throws<InputException>(() => SimulatedCrowd.Load(broken, Words)).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("noise", "0", "is 0, expected a number above 0")]
+    [InlineData("noise", "1e999", "expected a number above 0")]
+    [InlineData("scale.spread.repetition", "0", "is 0, expected a number above 0")]
+    [InlineData("scale.mean.fluency", "-1e999", "expected a finite number")]
+    [InlineData("taste.positivity", "1e999", "expected a finite number")]
+    [InlineData("taste.preferredWords", "-3", "is -3, expected a number above 0")]
+    [InlineData("vices.leftBias", "1.5", "is 1.5, expected from 0 to 1")]
+    [InlineData("vices.speed", "0.5", "is 0.5, expected at least 1")]
+    [InlineData("id", "\"annotator-02\"", "has 2 of the id annotator-02, expected an id for each")]
+    public void A_stored_crowd_that_no_calibration_writes_is_refused_with_all_that_is_wrong(string key, string value, string said)
+    {
+        using var folder = new TemporaryFolder();
+        Crowd.Save(folder.PathOf("crowd.json"));
+        var stored = JsonNode.Parse(File.ReadAllText(folder.PathOf("crowd.json")))!;
+        var parts = key.Split('.');
+        parts[..^1].Aggregate(stored["members"]![0]!, (node, part) => node[part]!)[parts[^1]] = JsonNode.Parse(value);
+        stored["members"]![2]!["noise"] = -1;
+
+        var error = Assert.Throws<InputException>(() => SimulatedCrowd.Load(folder.Write("wrong.json", stored.ToJsonString()), Words));
+
+        Assert.Equal([key == "id" ? "members" : $"members[0].{key}", "members[2].noise"], error.Problems.Select(problem => problem.Key));
+        Assert.Contains(said + "; ", error.Message, StringComparison.Ordinal); // and after that what to do
     }
 
     [Fact]
