@@ -33,9 +33,9 @@ internal static class DataVerb
             }
 
             string Number(int value) => value.ToString("N0", CultureInfo.InvariantCulture);
-            var table = new TextTable(folder, "part", "texts", "pairs");
+            var table = new TextTable(folder, "part", "texts", "pairs", "left out");
             foreach (var part in parts)
-                table.Row(part.Part.ToString().ToLowerInvariant(), Number(part.Texts), Number(part.Pairs));
+                table.Row(part.Part.ToString().ToLowerInvariant(), Number(part.Texts), Number(part.Pairs), Number(part.LeftOut));
             output.Table(table);
         });
     }

@@ -74,6 +74,9 @@ public sealed record EvaluationRequirements : IChecked
     /// <summary>Least distinct-2 as a share of the reference's.</summary>
     public double? Distinct2OfReference { get; init; }
 
+    /// <summary>Most repetition (<see cref="TextMetrics.Repetition"/>, mean over answers); not met where no answer is long enough to count.</summary>
+    public double? RepetitionAtMost { get; init; }
+
     /// <inheritdoc/>
     public IEnumerable<Problem> Check()
     {
@@ -83,6 +86,8 @@ public sealed record EvaluationRequirements : IChecked
             yield return new("winRateLowerBound", $"is {WinRateLowerBound}, expected 0 to 1; 0.5 is no difference");
         if (Distinct2OfReference is not (null or >= 0))
             yield return new("distinct2OfReference", $"is {Distinct2OfReference}, expected 0 or more; 0.7 is usual");
+        if (RepetitionAtMost is not (null or (>= 0 and <= 1)))
+            yield return new("repetitionAtMost", $"is {RepetitionAtMost}, expected 0 to 1; 0.1 is usual");
     }
 }
 
@@ -145,6 +150,9 @@ public sealed record EvaluationInput
 
     /// <summary>Held-out prompts, none of which training saw. Equal ones count once.</summary>
     public required IReadOnlyList<string> Prompts { get; init; }
+
+    /// <summary>Whether who calls knows that training saw none of them: then the report says so.</summary>
+    public bool PromptsAreHeldOut { get; init; }
 
     /// <summary>Whether a prompt is a text to work on, as in summaries: then the copy rate is reported.</summary>
     public bool PromptIsText { get; init; }

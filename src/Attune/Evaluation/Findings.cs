@@ -192,13 +192,19 @@ internal sealed class Findings(EvaluationInput input, EvaluationPlan plan, Answe
             yield return new($"Preferred over {input.Reference} on at least {NumberText.Percent(rate)} of prompts", NumberText.Percent(headline.Result.Rate),
                 headline.Result.Rate >= rate, headline.Source);
         if (asked.WinRateLowerBound is { } bound)
-            yield return new($"Lower end of the 95 % interval at least {NumberText.Percent(bound)}", NumberText.Percent(headline.Result.Wilson.Lower),
-                headline.Result.Wilson.Lower >= bound, headline.Source);
+            yield return new($"Lower end of the 95 % interval (the lower of both intervals) at least {NumberText.Percent(bound)}", NumberText.Percent(headline.Result.LowerBound),
+                headline.Result.LowerBound >= bound, headline.Source);
         if (asked.Distinct2OfReference is { } share)
         {
             var (own, other) = (TextsOf(round, plan.Headline), TextsOf(round, input.Reference));
             yield return new($"Distinct-2 at least {NumberText.Percent(share)} of {input.Reference}'s", NumberText.Percent(own.Distinct2 / other.Distinct2),
                 own.Distinct2 >= share * other.Distinct2, own.Source);
+        }
+
+        if (asked.RepetitionAtMost is { } most)
+        {
+            var own = TextsOf(round, plan.Headline);
+            yield return new($"Repetition at most {NumberText.Percent(most)}", NumberText.Percent(own.Repetition), own.Repetition <= most, own.Source);
         }
     }
 
@@ -222,7 +228,7 @@ internal sealed class Findings(EvaluationInput input, EvaluationPlan plan, Answe
 
     private IEnumerable<Fact> Facts()
     {
-        yield return new("Prompts", $"{plan.Prompts.Count}, held out from training");
+        yield return new("Prompts", input.PromptsAreHeldOut ? $"{plan.Prompts.Count}, held out from training" : $"{plan.Prompts.Count} prompts");
         foreach (var panel in input.Judges)
             yield return new("Judges", $"{panel.Name}: {panel.Votes} votes a pair, sides swapped from one vote to the next, {panel.Judges.Count} judge{(panel.Judges.Count == 1 ? "" : "s")}");
         if (plan.BestOf.Count > 0)

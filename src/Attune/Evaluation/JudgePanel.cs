@@ -55,7 +55,7 @@ public sealed class JudgePanel
 
     /// <summary>
     /// Any judges. Who of them votes on a pair depends on the pair alone; a panel of fewer judges than votes asks some again, with the sides
-    /// swapped.
+    /// swapped; a judge's votes on a pair in the same order count once.
     /// </summary>
     public static JudgePanel OfJudges(string name, IReadOnlyList<IJudge> judges, int votes)
     {

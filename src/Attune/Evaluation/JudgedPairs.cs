@@ -38,7 +38,7 @@ internal static class JudgedPairs
         var done = 0L;
         foreach (var panel in panels)
         {
-            var votes = before.Where(panel.Gave).CountBy(judgment => judgment.ComparisonId).ToDictionary();
+            var votes = JudgmentLog.InForce(before.Where(panel.Gave), perView: true).CountBy(judgment => judgment.ComparisonId).ToDictionary();
             var open = comparisons.Where(comparison => votes.GetValueOrDefault(comparison.Id) < panel.Votes).ToList();
             done += (long)(comparisons.Count - open.Count) * panel.Votes;
             foreach (var chunk in open.Chunk(AtOnce))
@@ -54,18 +54,18 @@ internal static class JudgedPairs
 
     /// <summary>
     /// The votes on each comparison as a result seen from its answer 0. A vote that says nothing about the pair ("cannot judge") is left out, and
-    /// so is a comparison without votes.
+    /// so is a comparison without votes. A judge votes once in each order; of two judgments in the same order the later counts.
     /// </summary>
     /// <param name="comparisons">Comparisons of two answers; <see cref="Answer.Source"/> names the models.</param>
     /// <param name="log">Judgments in the order of the log's lines.</param>
     /// <param name="counts">Whose judgments count.</param>
     public static IReadOnlyList<PairResult> Results(IReadOnlyList<Comparison> comparisons, IReadOnlyList<Judgment> log, Predicate<Judgment> counts)
     {
-        var votes = log.Select((judgment, line) => (Judgment: judgment, Line: line + 1L))
-            .Where(entry => counts(entry.Judgment) && entry.Judgment.Between(0, 1) is not null)
-            .ToLookup(entry => entry.Judgment.ComparisonId);
+        var lines = log.Select((judgment, line) => (judgment.Id, Line: line + 1L)).ToDictionary(StringComparer.Ordinal);
+        var votes = JudgmentLog.InForce(log.Where(judgment => counts(judgment)), perView: true)
+            .Where(judgment => judgment.Between(0, 1) is not null).ToLookup(judgment => judgment.ComparisonId);
         return comparisons.Select(comparison => new PairResult(comparison.Prompt, comparison[0].Source, comparison[1].Source,
-                [.. votes[comparison.Id].Select(vote => Vote(vote.Judgment, vote.Line))]))
+                [.. votes[comparison.Id].Select(vote => Vote(vote, lines[vote.Id]))]))
             .Where(result => result.Votes.Count > 0).ToArray();
     }
 

@@ -80,21 +80,21 @@ public static class ReportPage
             Element("div", null,
                 Paragraph("big", parts.Number((result.Rate * 100).ToString("0.#"), row.Source), Element("small", null, "%")),
                 Paragraph("claim", "is how often ", judges, " preferred ", Element("b", null, row.Model), " over ",
-                    Element("b", null, row.Opponent), $" on {result.Prompts} prompts, ties counting half."),
-                Paragraph("lede", $"95\u00A0% interval {NumberText.Percents(result.Wilson)}. {meaning}"),
+                    Element("b", null, row.Opponent), " on ", parts.Number($"{result.Prompts} prompts", row.Source), ", ties counting half."),
+                Paragraph("lede", "95\u00A0% interval ", parts.Number(NumberText.Percents(result.Wilson), row.Source), $". {meaning}"),
                 Element("div", "strip", new XAttribute("aria-hidden", "true"), Strip("w", result.Wins), Strip("t", result.Ties),
                     Strip("l", result.Losses)),
-                Element("ul", "key", Key("w", "won", result.Wins), Key("t", "tied", result.Ties), Key("l", "lost", result.Losses))),
+                Element("ul", "key", Key("w", $"{result.Wins} won"), Key("t", $"{result.Ties} tied"), Key("l", $"{result.Losses} lost"))),
             report.Checks.Count == 0 ? null : Element("div", null,
                 Element("h3", null, "What was asked of this run"),
                 Element("ul", "checks", report.Checks.Select(c => Element("li", null,
                     Element("b", c.Passed ? "yes" : "no", c.Passed ? "✓ met" : "✗ not met"),
                     Element("span", null, c.Name), Element("b", null, parts.Number(c.Value, c.Source)))))));
+
+        XElement Key(string style, string count) => Element("li", null, Element("i", style), parts.Number(count, row.Source));
     }
 
     private static XElement Strip(string style, int count) => Element("span", style, new XAttribute("style", $"flex-grow:{count}"));
-
-    private static XElement Key(string style, string name, int count) => Element("li", null, Element("i", style), $"{count} {name}");
 
     private static XElement? Warnings(EvaluationReport report) =>
         report.Warnings.Count == 0 ? null : Element("div", "warnings", new XAttribute("role", "note"),

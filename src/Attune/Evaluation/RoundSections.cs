@@ -39,7 +39,7 @@ internal static class RoundSections
                 rounds.Select(r => new object[]
                 {
                     $"Round {r.Round.Number}", parts.Number(NumberText.Percent(r.Win.Result.Rate), r.Win.Source),
-                        NumberText.Percents(r.Win.Result.Wilson),
+                        parts.Number(NumberText.Percents(r.Win.Result.Wilson), r.Win.Source),
                     parts.Number(NumberText.Number(r.Base?.Reward), r.Base?.Source), parts.Number(NumberText.Number(r.Base?.HeldOut), r.Base?.Source),
                     parts.Number(NumberText.Number(r.Base?.Kl), r.Base?.Source), parts.Number(NumberText.Percent(r.Text?.Distinct2), r.Text?.Source),
                 })));
@@ -182,14 +182,14 @@ internal static class RoundSections
     private static XElement Samples(string id, RoundReport round, HtmlParts parts)
     {
         const int shown = 5;
+        string? AnswersOf(string model) => round.TextMetrics.FirstOrDefault(t => t.Model == model)?.Source; // an answer's scores stand beside what else was measured of it
         XElement Draw(SampleRow s) => Element("article", "sample",
             Paragraph("text prompt", s.Prompt),
             Element("div", "answers", s.Answers.Select(a => Element("div", null,
-                Element("h4", null, a.Model, Element("span", null, string.Join(" · ", new[]
-                {
-                    a.Reward is null ? null : $"reward {NumberText.Number(a.Reward)}",
-                    a.HeldOut is null ? null : $"held-out {NumberText.Number(a.HeldOut)}",
-                }.OfType<string>()))),
+                Element("h4", null, a.Model, Element("span", null,
+                    a.Reward is null ? null : new[] { "reward ", parts.Number(NumberText.Number(a.Reward), AnswersOf(a.Model)) },
+                    a.Reward is null || a.HeldOut is null ? null : " · ",
+                    a.HeldOut is null ? null : new[] { "held-out ", parts.Number(NumberText.Number(a.HeldOut), AnswersOf(a.Model)) })),
                 Paragraph("text", a.Text)))),
             s.Verdict is null ? null : Paragraph("verdict", parts.Number(s.Verdict, s.Source)));
         return Section($"{id}samples", "Read for yourself",

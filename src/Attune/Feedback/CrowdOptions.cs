@@ -59,14 +59,7 @@ public sealed record CrowdOptions : IChecked
             yield return Problem.Of("trainingTaste.preferredWords", $"is {TrainingTaste.PreferredWords}", "above 0", "30 is usual");
         if (HeldOutTaste.PreferredWords <= 0)
             yield return Problem.Of("heldOutTaste.preferredWords", $"is {HeldOutTaste.PreferredWords}", "above 0", "30 is usual");
-        for (var i = 0; i < Bad.Count; i++)
-        {
-            if (Bad[i].LeftBias is < 0 or > 1)
-                yield return Problem.Of($"bad[{i}].leftBias", $"is {Bad[i].LeftBias}", "from 0 to 1", "0.6 is a strong one");
-            if (Bad[i].RandomClicks is < 0 or > 1)
-                yield return Problem.Of($"bad[{i}].randomClicks", $"is {Bad[i].RandomClicks}", "from 0 to 1", "1 clicks always");
-            if (Bad[i].Speed < 1)
-                yield return Problem.Of($"bad[{i}].speed", $"is {Bad[i].Speed}", "at least 1", "1 is an honest reader's");
-        }
+        foreach (var problem in Bad.SelectMany((vices, i) => vices.Problems($"bad[{i}]")))
+            yield return problem;
     }
 }

@@ -73,6 +73,23 @@ internal static class FeedbackFile
         return lines;
     }
 
+    /// <summary>Whether the bytes are one whole JSON value, of whatever meaning.</summary>
+    public static bool IsJson(ReadOnlySpan<byte> bytes)
+    {
+        var reader = new Utf8JsonReader(bytes);
+        try
+        {
+            while (reader.Read())
+            {
+            }
+            return true;
+        }
+        catch (JsonException)
+        {
+            return false;
+        }
+    }
+
     /// <summary>Throws when there are bad lines, naming each (the first twenty).</summary>
     public static void ThrowIfAny<T>(string path, IReadOnlyList<ParsedLine<T>> lines)
     {

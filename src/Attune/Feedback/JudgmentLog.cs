@@ -89,6 +89,16 @@ public sealed class JudgmentLog : IDisposable
     /// <exception cref="InputException">It is missing or has bad lines, other than an unfinished last one.</exception>
     public static JudgmentLogContents Read(string path) => Contents(path, FeedbackFile.Bytes(path));
 
+    /// <summary>
+    /// The judgments that count: a later one by the same annotator on the same comparison is a correction and takes the place of the earlier.
+    /// They stay in the order of the log.
+    /// </summary>
+    /// <param name="log">Judgments in the order they were given.</param>
+    /// <param name="perView">For judges who vote once in each order shown: then only a later judgment in the same order is a correction.</param>
+    public static IReadOnlyList<Judgment> InForce(IEnumerable<Judgment> log, bool perView = false) => log.Reverse()
+        .DistinctBy(judgment => (judgment.ComparisonId, judgment.AnnotatorId, perView ? string.Join(',', judgment.Order) : ""))
+        .Reverse().ToArray();
+
     /// <summary>Adds a judgment, unless it is already there.</summary>
     /// <returns>Whether it was added.</returns>
     /// <exception cref="InvalidOperationException">Another judgment has its id.</exception>
@@ -166,7 +176,8 @@ public sealed class JudgmentLog : IDisposable
             return seen.TryAdd(judgment.Id, line) || seen[judgment.Id].AsSpan().SequenceEqual(line) ? null
                 : $"has the id {judgment.Id} of another judgment above, expected each id once";
         });
-        var torn = lines.Count > 0 && lines[^1] is { Ended: false, Fault: not null } last ? last : null;
+        // What is whole but wrong was not cut off by a killed writer; it is for a person to correct.
+        var torn = lines.Count > 0 && lines[^1] is { Ended: false, Fault: not null } last && !FeedbackFile.IsJson(bytes.AsSpan(last.Offset)) ? last : null;
         if (torn is not null)
             lines.RemoveAt(lines.Count - 1);
         FeedbackFile.ThrowIfAny(path, lines);

@@ -29,7 +29,7 @@ public sealed record ExportOptions : IChecked
 
 /// <summary>
 /// Turns comparisons and their judgments into preferences, by majority vote. A pure function of the log. Not here: weights for annotators'
-/// skills. Judgments of comparisons that are not given are passed over, so that one log may serve several rounds.
+/// skills. A corrected judgment counts once (<see cref="JudgmentLog.InForce"/>). Judgments of comparisons that are not given are passed over, so that one log may serve several rounds.
 /// </summary>
 public static class PreferenceExport
 {
@@ -138,7 +138,7 @@ public static class PreferenceExport
         if (strangers.Count > 0)
             throw new InputException("The judgment log", strangers.ConvertAll(id =>
                 Problem.Of(id, "has judgments but is in neither group", "every annotator in annotators.json", "restore the file that goes with this log")));
-        var byComparison = judgments.Where(judgment => groups[judgment.AnnotatorId] == options.Group).ToLookup(judgment => judgment.ComparisonId, StringComparer.Ordinal);
+        var byComparison = JudgmentLog.InForce(judgments).Where(judgment => groups[judgment.AnnotatorId] == options.Group).ToLookup(judgment => judgment.ComparisonId, StringComparer.Ordinal);
         var misfits = comparisons.SelectMany(comparison => byComparison[comparison.Id].Where(judgment => judgment.Order.Count != comparison.Answers.Count)).ToList();
         if (misfits.Count > 0)
             throw new InputException("The judgment log", misfits.ConvertAll(judgment =>

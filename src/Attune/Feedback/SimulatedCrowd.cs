@@ -18,6 +18,37 @@ public sealed record CrowdRecord(
 {
     [JsonIgnore]
     internal Seed SeedValue => new(ulong.Parse(Seed, NumberStyles.HexNumber, CultureInfo.InvariantCulture));
+
+    /// <summary>What no calibration writes: such numbers would make every utility NaN or every vote one-sided, unnoticed.</summary>
+    internal IEnumerable<Problem> Problems()
+    {
+        const string restore = "restore the file, or calibrate the crowd again";
+        if (!ulong.TryParse(Seed, NumberStyles.HexNumber, CultureInfo.InvariantCulture, out _))
+            yield return Problem.Of("seed", $"is '{Seed}'", "up to sixteen hexadecimal digits", restore);
+        foreach (var (id, count) in Members.CountBy(member => member.Id).Where(entry => entry.Value > 1))
+            yield return Problem.Of("members", $"has {count} of the id {id}", "an id for each", restore);
+        for (var i = 0; i < Members.Count; i++)
+        {
+            var (key, member) = ($"members[{i}]", Members[i]);
+            var (taste, mean, spread) = (member.Taste, member.Scale.Mean, member.Scale.Spread);
+            (string Key, double Value)[] finite =
+            [
+                ("taste.positivity", taste.Positivity), ("taste.repetition", taste.Repetition), ("taste.length", taste.Length), ("taste.fluency", taste.Fluency),
+                ("scale.mean.positivity", mean.Positivity), ("scale.mean.repetition", mean.Repetition), ("scale.mean.lengthError", mean.LengthError), ("scale.mean.fluency", mean.Fluency),
+            ];
+            (string Key, double Value)[] positive =
+            [
+                ("noise", member.Noise), ("taste.preferredWords", taste.PreferredWords),
+                ("scale.spread.positivity", spread.Positivity), ("scale.spread.repetition", spread.Repetition), ("scale.spread.lengthError", spread.LengthError), ("scale.spread.fluency", spread.Fluency),
+            ];
+            foreach (var (name, value) in finite.Where(entry => !double.IsFinite(entry.Value)))
+                yield return Problem.Of($"{key}.{name}", $"is {value}", "a finite number", restore);
+            foreach (var (name, value) in positive.Where(entry => !(entry.Value > 0 && double.IsFinite(entry.Value))))
+                yield return Problem.Of($"{key}.{name}", $"is {value}", "a number above 0", restore);
+            foreach (var problem in member.Vices.Problems($"{key}.vices"))
+                yield return problem;
+        }
+    }
 }
 
 /// <summary>
@@ -86,11 +117,13 @@ public sealed class SimulatedCrowd
     }
 
     /// <summary>The crowd that was stored.</summary>
+    /// <exception cref="InputException">It is missing, does not read, or holds numbers that no calibration writes; lists every problem.</exception>
     public static SimulatedCrowd Load(string path, Valence valence, Func<string, string, double>? fluency = null)
     {
         var record = FeedbackFile.Read(path, FeedbackFile.Document.CrowdRecord);
-        if (!ulong.TryParse(record.Seed, NumberStyles.HexNumber, CultureInfo.InvariantCulture, out _))
-            throw InputException.One(path, $"has seed '{record.Seed}'", "up to sixteen hexadecimal digits", "restore the file");
+        var problems = record.Problems().ToList();
+        if (problems.Count > 0)
+            throw new InputException(path, problems);
         return new(record, valence, fluency);
     }
 

@@ -1,3 +1,5 @@
+using Attune.Runs;
+
 namespace Attune.Feedback;
 
 /// <summary>
@@ -36,6 +38,17 @@ public sealed record Vices
 
     /// <summary>Whether there is any.</summary>
     public bool Any => LeftBias > 0 || RandomClicks > 0 || Speed > 1;
+
+    /// <summary>What is out of range.</summary>
+    internal IEnumerable<Problem> Problems(string key)
+    {
+        if (LeftBias is not (>= 0 and <= 1))
+            yield return Problem.Of($"{key}.leftBias", $"is {LeftBias}", "from 0 to 1", "0.6 is a strong one");
+        if (RandomClicks is not (>= 0 and <= 1))
+            yield return Problem.Of($"{key}.randomClicks", $"is {RandomClicks}", "from 0 to 1", "1 clicks always");
+        if (!(Speed >= 1 && double.IsFinite(Speed)))
+            yield return Problem.Of($"{key}.speed", $"is {Speed}", "at least 1", "1 is an honest reader's");
+    }
 }
 
 /// <summary>The measurable sides of an answer that a taste weighs.</summary>

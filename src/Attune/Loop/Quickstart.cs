@@ -30,7 +30,7 @@ public sealed partial class Quickstart : IDisposable
     /// <summary>Does what is left.</summary>
     /// <returns>The last round's report; null where it was asked to stop.</returns>
     /// <exception cref="InputException">The shipped files cannot be used.</exception>
-    /// <exception cref="RunFailedException">A loss is not a number, or the disk is full; what was saved is whole.</exception>
+    /// <exception cref="RunFailedException">A loss is not a number, the policy has no two different answers left, or the disk is full; what was saved is whole.</exception>
     public EvaluationReport? Run(CancellationToken stop)
     {
         AtomicFile.WriteText(_folder.Plan, Recipe.ToYaml(_plan));
@@ -125,6 +125,9 @@ public sealed partial class Quickstart : IDisposable
         var order = new ComparisonOrder(Lines(_files.TrainingPrompts, _plan.Prompts), _plan.AnswersPerPrompt, _plan.AnswersPerRanking, _plan.AnswerTokens, _plan.Temperature, round,
             round == 1 ? "SFT" : $"PPO, round {round - 1}", SeedOf("compare"));
         var comparisons = AnswerComparisons.Sample(policy, untrained, order, _progress, stop);
+        if (comparisons.Count == 0)
+            throw new RunFailedException($"The policy gave the same text again and again to each of {order.Prompts.Count} prompts at temperature {_plan.Temperature}, "
+                + "expected different answers to compare; raise the temperature, or make a new quick start with the KL penalty.");
         ComparisonFile.Write(_folder.Comparisons(round), comparisons);
         _progress.Say($"   {comparisons.Count:N0} times {_plan.AnswersPerRanking} answers to {order.Prompts.Count} prompts");
     }

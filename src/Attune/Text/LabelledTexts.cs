@@ -7,11 +7,13 @@ namespace Attune.Text;
 /// <param name="Part">Which part.</param>
 /// <param name="Texts">Texts of both kinds in it.</param>
 /// <param name="Pairs">Pairs made of them, no text in two.</param>
-public sealed record LabelledPart(DataPart Part, int Texts, int Pairs);
+/// <param name="LeftOut">Texts that would be in it, but begin as one of a part before it does.</param>
+public sealed record LabelledPart(DataPart Part, int Texts, int Pairs, int LeftOut);
 
 /// <summary>
 /// Comparisons out of texts that people called good or bad, one by one: a better text is set against a worse one of nearly the same number of
-/// words, so that length says nothing. Parts are split by the hash of the text (<see cref="HashSplit"/>), so none is in two of them.
+/// words, so that length says nothing. Parts are split by the hash of the text (<see cref="HashSplit"/>), so none is in two of them;
+/// texts of dev and test whose beginning is also one of train, and those of test whose is one of dev, are left out, so that no prompt is either.
 /// </summary>
 /// <remarks>
 /// Into a folder go, for each of train, dev and test: <c>pairs-PART.jsonl</c> (prompt, which is empty, chosen, rejected) to teach a reward
@@ -37,16 +39,21 @@ public static class LabelledTexts
         good.ExceptWith(both);
         bad.ExceptWith(both);
         var parts = new List<LabelledPart>();
+        var taken = new HashSet<string>(StringComparer.Ordinal); // prompts of the parts before
         foreach (var part in Enum.GetValues<DataPart>())
         {
+            string PromptOf(string text) => Split(text, promptWords).Prompt;
             string[] Of(IEnumerable<string> texts) => [.. texts.Where(text => HashSplit.Of(text) == part)];
-            var (chosen, rejected) = (Of(good), Of(bad));
+            string[] New(string[] texts) => [.. texts.Where(text => !taken.Contains(PromptOf(text)))];
+            var (allChosen, allRejected) = (Of(good), Of(bad));
+            var (chosen, rejected) = (New(allChosen), New(allRejected));
             if (chosen.Length == 0 || rejected.Length == 0)
                 throw InputException.One(chosen.Length == 0 ? better : worse, $"has no text of {2 * promptWords} words in the {Name(part)} part", "some in each part", "give more texts, or lower --prompt-words");
             var pairs = Pairs(chosen, rejected);
             Lines(folder, $"pairs-{Name(part)}.jsonl", pairs.Select((pair, k) => ResultFile.Json(new { id = $"{Name(part)}-{k}", prompt = "", chosen = pair.Better, rejected = pair.Worse })));
             Lines(folder, $"beginnings-{Name(part)}.jsonl", Alternating(chosen, rejected).Select(text => Split(text, promptWords)).Select(two => ResultFile.Json(new { prompt = two.Prompt, response = two.Response })));
-            parts.Add(new(part, chosen.Length + rejected.Length, pairs.Count));
+            taken.UnionWith(chosen.Concat(rejected).Select(PromptOf));
+            parts.Add(new(part, chosen.Length + rejected.Length, pairs.Count, allChosen.Length + allRejected.Length - chosen.Length - rejected.Length));
         }
 
         return parts;

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Attune.Evaluation;
 using Attune.Feedback;
 using Attune.Runs;
@@ -164,6 +165,51 @@ public sealed class EvaluatingTests : IDisposable
     }
 
     [Fact]
+    public void The_lower_bound_is_held_against_the_lower_of_both_intervals()
+    {
+        // Of 10 prompts the judge gives every other one to the reference: 5 of 10. Wilson: 23.7 %; 2 wins of 10 are the bootstrap's 2.5 % quantile.
+        Evaluate("a");
+        var rows = File.ReadAllLines(Path.Combine(_tiny.PathOf("a"), "answers.jsonl")).Select(line => JsonDocument.Parse(line).RootElement)
+            .Where(row => row.GetProperty("sample").GetInt32() == 0).ToList();
+        HashSet<(string?, string?)> Of(string model) => [.. rows.Where(row => row.GetProperty("model").GetString() == model).Where((_, k) => k % 2 == (model == "policy" ? 0 : 1))
+            .Select(row => (row.GetProperty("prompt").GetString(), row.GetProperty("text").GetString()))];
+        var liked = Of("policy").Union(Of("reference")).ToHashSet();
+        var judges = JudgePanel.OfFunction("half", (prompt, text) => liked.Contains((prompt, text)) ? 1 : 0);
+
+        var report = Evaluate("b", input => input with { Judges = [judges], Requirements = new() { WinRateLowerBound = 0.22 } });
+
+        var result = report.Rounds[0].Wins[0].Result;
+        Assert.Equal((5, 5), (result.Wins, result.Losses));
+        Assert.Equal((0.2366, 0.2), (Math.Round(result.Wilson.Lower, 4), Math.Round(result.Bootstrap.Lower, 12)));
+        var check = Assert.Single(report.Checks);
+        Assert.False(check.Passed);
+        Assert.Equal("20.0\u00A0%", check.Value);
+        Assert.Contains("(the lower of both intervals)", check.Name, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Repetition_has_a_limit_where_one_is_asked_for()
+    {
+        // a b c d a b c d: five runs of four words, the last the same as the first: 1/5
+        ReportCheck Asked(double most) => Assert.Single(
+            WithPolicysText($"{most}", _ => "a b c d a b c d", input => input with { Requirements = new() { RepetitionAtMost = most } }).Checks);
+
+        Assert.Equal(("Repetition at most 25.0\u00A0%", "20.0\u00A0%", true), (Asked(0.25).Name, Asked(0.25).Value, Asked(0.25).Passed));
+        Assert.False(Asked(0.15).Passed);
+        Assert.Contains("repetitionAtMost  is 1.5, expected 0 to 1", Assert.Throws<InputException>(() => Evaluate("b", input => input with { Requirements = new() { RepetitionAtMost = 1.5 } })).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Prompts_are_called_held_out_only_where_that_is_known()
+    {
+        EvaluationInput Short(EvaluationInput input) => input with { Reward = null, Base = null, FewShot = null, Checkpoints = [], Judges = [input.Judges[1]] };
+        string Prompts(EvaluationReport report) => report.Facts.Single(fact => fact.Name == "Prompts").Value;
+
+        Assert.Equal("10 prompts", Prompts(Evaluate("a", Short)));
+        Assert.Equal("10, held out from training", Prompts(Evaluate("b", input => Short(input) with { PromptsAreHeldOut = true })));
+    }
+
+    [Fact]
     public void Without_reward_and_base_there_are_no_rows_of_them()
     {
         var round = Evaluate("a", input => input with { Reward = null, Base = null, FewShot = null, Checkpoints = [], Judges = [input.Judges[1]] }).Rounds[0];
@@ -181,11 +227,20 @@ public sealed class EvaluatingTests : IDisposable
         string[] prompts = [.. Enumerable.Range(0, 4).Select(k => $"the film {k} is good and not bad")];
         EvaluationInput Longer(EvaluationInput input) => input with { Prompts = prompts, FewShot = null, Sampling = new() { MaximumNewTokens = 60 } };
 
-        var asked = Evaluate("a", input => Longer(input) with { PromptIsText = true }).Rounds[0];
+        // the first four words of its prompt, then another: two of its three runs of three words stand there
+        var asked = WithPolicysText("a", prompt => string.Join(' ', prompt.Split(' ')[..4]) + " we", input => Longer(input) with { PromptIsText = true }).Rounds[0];
         var notAsked = Evaluate("b", Longer).Rounds[0];
 
-        Assert.All(asked.Baselines, b => Assert.InRange(b.CopyRate!.Value, 0, 1));
-        Assert.All(asked.TextMetrics, t => Assert.NotNull(t.CopyRate));
+        Assert.Equal(2 / 3.0, asked.Baselines.Single(b => b.Model == "policy").CopyRate!.Value, 12);
+        foreach (var model in new[] { "policy", "reference", "base" })
+        {
+            var rates = File.ReadAllLines(Path.Combine(_tiny.PathOf("a"), "answers.jsonl")).Select(line => JsonDocument.Parse(line).RootElement)
+                .Where(row => row.GetProperty("model").GetString() == model && row.GetProperty("sample").GetInt32() == 0)
+                .Select(row => TextMetrics.CopyRate(row.GetProperty("prompt").GetString()!, row.GetProperty("text").GetString()!)).Where(double.IsFinite).ToList();
+            Assert.Equal(rates.Average(), asked.Baselines.Single(b => b.Model == model).CopyRate!.Value, 12);
+            Assert.Equal(rates.Average(), asked.TextMetrics.Single(t => t.Model == model).CopyRate!.Value, 12);
+        }
+
         Assert.All(notAsked.Baselines, b => Assert.Null(b.CopyRate));
     }
 
@@ -204,6 +259,18 @@ public sealed class EvaluatingTests : IDisposable
         foreach (var said in new[] { "has policy alone", "is reference, expected one of policy", "nowhere does not exist", "has no prompt", "expected {prompt}", "is [4, 2]", "temperature", "has 96 positions, expected 2" })
             Assert.Contains(said, problem.Message, StringComparison.Ordinal);
         Assert.False(Directory.Exists(_tiny.PathOf("a")));
+    }
+
+    /// <summary>An evaluation that goes on from answers in which the policy wrote something else.</summary>
+    private EvaluationReport WithPolicysText(string name, Func<string, string> textOf, Func<EvaluationInput, EvaluationInput> change)
+    {
+        Evaluate($"{name}-sampled", change);
+        var lines = File.ReadAllLines(Path.Combine(_tiny.PathOf($"{name}-sampled"), "answers.jsonl")).Select(line => JsonNode.Parse(line)!).ToList();
+        foreach (var row in lines.Where(row => (string)row["model"]! == "policy"))
+            row["text"] = textOf((string)row["prompt"]!);
+        Directory.CreateDirectory(_tiny.PathOf(name));
+        File.WriteAllLines(Path.Combine(_tiny.PathOf(name), "answers.jsonl"), lines.Select(row => row.ToJsonString()));
+        return Evaluate(name, change, resume: true);
     }
 
     private sealed class StopsAt(string stage, long after, CancellationTokenSource stop) : IProgressSink

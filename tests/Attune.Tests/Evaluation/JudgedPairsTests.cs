@@ -49,6 +49,21 @@ public sealed class JudgedPairsTests
     }
 
     [Fact]
+    public void A_judge_votes_once_in_each_order_and_the_later_vote_counts()
+    {
+        Judgment[] log =
+        [
+            Said("a", 0, Outcome.Choice, 1, 2),
+            Said("a", 1, Outcome.Choice, 1, 2),
+            Said("a", 0, Outcome.Choice, 2, 1) with { Id = "corrected" }, // line 3
+        ];
+
+        var result = Assert.Single(JudgedPairs.Results([Pair], log, _ => true));
+
+        Assert.Equal([(PairOutcome.Win, 2L), (PairOutcome.Loss, 3L)], result.Votes.Select(vote => (vote.Outcome, vote.Row!.Line)));
+    }
+
+    [Fact]
     public void Sides_are_balanced_and_every_vote_swaps_them()
     {
         AnswerRow Row(string model, int k) => new() { Id = $"{model}{k}", Model = model, Prompt = $"p{k}", Text = $"{model} {k}" };

@@ -79,6 +79,25 @@ public sealed partial class ReportTests
     }
 
     [Fact]
+    public void Every_measured_number_of_the_headline_and_of_the_samples_is_traceable()
+    {
+        bool Has(XElement e, string style) => (string?)e.Attribute("class") == style;
+        var hero = Page.Descendants("div").Single(d => Has(d, "hero"));
+        var samples = Page.Descendants("article").Where(a => Has(a, "sample")).ToList();
+        Assert.Equal(2 * 20, samples.Count);
+
+        // What models wrote and the names of the checks are no measurements; nor are the levels 95 % and 50 %.
+        var plain = samples.Prepend(hero).SelectMany(e => e.DescendantNodes().OfType<XText>())
+            .Where(t => !t.Ancestors().Any(e => e.Name == "a" || Has(e, "text") || Has(e, "text prompt") || (e.Name == "span" && e.Parent!.Parent!.Attribute("class")?.Value == "checks")))
+            .Select(t => t.Value.Replace("95\u00A0% interval", "", StringComparison.Ordinal).Replace("50\u00A0%:", "", StringComparison.Ordinal));
+
+        Assert.DoesNotContain(plain, text => text.Any(char.IsAsciiDigit));
+        var headline = Report.Rounds[^1].Wins.First(w => w is { Model: "PPO", Opponent: "SFT" });
+        Assert.Contains(hero.Descendants("a"), a => a.Value == $"{headline.Result.Wins} won" && a.Attribute("href")!.Value == $"#rows-{headline.Source}");
+        Assert.All(samples, s => Assert.Equal(["#rows-samples"], s.Descendants("h4").Elements("span").Elements("a").Select(a => a.Attribute("href")!.Value).Distinct()));
+    }
+
+    [Fact]
     public void Every_cell_of_the_win_table_is_traceable()
     {
         var wins = Page.Descendants("section").Single(s => (string?)s.Attribute("id") == "round2-wins");

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Attune.Feedback;
 using Attune.Runs;
 using Attune.Torch;
@@ -106,6 +107,27 @@ public sealed class CrowdTests
     }
 
     [Fact]
+    public void Side_bias_is_measured_on_more_than_two_answers_too()
+    {
+        Judgment Six(int k, int best) => JudgmentTests.Example($"j-{k}") with
+        {
+            ComparisonId = $"c-{k}",
+            Order = [3, 0, 1, 2, 4, 5],
+            Outcome = Outcome.Ranking,
+            Ranks = [.. Enumerable.Range(0, 6).Select(answer => answer == best ? 1 : answer < best ? answer + 2 : answer + 1)],
+        };
+        var six = Enumerable.Range(0, 12).Select(k => Six(k, best: k < 7 ? 3 : 0)).ToList();
+        var two = Enumerable.Range(0, 12).Select(k => JudgmentTests.Example($"j-{k}") with { ComparisonId = $"d-{k}", Ranks = k < 9 ? [2, 1] : [1, 2] }).ToList();
+
+        var ofSix = Assert.Single(AnnotatorStatistics.Of(six));
+        Assert.Equal(new Proportion(7, 12), ofSix.FirstShown);
+        Assert.Equal(0.5, ofSix.SideBias, 12); // (6 * 7/12 - 1) / 5
+        Assert.Equal(0.5, Assert.Single(AnnotatorStatistics.Of(two)).SideBias, 12); // 2 * 9/12 - 1
+        Assert.Equal(0.5, Assert.Single(AnnotatorStatistics.Of([.. six, .. two])).SideBias, 12);
+        Assert.Equal(double.NaN, Assert.Single(AnnotatorStatistics.Of([JudgmentTests.Example("j") with { Outcome = Outcome.CannotJudge, Ranks = [] }])).SideBias);
+    }
+
+    [Fact]
     public void Held_out_annotators_know_other_words_and_weigh_differently()
     {
         var praised = new Answer { Source = "s", Text = "a fine wonderful brilliant superb moving charming hilarious great gem", Features = Pairs[0][0].Features };
@@ -134,6 +156,31 @@ public sealed class CrowdTests
         Assert.Equal(Crowd.Collect(Pairs, AnnotatorGroup.HeldOut, 3).Select(Shown), stored.Collect(Pairs, AnnotatorGroup.HeldOut, 3).Select(Shown));
         var broken = folder.Write("broken.json", File.ReadAllText(folder.PathOf("crowd.json")).Replace("\"seed\": \"0", "\"seed\": \"z", StringComparison.Ordinal));
         Assert.Contains("hexadecimal", Assert.Throws<InputException>(() => SimulatedCrowd.Load(broken, Words)).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("noise", "0", "is 0, expected a number above 0")]
+    [InlineData("noise", "1e999", "expected a number above 0")]
+    [InlineData("scale.spread.repetition", "0", "is 0, expected a number above 0")]
+    [InlineData("scale.mean.fluency", "-1e999", "expected a finite number")]
+    [InlineData("taste.positivity", "1e999", "expected a finite number")]
+    [InlineData("taste.preferredWords", "-3", "is -3, expected a number above 0")]
+    [InlineData("vices.leftBias", "1.5", "is 1.5, expected from 0 to 1")]
+    [InlineData("vices.speed", "0.5", "is 0.5, expected at least 1")]
+    [InlineData("id", "\"annotator-02\"", "has 2 of the id annotator-02, expected an id for each")]
+    public void A_stored_crowd_that_no_calibration_writes_is_refused_with_all_that_is_wrong(string key, string value, string said)
+    {
+        using var folder = new TemporaryFolder();
+        Crowd.Save(folder.PathOf("crowd.json"));
+        var stored = JsonNode.Parse(File.ReadAllText(folder.PathOf("crowd.json")))!;
+        var parts = key.Split('.');
+        parts[..^1].Aggregate(stored["members"]![0]!, (node, part) => node[part]!)[parts[^1]] = JsonNode.Parse(value);
+        stored["members"]![2]!["noise"] = -1;
+
+        var error = Assert.Throws<InputException>(() => SimulatedCrowd.Load(folder.Write("wrong.json", stored.ToJsonString()), Words));
+
+        Assert.Equal([key == "id" ? "members" : $"members[0].{key}", "members[2].noise"], error.Problems.Select(problem => problem.Key));
+        Assert.Contains(said + "; ", error.Message, StringComparison.Ordinal); // and after that what to do
     }
 
     [Fact]

@@ -94,6 +94,32 @@ public sealed class JudgmentLogTests : IDisposable
         Assert.Equal(5, File.ReadAllLines(LogPath).Length); // nothing was cut off
     }
 
+    [Theory]
+    [InlineData("\"ranks\":[1,2]", "\"ranks\":[1,2],\"strength\":9", "has strength 9, expected 1 to 4 or none")]
+    [InlineData("\"outcome\":\"choice\",", "", "as JSON")] // lacks what is required
+    public void A_last_line_that_is_whole_but_wrong_is_an_error_and_not_cut_off(string right, string wrong, string said)
+    {
+        using (var log = JudgmentLog.Open(LogPath))
+            log.Append([JudgmentTests.Example("j-1"), JudgmentTests.Example("j-2")]);
+        var lines = File.ReadAllLines(LogPath);
+        File.WriteAllText(LogPath, lines[0] + "\n" + lines[1].Replace(right, wrong, StringComparison.Ordinal)); // without its end
+        var before = File.ReadAllBytes(LogPath);
+
+        Assert.Contains(said, Assert.Throws<InputException>(() => JudgmentLog.Open(LogPath)).Message, StringComparison.Ordinal);
+        Assert.Throws<InputException>(() => JudgmentLog.Read(LogPath));
+        Assert.Equal(before, File.ReadAllBytes(LogPath));
+    }
+
+    [Fact]
+    public void The_last_judgment_of_an_annotator_on_a_comparison_is_in_force_or_the_last_in_each_order()
+    {
+        var first = JudgmentTests.Example("j-1");
+        Judgment[] log = [first, first with { Id = "j-2", AnnotatorId = "p-2" }, first with { Id = "j-3", Order = [0, 1] }, first with { Id = "j-4" }, first with { Id = "j-5", ComparisonId = "c-2" }];
+
+        Assert.Equal(["j-2", "j-4", "j-5"], JudgmentLog.InForce(log).Select(j => j.Id));
+        Assert.Equal(["j-2", "j-3", "j-4", "j-5"], JudgmentLog.InForce(log, perView: true).Select(j => j.Id));
+    }
+
     [Fact]
     public void Another_writer_and_a_missing_folder_are_refused()
     {

@@ -47,6 +47,23 @@ public sealed class PreferenceExportTests
     }
 
     [Fact]
+    public void A_changed_mind_is_one_judge_and_the_later_vote_counts()
+    {
+        var log = new[] { Vote("a", 0), Vote("b", 1), Vote("a", 1) with { Id = "j-a2" } };
+
+        var preference = Assert.Single(PreferenceExport.Pairs([Pair], log, People, new()));
+        var ranking = Assert.Single(PreferenceExport.Rankings([Pair], log, People, new()));
+
+        Assert.Equal(("y", 1.0, 2), (preference.Chosen, preference.PChosen, preference.Judges));
+        Assert.Equal(["j-b", "j-a2"], preference.Judgments);
+        Assert.Equal(2, ranking.Judges);
+        Assert.Equal([0.0, 1.0], ranking.Shares);
+        Assert.Equal([("a", "1"), ("b", "1")], Ratings.Of(log).Select(rating => (rating.Rater, rating.Label)).Order());
+        Assert.Equal([1, 1], AnnotatorStatistics.Of(log).Select(one => one.Judgments));
+        Assert.Empty(PreferenceExport.Pairs([Pair], [Vote("a", 0), Abstain("a") with { Id = "j-a2" }], People, new())); // withdrawn
+    }
+
+    [Fact]
     public void Ties_are_dropped_or_kept_as_a_half()
     {
         var log = new[] { Vote("a", 1), Vote("b", 0), Tie("c") };

@@ -132,6 +132,17 @@ public sealed class QuickstartTests(TinyQuickstart tiny) : IClassFixture<TinyQui
     }
 
     [Fact]
+    public void A_policy_whose_answers_are_all_the_same_ends_the_quick_start_with_what_to_do()
+    {
+        var collapsed = TinyQuickstart.Plan with { Temperature = 1e-6, Prompts = 5 };
+
+        var failure = Assert.Throws<RunFailedException>(() => tiny.Run("collapsed", plan: collapsed));
+
+        Assert.Contains("gave the same text again and again to each of 5 prompts at temperature 1E-06, expected different answers to compare; raise the temperature", failure.Message, StringComparison.Ordinal);
+        Assert.False(new QuickstartFolder(tiny.At("collapsed")).IsDone(QuickstartStage.Compare, 1));
+    }
+
+    [Fact]
     public void Without_a_leash_distance_costs_nothing()
     {
         var plan = TinyQuickstart.Plan with { Leash = false, Ppo = QuickstartPlan.Of(Budget.Small, leash: false).Ppo with { Steps = 2, PromptsPerStep = 8, WarmUpSteps = 0 } };

@@ -11,7 +11,8 @@ public sealed class LabelledTextsTests : IDisposable
 
     public LabelledTextsTests()
     {
-        string Lines(string word, int count) => string.Join('\n', Enumerable.Range(0, count).Select(k => $"film {k} is {string.Concat(Enumerable.Repeat(word + " ", 1 + k % 7))}. "));
+        // every tenth beginning is that of a good and of a bad text
+        string Lines(string word, int count) => string.Join('\n', Enumerable.Range(0, count).Select(k => $"film {(k % 10 == 0 ? "" : word[0])}{k} is {string.Concat(Enumerable.Repeat(word + " ", 1 + k % 7))}. "));
         (_good, _bad) = (_folder.Write("good.txt", Lines("fine", 300) + "\nfilm a b both\n"), _folder.Write("bad.txt", Lines("dull", 400) + "\nfilm a b both\ntoo short\n"));
     }
 
@@ -23,9 +24,9 @@ public sealed class LabelledTextsTests : IDisposable
         var parts = Write();
         var pairs = Enum.GetValues<DataPart>().SelectMany(part => Readers.Preferences(File($"pairs-{Name(part)}.jsonl"), new())).ToArray();
 
-        Assert.Equal(700, parts.Sum(part => part.Texts)); // neither the one that is called both, nor the short one
+        Assert.Equal(700, parts.Sum(part => part.Texts + part.LeftOut)); // neither the one that is called both, nor the short one
         Assert.Equal(parts.Sum(part => part.Pairs), pairs.Length);
-        Assert.InRange(pairs.Length, 280, 301);
+        Assert.InRange(pairs.Length, 270, 301);
         Assert.All(pairs, pair => Assert.True(pair.Prompt == "" && (pair.Chosen + pair.Rejected).Contains("dull") && !pair.Rejected.Contains("fine")));
         Assert.True(pairs.Average(pair => Math.Abs(pair.Chosen.Split(' ').Length - pair.Rejected.Split(' ').Length)) < 0.3);
         Assert.Equal(pairs.Length, pairs.Select(pair => pair.Chosen).Distinct().Count());
@@ -47,6 +48,18 @@ public sealed class LabelledTextsTests : IDisposable
 
             Assert.All(Readers.Preferences(File($"pairs-{Name(part)}.jsonl"), new()), pair => Assert.Equal((part, part), (HashSplit.Of(pair.Chosen), HashSplit.Of(pair.Rejected))));
         }
+    }
+
+    [Fact]
+    public void Parts_share_no_prompt_and_what_is_left_out_for_that_is_counted()
+    {
+        var parts = Write();
+        var prompts = parts.Select(part => Readers.PromptResponses(File($"beginnings-{Name(part.Part)}.jsonl"), new()).Select(row => row.Prompt).ToList()).ToList();
+
+        Assert.Equal(parts.Sum(part => part.Texts), prompts.Sum(own => own.Count));
+        Assert.Equal(prompts.Sum(own => own.Distinct().Count()), prompts.SelectMany(own => own).Distinct().Count());
+        Assert.Equal(0, parts[0].LeftOut);
+        Assert.True(parts[1].LeftOut > 0 && parts[2].LeftOut > 0, $"left out: {parts[1].LeftOut} and {parts[2].LeftOut}");
     }
 
     [Fact]
