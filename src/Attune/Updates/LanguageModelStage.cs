@@ -75,6 +75,8 @@ internal static class LanguageModelStage
                 return null;
             }
             var done = trainer.Step(step);
+            if (step + 1 == trainer.Steps)
+                trainer.RequireFinite(step); // before anything is saved
             var metrics = Metrics(done);
             if (sample.Rows > 0 && ((step + 1) % config.ValidateEvery == 0 || step + 1 == trainer.Steps))
                 AddValidation(metrics, trainer, sample, text.Tokenizer, run.Progress, step + 1);

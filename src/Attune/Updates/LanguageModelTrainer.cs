@@ -38,6 +38,9 @@ public sealed class LanguageModelTrainer : IDisposable
     /// <summary>Steps of the whole training.</summary>
     public int Steps { get; }
 
+    /// <summary>The optimiser; its moments are saved with the weights.</summary>
+    internal AdamW Optimiser => _optimiser;
+
     /// <summary>Writes all that the next step depends on, besides the rows: weights and the optimiser's moments.</summary>
     public void SaveState(string path) =>
         TrainerState.Write(path, State(), new Dictionary<string, double> { ["optimiser.steps"] = _optimiser.Steps });
@@ -75,6 +78,17 @@ public sealed class LanguageModelTrainer : IDisposable
         return new(loss, tokens, norm, _schedule.At(step));
     }
 
+    /// <summary>Looks at what the last step's update left: no later loss would show weights that it broke.</summary>
+    /// <param name="step">The step that was done.</param>
+    /// <exception cref="RunFailedException">A weight's square, or the loss of the step's rows after it, is not a finite number.</exception>
+    public void RequireFinite(int step)
+    {
+        var broken = TrainerState.FirstBroken(_model.NamedParameters());
+        var loss = broken is null ? Evaluate(_rows.Select(RowsOf(step))).Loss : double.NaN;
+        if (!double.IsFinite(loss))
+            throw new RunFailedException($"step {step}: its update left {(broken is null ? $"a loss of {loss}" : $"{broken} with a value whose square is not finite")}, expected finite numbers; begin anew with a lower learning rate than {_schedule.At(step):G3} (what was saved before is kept until then)");
+    }
+
     /// <summary>The mean loss on other rows, in nats a token, summed over all of them before it is divided.</summary>
     public (double Loss, int Tokens) Evaluate(TokenBatch rows)
     {
@@ -105,7 +119,7 @@ public sealed class LanguageModelTrainer : IDisposable
         rows.OrderBy(from.EndOf).Chunk(_config.MicroBatch).Select(part => from.Select(part));
 
     /// <summary>The rows of a step: each epoch goes through all rows once, in an order of its own.</summary>
-    private int[] RowsOf(int step)
+    internal int[] RowsOf(int step)
     {
         var rows = new int[_config.Batch];
         for (var k = 0; k < rows.Length; k++)
@@ -174,24 +188,32 @@ public sealed record LanguageModelConfig : IChecked
     public IEnumerable<Problem> Check()
     {
         if (Batch < 1)
-            yield return new("batch", $"is {Batch}, expected at least 1");
+            yield return Problem.Of("batch", $"is {Batch}", "at least 1", "32 is usual");
         if (MicroBatch < 1)
-            yield return new("microBatch", $"is {MicroBatch}, expected at least 1; it costs memory alone");
-        if (!(Epochs > 0))
-            yield return new("epochs", $"is {Epochs}, expected above 0; 1 is usual");
+            yield return Problem.Of("microBatch", $"is {MicroBatch}", "at least 1", "8 is usual; lower it only where memory is short");
+        if (!(Epochs > 0) || !double.IsFinite(Epochs))
+            yield return Problem.Of("epochs", $"is {Epochs}", "above 0", "1 is usual");
         if (Steps < 1)
-            yield return new("steps", $"is {Steps}, expected at least 1, or leave it out");
+            yield return Problem.Of("steps", $"is {Steps}", "at least 1", "leave it out to count epochs");
         if (!(LearningRate is > 0 and <= 1e30)) // far beyond sense, but float32 has to hold it
-            yield return new("learningRate", $"is {LearningRate}, expected above 0 and at most 1e30; 0.001 is usual for a small model");
+            yield return Problem.Of("learningRate", $"is {LearningRate}", "above 0 and at most 1e30", "0.001 is usual for a small model");
         if (WarmUpSteps < 0)
-            yield return new("warmUpSteps", $"is {WarmUpSteps}, expected 0 or more");
+            yield return Problem.Of("warmUpSteps", $"is {WarmUpSteps}", "0 or more", "a hundredth to a tenth of the steps is usual");
         if (!(FinalShare is >= 0 and <= 1))
-            yield return new("finalShare", $"is {FinalShare}, expected between 0 and 1; 0.1 is usual");
+            yield return Problem.Of("finalShare", $"is {FinalShare}", "between 0 and 1", "0.1 is usual");
         if (ValidateEvery < 1)
-            yield return new("validateEvery", $"is {ValidateEvery}, expected at least 1; 200 is usual");
+            yield return Problem.Of("validateEvery", $"is {ValidateEvery}", "at least 1", "200 is usual");
         if (ValidationRows < 1)
-            yield return new("validationRows", $"is {ValidationRows}, expected at least 1; 64 is usual");
-        if (GradientClip <= 0)
-            yield return new("gradientClip", $"is {GradientClip}, expected above 0, or leave it out; 1 is usual");
+            yield return Problem.Of("validationRows", $"is {ValidationRows}", "at least 1", "64 is usual");
+        if (GradientClip is { } clip && !(clip > 0 && double.IsFinite(clip)))
+            yield return Problem.Of("gradientClip", $"is {clip}", "above 0", "1 is usual; write null for no clip");
+        if (!(Optimiser.Beta1 is >= 0 and < 1))
+            yield return Problem.Of("optimiser.beta1", $"is {Optimiser.Beta1}", "at least 0 and below 1", "0.9 is usual");
+        if (!(Optimiser.Beta2 is >= 0 and < 1))
+            yield return Problem.Of("optimiser.beta2", $"is {Optimiser.Beta2}", "at least 0 and below 1", "0.95 or 0.999 is usual");
+        if (!(Optimiser.Epsilon > 0) || !double.IsFinite(Optimiser.Epsilon))
+            yield return Problem.Of("optimiser.epsilon", $"is {Optimiser.Epsilon}", "above 0", "1e-8 is usual");
+        if (!(Optimiser.WeightDecay is >= 0 and < 1))
+            yield return Problem.Of("optimiser.weightDecay", $"is {Optimiser.WeightDecay}", "at least 0 and below 1", "0.1 is usual, 0 is off");
     }
 }

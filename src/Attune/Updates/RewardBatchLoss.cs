@@ -26,7 +26,7 @@ public static class RewardBatchLoss
             sums.Add(Rankings(rankings, scores));
         foreach (var choices in Kind<ChoiceExample>(placed).GroupBy(c => c.Example.Answers.Count))
             sums.Add(Choices([.. choices], choices.Key, scores));
-        return sums.Aggregate((a, b) => new(a.Loss + b.Loss, a.Weight + b.Weight, a.Correct + b.Correct));
+        return sums.Aggregate((a, b) => new(a.Loss + b.Loss, a.Weight + b.Weight, a.Decided + b.Decided, a.Correct + b.Correct));
     }
 
     private static RewardLossSums Pairs((PreferenceExample Example, int Start)[] pairs, Tensor scores, double centring)

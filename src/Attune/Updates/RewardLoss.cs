@@ -3,11 +3,12 @@ using Attune.Torch;
 
 namespace Attune.Updates;
 
-/// <summary>Sums over a micro-batch; divide loss and correct answers by the whole batch's weight. Only the loss has a gradient.</summary>
+/// <summary>Sums over a micro-batch; divide the loss by the whole batch's weight, correct answers by what is decided. Only the loss has a gradient.</summary>
 /// <param name="Loss">Σ weight · loss, shape <c>[]</c>.</param>
 /// <param name="Weight">Σ weight: the number of pairs (or prompts) where no weights are given, shape <c>[]</c>.</param>
+/// <param name="Decided">Σ weight of pairs (or choices) that somebody won: all but the pairs with p(chosen) of exactly ½, shape <c>[]</c>.</param>
 /// <param name="Correct">Σ weight of pairs (or choices) that the scores order as people did; equal scores count half, shape <c>[]</c>.</param>
-public readonly record struct RewardLossSums(Tensor Loss, Tensor Weight, Tensor Correct);
+public readonly record struct RewardLossSums(Tensor Loss, Tensor Weight, Tensor Decided, Tensor Correct);
 
 /// <summary>What is known of each pair beside its order; all <c>[N]</c>, all optional.</summary>
 public sealed record PairLabels
@@ -52,7 +53,11 @@ public static class RewardLoss
         var weight = labels.Weight ?? Tensor.OnesLike(loss.Detach());
         var sum = (loss * weight).Sum();
         using var constants = Autograd.NoGrad();
-        return new(sum, weight.Sum(), (Ordered(lead) * weight).Sum());
+        if (labels.PChosen is not { } share)
+            return new(sum, weight.Sum(), weight.Sum(), (Ordered(lead) * weight).Sum());
+        var winner = (share - 0.5).Sign(); // 1: the chosen answer, −1: below ½ the rejected one, 0: nobody
+        var decided = winner.Abs() * weight;
+        return new(sum, weight.Sum(), decided.Sum(), (Ordered(lead * winner) * decided).Sum());
     }
 
     /// <summary>
@@ -73,7 +78,8 @@ public static class RewardLoss
         var sum = ((-lead.LogSigmoid()).ZeroOutside(pairs).Flatten(1).Sum(1) * share).Sum();
         using var constants = Autograd.NoGrad();
         var correct = (Ordered(lead).ZeroOutside(pairs).Flatten(1).Sum(1) * share).Sum();
-        return new(sum, count.Greater(0).To(lead.DType).Sum(), correct);
+        var prompts = count.Greater(0).To(lead.DType).Sum();
+        return new(sum, prompts, prompts, correct);
     }
 
     /// <summary>The best of K: −log softmax(scores) at the human choice, summed over prompts. Correct: the choice has the highest score.</summary>
@@ -88,7 +94,8 @@ public static class RewardLoss
         var gap = wide.Gather(1, index).Squeeze(1) - wide.Max(-1); // at most 0; 0 where the choice is (one of) the highest
         var ties = wide.Equal(wide.Max(-1, keepDim: true)).To(wide.DType).Sum(1);
         var correct = (gap.Equal(0).To(wide.DType) / ties).Sum();
-        return new(sum, Tensor.OnesLike(gap).Sum(), correct);
+        var prompts = Tensor.OnesLike(gap).Sum();
+        return new(sum, prompts, prompts, correct);
     }
 
     /// <summary>
@@ -106,7 +113,8 @@ public static class RewardLoss
         var sum = loss.Sum();
         using var constants = Autograd.NoGrad();
         var falls = wide.Narrow(1, 0, k - 1).Greater(wide.Narrow(1, 1, k - 1)).To(wide.DType).Sum(1);
-        return new(sum, Tensor.OnesLike(loss).Sum(), falls.Equal(k - 1).To(wide.DType).Sum());
+        var prompts = Tensor.OnesLike(loss).Sum();
+        return new(sum, prompts, prompts, falls.Equal(k - 1).To(wide.DType).Sum());
     }
 
     /// <summary>1 where the lead is positive, ½ where it is 0, 0 where negative.</summary>

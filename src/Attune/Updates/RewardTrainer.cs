@@ -63,6 +63,8 @@ public sealed class RewardTrainer : IDisposable
             var step = NextStep;
             var metrics = Improve(step);
             NextStep++;
+            if (NextStep == Steps)
+                RequireFiniteScores(step); // before anything is recorded or saved
             if (validation.Count > 0 && IsValidationDue())
             {
                 var found = RewardEvaluation.Of(_model, validation, RewardScale.Identity, _config.MicroBatchSequences);
@@ -135,7 +137,7 @@ public sealed class RewardTrainer : IDisposable
         var batch = Batch(step);
         var weight = batch.Sum(e => e.Weight);
         var divisor = weight > 0 ? weight : 1; // a batch that says nothing has loss 0 and moves nothing but Adam's moments
-        var (loss, correct, lead) = (0.0, 0.0, 0.0);
+        var (loss, correct, decided, lead) = (0.0, 0.0, 0.0, 0.0);
         foreach (var part in MicroBatches(batch))
         {
             using var scope = TensorScope.Begin();
@@ -143,7 +145,8 @@ public sealed class RewardTrainer : IDisposable
             var sums = RewardBatchLoss.Of(part, scores, _config.Centring);
             (sums.Loss / divisor).Backward();
             loss += sums.Loss.Item() / divisor;
-            correct += sums.Correct.Item() / divisor;
+            correct += sums.Correct.Item();
+            decided += sums.Decided.Item();
             lead += WeightedLeads(part, scores.ToDoubles()) / divisor;
         }
 
@@ -154,7 +157,7 @@ public sealed class RewardTrainer : IDisposable
         return new()
         {
             ["reward/loss"] = loss,
-            ["reward/accuracy"] = correct,
+            ["reward/accuracy"] = correct / decided, // NaN where nobody won anything
             ["reward/margin"] = lead,
             ["learning_rate"] = rate,
             ["gradient_norm"] = norm,
@@ -205,6 +208,18 @@ public sealed class RewardTrainer : IDisposable
             $"Reward training stopped at step {step} of {Steps}: the loss is {loss} and the gradient's norm {norm}, expected finite numbers; "
             + $"the weights are those before the step, and the last checkpoint is whole: begin anew with a learningRate below {_config.LearningRate} "
             + "or a lower maximumGradientNorm.");
+    }
+
+    /// <summary>Looks at what the last update left: no later loss would show weights that it broke.</summary>
+    private void RequireFiniteScores(int step)
+    {
+        var broken = TrainerState.FirstBroken(_model.NamedParameters());
+        var isFine = broken is null && _model.Score([.. Batch(step).SelectMany(e => e.Sequences)], _config.MicroBatchSequences).All(double.IsFinite);
+        if (isFine)
+            return;
+        throw new RunFailedException(
+            $"Reward training stopped at step {step} of {Steps}: its update left {(broken is null ? "scores that are" : $"{broken} with a value whose square is")} not finite, expected finite numbers; "
+            + $"the last checkpoint is kept: begin anew with a learningRate below {_config.LearningRate}.");
     }
 
     private bool IsValidationDue() =>

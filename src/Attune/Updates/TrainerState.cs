@@ -2,6 +2,7 @@ using System.Globalization;
 using Attune.Models;
 using Attune.Runs;
 using Attune.Torch;
+using Attune.Torch.Modules;
 
 namespace Attune.Updates;
 
@@ -34,6 +35,17 @@ internal static class TrainerState
         foreach (var (name, value) in tensors)
             file.ReadInto(name, value, isTransposed: false);
         return numbers;
+    }
+
+    /// <summary>
+    /// The name of the first parameter with a value whose square is not finite, or null: NaN, infinite, or so large (10¹⁹) that norms overflow,
+    /// behind which every loss can look finite because they divide by infinity.
+    /// </summary>
+    public static string? FirstBroken(IEnumerable<(string Name, Parameter Parameter)> parameters)
+    {
+        using var scope = TensorScope.Begin();
+        using var frozen = Autograd.NoGrad();
+        return parameters.FirstOrDefault(p => !double.IsFinite(p.Parameter.Value.Wide().Square().Max().Item())).Name; // NaN is the largest of all
     }
 
     private static SafetensorsFile Open(string path)

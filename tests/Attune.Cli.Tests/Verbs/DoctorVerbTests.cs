@@ -43,7 +43,7 @@ public sealed class DoctorVerbTests : IDisposable
         var text = await Printed.By("doctor", _tiny.Sft, "--sft.batch", "0");
         var json = await Printed.By("doctor", _tiny.Sft, "--sft.batch", "0", "--json");
 
-        Assert.Equal(new Printed(2, "", $"{_tiny.Sft} has 1 problem\n  sft.batch  is 0, expected at least 1\n"), text);
+        Assert.Equal(new Printed(2, "", $"{_tiny.Sft} has 1 problem\n  sft.batch  is 0, expected at least 1; 32 is usual\n"), text);
         Assert.Equal((2, text.Log), (json.ExitCode, json.Log));
         Assert.Equal("sft.batch", JsonDocument.Parse(json.Result).RootElement.GetProperty("problems")[0].GetProperty("key").GetString());
     }

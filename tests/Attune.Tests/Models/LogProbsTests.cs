@@ -121,6 +121,62 @@ public sealed class LogProbsTests
         actual.ShouldBeNear([-Math.Log(1 + Math.Exp(-1) + Math.Exp(-2))], 1e-7);
     }
 
+    /// <summary>The cases of TRL's test of log-probs: logits of one to four axes, four dtypes, pieces of 1 and 16 places.</summary>
+    public static TheoryData<int, DType, int> Layouts()
+    {
+        var cases = new TheoryData<int, DType, int>();
+        foreach (var rank in new[] { 1, 2, 3, 4 })
+        {
+            foreach (var dtype in new[] { DType.Float64, DType.Float32, DType.BFloat16, DType.Float16 })
+            {
+                cases.Add(rank, dtype, 1);
+                cases.Add(rank, dtype, 16);
+            }
+        }
+
+        return cases;
+    }
+
+    [Theory]
+    [MemberData(nameof(Layouts))]
+    public void Any_rank_dtype_and_piece_matches_a_float64_reference(int rank, DType dtype, int rows)
+    {
+        const int Vocabulary = 37;
+        const double Temperature = 0.7;
+        using var scope = TensorScope.Begin();
+        long[] places = rank switch { 1 => [], 2 => [33], 3 => [3, 11], _ => [3, 2, 7] };
+        var count = (int)places.Aggregate(1L, (a, b) => a * b);
+        var logits = (Tensor.From(new Seed(5).Normals(count * Vocabulary), [.. places, Vocabulary]) * 3).To(dtype);
+        var ids = Enumerable.Range(0, count).Select(k => (long)(k * 5 % Vocabulary)).ToArray();
+        var tokens = Tensor.From(ids, places);
+
+        // In plain float64, of the logits as the dtype rounds them.
+        var distributions = logits.ToDoubles().Chunk(Vocabulary).Select(row =>
+        {
+            var normaliser = Math.Log(row.Sum(z => Math.Exp(z / Temperature)));
+            return row.Select(z => z / Temperature - normaliser).ToArray();
+        }).ToArray();
+        double[] logProbs = [.. distributions.Select((row, k) => row[ids[k]])], entropy = [.. distributions.Select(row => -row.Sum(l => Math.Exp(l) * l))];
+
+        var both = LogProbs.WithEntropy(logits, tokens, Temperature);
+        foreach (var whole in new[] { both.LogProbs, LogProbs.OfTaken(logits, tokens, Temperature) })
+            ShouldBeNear(whole, places, logProbs);
+        foreach (var whole in new[] { both.Entropy, LogProbs.Entropy(logits, Temperature) })
+            ShouldBeNear(whole, places, entropy);
+        var (flat, flatTokens) = (logits.Reshape(count, Vocabulary), tokens.Reshape(count));
+        var pieces = LogProbs.OfHiddenWithEntropy(flat, h => h, flatTokens, Temperature, rows);
+        ShouldBeNear(LogProbs.OfHidden(flat, h => h, flatTokens, Temperature, rows), [count], logProbs);
+        ShouldBeNear(pieces.LogProbs, [count], logProbs);
+        ShouldBeNear(pieces.Entropy, [count], entropy);
+
+        void ShouldBeNear(Tensor actual, long[] shape, double[] expected)
+        {
+            Assert.Equal(shape, actual.Shape);
+            Assert.Equal(dtype == DType.Float64 ? DType.Float64 : DType.Float32, actual.DType); // half precision is widened
+            Assert.All(expected.Zip(actual.ToDoubles()), pair => Assert.Equal(pair.First, pair.Second, 1e-5)); // TRL's tolerance
+        }
+    }
+
     [Fact]
     public void Gradients_match_finite_differences()
     {

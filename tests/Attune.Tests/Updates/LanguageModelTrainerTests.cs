@@ -71,11 +71,53 @@ public sealed class LanguageModelTrainerTests
     [InlineData(4)]
     public void Micro_batches_do_not_change_a_step(int microBatch)
     {
-        var whole = Weights(Config, steps: 3);
-        var split = Weights(Config with { MicroBatch = microBatch }, steps: 3);
-        // Adam divides by the gradient's size, so rounding of tiny gradients moves a weight by up to a share of the rate of 1e-2.
-        Assert.Equal(0, whole.Zip(split, (a, b) => (double)b - a).Average(), 1e-6);
-        Assert.All(whole.Zip(split), pair => Assert.Equal(pair.First, pair.Second, 1e-3f));
+        var rows = Collators.Pad(Ragged(12, longest: 20), paddingId: 0); // a mean of the micro-batches' means would be another number
+        var (whole, gradient) = Step(rows, Config with { MicroBatch = 6 });
+        var (split, splitGradient) = Step(rows, Config with { MicroBatch = microBatch });
+        Assert.Equal(whole.Tokens, split.Tokens);
+        Assert.Equal(whole.Loss, split.Loss, 2e-6 * whole.Loss); // float32 sums in another order
+        Assert.Equal(whole.GradientNorm, split.GradientNorm, 1e-5 * whole.GradientNorm);
+        ShouldBeNear(gradient, splitGradient, whole.GradientNorm);
+    }
+
+    [Theory]
+    [InlineData("gpt2", "two threads")]
+    [InlineData("llama", "two threads")]
+    [InlineData("gpt2", "left padding")]
+    [InlineData("llama", "left padding")]
+    [InlineData("gpt2", "packed rows")]
+    [InlineData("llama", "packed rows")]
+    public void Threads_padding_side_and_packing_do_not_change_a_steps_gradient(string family, string other)
+    {
+        var documents = Ragged(48, longest: 40); // large enough that operators use their threads
+        var padded = Collators.Pad(documents, paddingId: 0);
+        var rows = other switch
+        {
+            "left padding" => Collators.Pad(documents, paddingId: 0, PaddingSide.Left),
+            "packed rows" => Packer.Batch([.. Packer.Pack(documents, 64, PackingStrategy.Bfd)], 64, paddingId: 0),
+            _ => padded,
+        };
+        (LanguageModelStep, double[]) All(TokenBatch batch, int threads)
+        {
+            var before = TorchRuntime.Threads;
+            TorchRuntime.Threads = threads;
+            try
+            {
+                return Step(batch, Config with { Batch = batch.Rows, MicroBatch = batch.Rows }, family);
+            }
+            finally
+            {
+                TorchRuntime.Threads = before;
+            }
+        }
+
+        var (expected, gradient) = All(padded, threads: 1);
+        var (actual, otherGradient) = All(rows, threads: other == "two threads" ? 2 : 1);
+
+        Assert.Equal(other == "packed rows", rows.Rows < padded.Rows);
+        Assert.Equal(expected.Tokens, actual.Tokens);
+        Assert.Equal(expected.Loss, actual.Loss, 2e-6 * expected.Loss);
+        ShouldBeNear(gradient, otherGradient, expected.GradientNorm);
     }
 
     [Fact]
@@ -89,7 +131,7 @@ public sealed class LanguageModelTrainerTests
             return [.. model.Parameters.SelectMany(p => p.Value.ToArray<float>())];
         }
 
-        TokenRow[] ragged = [.. Enumerable.Range(2, 12).Select(length => TokenRow.Of([1], [.. Enumerable.Range(2, length)]))];
+        var ragged = Ragged(12, longest: 14);
         Assert.Equal(Trained(Collators.Pad(ragged, paddingId: 0)), Trained(Collators.Pad(ragged, paddingId: 0, multipleOf: 32)));
     }
 
@@ -105,6 +147,12 @@ public sealed class LanguageModelTrainerTests
         using var model = TinyModel.Create("gpt2");
         using var trainer = new LanguageModelTrainer(model, Rows(13, 5), Config with { Steps = null, Epochs = 2 }, new Seed(1));
         Assert.Equal(5, trainer.Steps); // 26 rows in batches of 6
+
+        var rows = Enumerable.Range(0, trainer.Steps).SelectMany(trainer.RowsOf).ToArray();
+        var (first, second) = (rows[..13], rows[13..26]); // a batch may hold the end of one and the beginning of the next
+        Assert.Equal(Enumerable.Range(0, 13), first.Order());
+        Assert.Equal(Enumerable.Range(0, 13), second.Order());
+        Assert.NotEqual(first, second); // each in an order of its own
     }
 
     [Fact]
@@ -117,6 +165,22 @@ public sealed class LanguageModelTrainerTests
         using var trainer = new LanguageModelTrainer(model, Rows(6, 5), Config, new Seed(1));
         Assert.StartsWith("step 7: the loss is NaN", Assert.Throws<RunFailedException>(() => trainer.Step(7)).Message);
         Assert.Equal(before, model.Parameters.First().Value.ToArray<float>());
+    }
+
+    [Fact]
+    public void What_the_last_update_broke_is_named()
+    {
+        using var model = TinyModel.Create("gpt2");
+        using var trainer = new LanguageModelTrainer(model, Rows(6, 5), Config, new Seed(1));
+        trainer.RequireFinite(7);
+        var (name, parameter) = model.NamedParameters().Last();
+        foreach (var value in new[] { double.NaN, double.NegativeInfinity, 1e20 })
+        {
+            using (Autograd.NoGrad())
+                parameter.Value.FillInPlace(value);
+            var message = Assert.Throws<RunFailedException>(() => trainer.RequireFinite(7)).Message;
+            Assert.Equal($"step 7: its update left {name} with a value whose square is not finite, expected finite numbers; begin anew with a lower learning rate than 0.01 (what was saved before is kept until then)", message);
+        }
     }
 
     [Fact]
@@ -133,6 +197,34 @@ public sealed class LanguageModelTrainerTests
             trainer.Step(step);
         return [.. model.Parameters.SelectMany(p => p.Value.ToArray<float>())];
     }
+
+    /// <summary>One step, and its gradient as what Adam's means hold after it where β₁ is 0.</summary>
+    private static (LanguageModelStep Step, double[] Gradient) Step(TokenBatch rows, LanguageModelConfig config, string family = "llama")
+    {
+        using var scope = TensorScope.Begin();
+        using var model = TinyModel.Create(family);
+        using var trainer = new LanguageModelTrainer(model, rows, config with { GradientClip = null, Optimiser = new() { Beta1 = 0 } }, new Seed(1));
+        var step = trainer.Step(0);
+        return (step, [.. trainer.Optimiser.State().Where(m => m.Name.EndsWith(".mean", StringComparison.Ordinal)).SelectMany(m => m.Value.ToDoubles())]);
+    }
+
+    /// <summary>Float32 sums in another order: a share of the whole gradient's length, far below what a wrong divisor or a seen neighbour does.</summary>
+    private static void ShouldBeNear(double[] expected, double[] actual, double length)
+    {
+        Assert.Equal(expected.Length, actual.Length);
+        var apart = Math.Sqrt(expected.Zip(actual, (a, b) => (a - b) * (a - b)).Sum());
+        Assert.True(apart <= 1e-5 * length, $"the gradients are {apart / length:G3} of their length apart");
+    }
+
+    /// <summary>Documents of 3 tokens to the longest, whose second half counts.</summary>
+    private static TokenRow[] Ragged(int count, int longest) =>
+    [
+        .. Enumerable.Range(0, count).Select(k =>
+        {
+            int[] ids = [.. Enumerable.Range(0, 3 + k * 7 % (longest - 2)).Select(t => (1 + 11 * k + t * (1 + k % 3)) % 61)];
+            return TokenRow.Of(ids.AsSpan(0, ids.Length / 2), ids.AsSpan(ids.Length / 2));
+        }),
+    ];
 
     /// <summary>Rows that count upwards by 1 from changing starts.</summary>
     private static TokenBatch Rows(int rows, int width)

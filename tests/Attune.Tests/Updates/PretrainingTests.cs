@@ -3,6 +3,7 @@ using Attune.Runs;
 using Attune.Text;
 using Attune.Tokens;
 using Attune.Torch;
+using Attune.Torch.Optimisers;
 using Attune.Torch.Testing;
 using Attune.Updates;
 
@@ -108,6 +109,29 @@ public sealed class PretrainingTests : IDisposable
 
         Assert.Equal(first, Run(recipe, resume: true, progress: told));
         Assert.Equal([$"{_tiny.At("run")} is finished; nothing is left to do"], told.Lines);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    public void A_last_update_that_breaks_the_weights_leaves_no_model_and_the_checkpoint_before(int steps)
+    {
+        var recipe = _tiny.Pretrain with
+        {
+            Validation = [],
+            Pretrain = _tiny.Pretrain.Pretrain with { Steps = steps, WarmUpSteps = 0, Schedule = ScheduleShape.Constant },
+            Run = new() { CheckpointEvery = 1 },
+        };
+        if (steps > 1)
+            Run(recipe, stopAfter: steps - 1); // sound until then
+        var broken = recipe with { Pretrain = recipe.Pretrain with { LearningRate = 1e30 } };
+
+        var error = Assert.Throws<RunFailedException>(() => _tiny.Run(recipe, (_, run, stop) => Pretraining.Run(broken, run, stop), recipe.Run, resume: steps > 1));
+
+        Assert.Matches($@"^step {steps - 1}: its update left .+, expected finite numbers; begin anew with a lower learning rate than 1E\+30", error.Message);
+        Assert.False(Directory.Exists(Path.Combine(_tiny.At("run"), "model")));
+        Assert.False(File.Exists(Path.Combine(_tiny.At("run"), ResultFile.Name)));
+        Assert.Equal(steps - 1, Checkpoints.Latest(_tiny.At("run"))?.Step ?? 0);
     }
 
     [Fact]

@@ -46,6 +46,18 @@ public sealed class RewardLossTests
     }
 
     [Fact]
+    public void Below_one_half_the_rejected_answer_won_and_at_one_half_nobody()
+    {
+        using var scope = TensorScope.Begin();
+        var labels = new PairLabels { PChosen = Tensor.Of([0.9, 0.1, 0.1, 0.5, 0.4, 0.2]), Weight = Tensor.Of([1.0, 2, 4, 8, 16, 32]) };
+        // leads 1, 1, -1, 1, 0, 1: won by the chosen, the rejected, the rejected, nobody, the rejected, the rejected
+        var actual = RewardLoss.Pairs(Tensor.Of([1.5, 1.5, 0, 1.5, 2, 1]), Tensor.Of([0.5, 0.5, 1, 0.5, 2, 0]), labels);
+        actual.Correct.ShouldBeNear(1 + 4 + 16 * 0.5, 0);
+        actual.Decided.ShouldBeNear(1 + 2 + 4 + 16 + 32, 0);
+        actual.Weight.ShouldBeNear(63, 0); // the loss learns from all of them
+    }
+
+    [Fact]
     public void Pairs_match_the_golden_losses_and_gradients()
     {
         using var scope = TensorScope.Begin();

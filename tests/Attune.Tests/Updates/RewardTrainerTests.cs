@@ -30,6 +30,18 @@ public sealed class RewardTrainerTests
     }
 
     [Fact]
+    public void Accuracy_is_the_evaluations_with_split_judges_too()
+    {
+        using var model = Tiny("gpt2");
+        PreferenceExample[] pairs = [.. CountingPairs(12, new Seed(1)).Select((pair, k) => pair with { PChosen = (k % 4) switch { 0 => null, 1 => 0.25, 2 => 0.5, _ => 0.75 } })];
+        var expected = RewardEvaluation.Of(model, pairs, RewardScale.Identity).Accuracy;
+
+        Assert.Equal(9, expected.Trials);
+        Assert.Equal(expected.Share, FirstStep(model, pairs)["reward/accuracy"], 1e-6);
+        Assert.Equal(double.NaN, FirstStep(model, [pairs[2]])["reward/accuracy"]); // nobody won
+    }
+
+    [Fact]
     public void Margins_and_centring_reach_the_loss()
     {
         using var model = ZeroHeaded();
@@ -73,6 +85,30 @@ public sealed class RewardTrainerTests
                 Assert.Equal(value, metrics[key], 2e-5 * Math.Max(1, Math.Abs(value))); // float32 sums in another order
             for (var k = 0; k < gradient.Length; k++)
                 Assert.Equal(expectedGradient[k], gradient[k], 2e-5 * Math.Max(1, expected["gradient_norm"]));
+        }
+    }
+
+    [Theory]
+    [InlineData("gpt2")]
+    [InlineData("llama")]
+    public void Two_threads_give_the_gradient_of_one(string family)
+    {
+        RewardExample[] examples = [.. Mixed(), .. CountingPairs(60, new Seed(9))]; // large enough that operators use their threads
+        using var model = Tiny(family);
+        var threads = TorchRuntime.Threads;
+        try
+        {
+            TorchRuntime.Threads = 1;
+            var (one, gradient) = LossAndGradient(model, examples, microBatch: 1_000);
+            TorchRuntime.Threads = 2;
+            var (two, twoGradient) = LossAndGradient(model, examples, microBatch: 1_000);
+
+            Assert.Equal(one["reward/loss"], two["reward/loss"], 2e-6 * one["reward/loss"]); // float32 sums in another order
+            Assert.Equal(0, Math.Sqrt(gradient.Zip(twoGradient, (a, b) => (a - b) * (a - b)).Sum()), 1e-5 * one["gradient_norm"]);
+        }
+        finally
+        {
+            TorchRuntime.Threads = threads;
         }
     }
 

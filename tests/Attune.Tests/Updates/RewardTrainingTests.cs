@@ -261,6 +261,24 @@ public sealed class RewardTrainingTests : IDisposable
     }
 
     [Fact]
+    public void A_last_update_that_breaks_the_weights_leaves_no_model()
+    {
+        var recipe = _stage.Recipe(new PreferenceSource { Path = _stage.Pairs(100) });
+        recipe = recipe with
+        {
+            Reward = recipe.Reward with { BatchSize = 1_000, LearningRate = 1e30 }, // one step
+            Normalise = new() { Samples = 0 },
+        };
+
+        var error = Assert.Throws<RunFailedException>(() => _stage.Run(recipe));
+
+        Assert.Matches(@"^Reward training stopped at step 0 of 1: its update left .+ not finite, expected finite numbers; .*begin anew with a learningRate below 1E\+30", error.Message);
+        Assert.Null(Checkpoints.Latest(_stage.Path("run")));
+        Assert.False(Directory.Exists(System.IO.Path.Combine(_stage.Path("run"), "model")));
+        Assert.False(File.Exists(System.IO.Path.Combine(_stage.Path("run"), ResultFile.Name)));
+    }
+
+    [Fact]
     public void The_recipe_for_human_choices_reads_as_it_stands()
     {
         var yaml = File.ReadAllText(Repository.PathOf("recipes/hh-reward.yaml")).Replace("${ATTUNE_FIXTURES}", "fixtures", StringComparison.Ordinal);
