@@ -97,6 +97,7 @@ public sealed class QuickstartStartTests(TinyQuickstart tiny) : IClassFixture<Ti
     {
         using var home = new TinyHome(Repository.Root);
         File.WriteAllLines(home.Files.HeldOutPrompts, ["A film about", "The cast of"]);
+        var demonstrations = File.ReadLines(home.Files.Demonstrations).Count();
         File.AppendAllText(home.Files.Demonstrations, "{\"prompt\": \"The film\"}\n");
         File.AppendAllText(Path.Combine(home.Files.Words, "valence.tsv"), "lovely\tmuch\n");
         using (var weights = File.OpenWrite(Path.Combine(home.Files.BaseModel, "model.safetensors")))
@@ -106,7 +107,7 @@ public sealed class QuickstartStartTests(TinyQuickstart tiny) : IClassFixture<Ti
 
         Assert.Equal(4, problems.Count);
         Assert.Contains(problems, problem => problem.Key.Contains("valence.tsv"));
-        Assert.Contains(problems, problem => problem.Key.Contains("demonstrations.jsonl line 510"));
+        Assert.Contains(problems, problem => problem.Key.Contains($"demonstrations.jsonl line {demonstrations + 1}"));
         Assert.Contains(problems, problem => problem.Key.Contains("model.safetensors"));
         Assert.Contains(problems, problem => problem.Key == home.Files.HeldOutPrompts && problem.Message == "has 2 prompts, expected at least the 6 of this budget; restore it, or take a smaller --budget");
         Assert.False(Directory.Exists(home.At("run")));
