@@ -67,7 +67,7 @@ internal static class SampleVerb
     private static Job Read(ParseResult parsed, ConsoleOutput output)
     {
         var problems = new List<Problem>();
-        var model = GivenTokens.Describe(parsed, withIds: TokenizerUse.IfThere);
+        var model = Describe(parsed, output);
         var settings = ComputeOptions.Read(parsed, problems);
         var prompt = GivenTokens.Read(parsed, output, model, model.Config.MaximumPositions - 1, problems);
         var options = Choices(parsed, model, problems).Over(model, prompt.Length, problems, key => Flags[key]);
@@ -83,6 +83,21 @@ internal static class SampleVerb
         if (MemoryBudget.Now().Check(model.Folder, memory, $"lower {Batch.Name} or {MaxNew.Name}, or take a smaller model") is { } tooLarge)
             throw new InputException(Title, [tooLarge]);
         return new(model, prompt, options, compute, samples, batch, parsed.GetValue(Seed));
+    }
+
+    /// <summary>Ids need no tokenizer unless a text is to end a sample: one that cannot be used costs the text of the samples, no more.</summary>
+    private static ModelDescription Describe(ParseResult parsed, ConsoleOutput output)
+    {
+        try
+        {
+            return GivenTokens.Describe(parsed, withIds: TokenizerUse.IfThere);
+        }
+        catch (InputException e) when (parsed.GetValue(GivenTokens.Ids) is not null && parsed.GetValue(Stop) is not { Length: > 0 })
+        {
+            var model = GivenTokens.Describe(parsed, withIds: TokenizerUse.Never); // refuses again what is wrong elsewhere
+            output.Note($"{e.Message}\nSamples have no text, as the tokenizer cannot be used.");
+            return model;
+        }
     }
 
     private static SamplingChoices Choices(ParseResult parsed, ModelDescription model, List<Problem> problems) => new()

@@ -119,6 +119,9 @@ public sealed class CausalLm : Module
     /// <returns><c>[n,D]</c>.</returns>
     public Tensor HiddenAt(ModelInput input, Tensor places, KvCache? cache = null) => Run(input, places, cache);
 
+    /// <summary>How many places <c>[B,T]</c> went through the layers since the start: the work that shared prompts and finished rows save.</summary>
+    internal long PlacesRun { get; private set; }
+
     private Tensor Run(ModelInput input, Tensor? places, KvCache? cache)
     {
         using var scope = TensorScope.Begin();
@@ -135,6 +138,7 @@ public sealed class CausalLm : Module
             x = recomputes ? Autograd.Checkpoint(y => block.Forward(y, context, at), x) : block.Forward(x, context, at);
         }
 
+        PlacesRun += input.Ids.Count;
         cache?.Advance(input.Ids.Size(1));
         return scope.Keep(_norm.Forward(x));
     }

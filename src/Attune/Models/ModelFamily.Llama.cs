@@ -33,8 +33,9 @@ internal sealed partial class ModelFamily
             ConfigKey.Only("sliding_window"),
             ConfigKey.Only("use_sliding_window", "false"),
             ConfigKey.Only("partial_rotary_factor", "1", "1.0"),
+            ConfigKey.Only("rope_interleaved", "false"),
         ],
-        Ignored = ["attention_dropout", "pretraining_tp"],
+        Ignored = ["attention_dropout", "pretraining_tp", "is_llama_config"],
         Trunk = LlamaTrunk,
         IsConstant = key => key.EndsWith("rotary_emb.inv_freq", StringComparison.Ordinal),
     };

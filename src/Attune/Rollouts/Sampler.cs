@@ -20,7 +20,7 @@ public sealed class Sampler
     /// <param name="bytesOf">Bytes of a token; needed for stop texts only.</param>
     public Sampler(CausalLm model, SamplingOptions options, Func<int, byte[]>? bytesOf = null)
     {
-        if (options.Problems().FirstOrDefault() is { } problem)
+        if (options.Problems(vocabularySize: model.Config.VocabularySize).FirstOrDefault() is { } problem)
             throw new ArgumentException($"{problem.Key} {problem.Message}", nameof(options));
         if (options.StopStrings.Count > 0 && bytesOf is null)
             throw new ArgumentException("stop strings need a tokenizer's bytes", nameof(bytesOf));
@@ -182,11 +182,22 @@ public sealed class Sampler
         {
             var p = probabilities.Slice(k * vocabulary, vocabulary);
             if (!float.IsFinite(p[0]))
-                throw new ArithmeticException($"the logits of request {rows[k].Request.Id} are not finite after {rows[k].Response.Count} tokens; the model's weights are damaged or training diverged");
+                throw new ArithmeticException($"the logits of request {rows[k].Request.Id} are not finite after {rows[k].Response.Count} tokens, expected numbers; the model's weights are damaged or its training diverged");
             var uniform = seed.Uniform(rows[k].Request.Id, rows[k].Response.Count);
-            var token = isPlain ? Invert(p, uniform) : Filtered(raw.Slice(k * vocabulary, vocabulary), rows[k], uniform);
-            rows[k].Add(token, (float)Math.Log(p[token]), values?[k] ?? 0, _options);
+            var row = raw.Slice(k * vocabulary, vocabulary);
+            var token = isPlain ? Invert(p, uniform) : Filtered(row, rows[k], uniform);
+            rows[k].Add(token, (float)LogProb(token, p, row, temperature), values?[k] ?? 0, _options);
         }
+    }
+
+    /// <summary>The log of a token's probability, also where that is too small for float32: then by its distance from the likeliest token.</summary>
+    private static double LogProb(int token, ReadOnlySpan<float> probabilities, ReadOnlySpan<float> logits, double temperature)
+    {
+        const float Exact = 1e-30f; // float32 loses digits below 1.2e-38
+        if (probabilities[token] >= Exact)
+            return Math.Log(probabilities[token]);
+        var best = SamplingChain.ArgMax(logits);
+        return ((double)logits[token] - logits[best]) / temperature + Math.Log(probabilities[best]);
     }
 
     private int Filtered(ReadOnlySpan<float> logits, Row row, double uniform)

@@ -66,7 +66,7 @@ public sealed record SamplingChoices
             EndTokens = EndTokens ?? model.EndIds,
             StopStrings = StopStrings,
         };
-        foreach (var problem in Contradictions(nameOf).Concat(options.Problems(NameOrFile(nameOf))).Concat(TooLong(room, nameOf)).Concat(StopProblems(model, nameOf)))
+        foreach (var problem in Contradictions(nameOf).Concat(options.Problems(NameOrFile(nameOf), model.Config.VocabularySize)).Concat(TooLong(room, nameOf)).Concat(StopProblems(model, nameOf)))
             problems.Add(problem);
         return options;
     }

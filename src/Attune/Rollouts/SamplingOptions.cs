@@ -5,6 +5,8 @@ namespace Attune.Rollouts;
 /// <summary>How the next token is drawn. The chain's order is that of transformers: penalty, bans, temperature, top-k, top-p, min-p.</summary>
 public sealed record SamplingOptions
 {
+    private const double LeastTemperature = 1e-4; // divided by much less, logits overflow float32
+
     /// <summary>Take the most likely token; temperature and truncation then have no effect.</summary>
     public bool IsGreedy { get; init; }
 
@@ -40,11 +42,14 @@ public sealed record SamplingOptions
 
     /// <summary>What is wrong with the values, if anything.</summary>
     /// <param name="nameOf">How the person who gave a value calls it, by this record's key in camel case: a recipe's key, a flag.</param>
-    public IEnumerable<Problem> Problems(Func<string, string>? nameOf = null)
+    /// <param name="vocabularySize">How many tokens the model has, where that is known.</param>
+    public IEnumerable<Problem> Problems(Func<string, string>? nameOf = null, int? vocabularySize = null)
     {
         nameOf ??= name => name;
         if (!(Temperature > 0) || double.IsInfinity(Temperature))
             yield return Problem.Of(nameOf("temperature"), $"is {Temperature}", "above 0", "use greedy for the most likely token");
+        else if (Temperature < LeastTemperature)
+            yield return Problem.Of(nameOf("temperature"), $"is {Temperature}", $"at least {LeastTemperature}", "use greedy for the most likely token");
         if (TopK < 0)
             yield return Problem.Of(nameOf("topK"), $"is {TopK}", "0 (off) or more", "50 is usual");
         if (!(TopP is > 0 and <= 1))
@@ -57,5 +62,7 @@ public sealed record SamplingOptions
             yield return Problem.Of(nameOf("maximumNewTokens"), $"is {MaximumNewTokens}", "at least 1", "64 is usual");
         if (MinimumNewTokens < 0 || MinimumNewTokens > Math.Max(1, MaximumNewTokens))
             yield return Problem.Of(nameOf("minimumNewTokens"), $"is {MinimumNewTokens}", $"between 0 and {nameOf("maximumNewTokens")} ({MaximumNewTokens})", "0 is usual");
+        else if (MinimumNewTokens > 0 && EndTokens.Distinct().Count() >= vocabularySize)
+            yield return Problem.Of(nameOf("minimumNewTokens"), $"is {MinimumNewTokens} while all {vocabularySize} tokens are end tokens", "a token that may be drawn", "name fewer end tokens");
     }
 }

@@ -27,6 +27,10 @@ internal readonly struct JsonRow
         {
             throw new RowException(error.BytePositionInLine ?? 0, "is not valid JSON", "a JSON object, one a line", "correct the line or remove it");
         }
+        catch (InvalidOperationException) // an escape such as \ud800 alone, in a name or where a value is compared
+        {
+            throw new RowException(0, "holds half of a surrogate pair", "well-formed Unicode", "correct the line or remove it");
+        }
     }
 
     /// <summary>Which of the fields has a value that is not to be kept, or null.</summary>
@@ -82,7 +86,7 @@ internal readonly struct JsonRow
         return new(pair with
         {
             PChosen = Number(nameof(fields.PChosen), fields.PChosen, 0, 1),
-            Judges = (int)(Number(nameof(fields.Judges), fields.Judges, 1, int.MaxValue) ?? 1),
+            Judges = Count(nameof(fields.Judges), fields.Judges) ?? 1,
             Strength = Number(nameof(fields.Strength), fields.Strength, double.MinValue, double.MaxValue),
             Id = Name(fields.Id),
             ChosenId = Name(fields.ChosenId),
@@ -122,6 +126,12 @@ internal readonly struct JsonRow
             throw Wrong(key, path, $"is {Name(value)}", "a number");
         var number = value.GetDouble();
         return number >= least && number <= most ? number : throw Wrong(key, path, $"is {value.GetRawText()}", $"at least {least}" + (most == 1 ? " and at most 1" : ""));
+    }
+
+    private int? Count(string key, string path)
+    {
+        var number = Number(key, path, 1, int.MaxValue);
+        return number is null || double.IsInteger(number.Value) ? (int?)number : throw Wrong(key, path, $"is {number}", "a whole number");
     }
 
     /// <summary>A name may be a string or a number; it is kept as text.</summary>

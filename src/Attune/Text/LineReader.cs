@@ -63,6 +63,8 @@ internal sealed class LineReader : IDisposable
         try
         {
             file = new(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16);
+            if (!file.CanSeek)
+                throw InputException.One(path, "is a pipe or a device", "a file, which can be read several times", "write its content to a file first");
             var isGzip = file.ReadByte() == 0x1F & file.ReadByte() == 0x8B;
             var isEmpty = file.Length == 0;
             file.Position = 0;
@@ -79,6 +81,10 @@ internal sealed class LineReader : IDisposable
         catch (UnauthorizedAccessException)
         {
             throw InputException.One(path, "cannot be opened", "a file that this user may read", "change its permissions");
+        }
+        catch (IOException error)
+        {
+            throw InputException.One(path, $"cannot be read ({error.Message.TrimEnd('.')})", "a readable file", "check the disk, and that no other program holds the file");
         }
         finally
         {

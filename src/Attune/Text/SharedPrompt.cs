@@ -10,7 +10,9 @@ public static class SharedPrompt
     public static PreferencePair Extract(string chosen, string rejected)
     {
         var length = chosen.AsSpan().CommonPrefixLength(rejected);
-        if (length > 0 && (char.IsHighSurrogate(chosen[length - 1]) || chosen[length - 1] == ' '))
+        if (length > 0 && char.IsHighSurrogate(chosen[length - 1]))
+            length--;
+        if (length > 0 && chosen[length - 1] == ' ')
             length--;
         return new(chosen[..length], chosen[length..], rejected[length..]);
     }

@@ -120,7 +120,7 @@ public sealed class Tokenizer
         return [.. ids];
     }
 
-    /// <summary>The exact bytes of <paramref name="ids"/>; added tokens give their written form.</summary>
+    /// <summary>The exact bytes of <paramref name="ids"/>; added tokens give their written form, ids without a piece U+FFFD.</summary>
     public byte[] DecodeBytes(ReadOnlySpan<int> ids, bool skipSpecial = false)
     {
         var length = 0;
@@ -138,13 +138,20 @@ public sealed class Tokenizer
         return used == length ? bytes : bytes[..used];
     }
 
-    /// <summary>The text of <paramref name="ids"/>. Bytes that are not UTF-8, such as half a character, become U+FFFD.</summary>
+    /// <summary>The text of <paramref name="ids"/>. Bytes that are not UTF-8, such as half a character, and ids without a piece become U+FFFD.</summary>
     public string Decode(ReadOnlySpan<int> ids, bool skipSpecial = false) => Encoding.UTF8.GetString(DecodeBytes(ids, skipSpecial));
 
-    /// <summary>The bytes of one token.</summary>
-    public ReadOnlySpan<byte> BytesOf(int id) =>
-        id >= 0 && id < VocabularySize && _bytes[id] is { } bytes ? bytes
-        : throw new ArgumentOutOfRangeException(nameof(id), $"token id {id} is not in the vocabulary, expected one of 0 to {VocabularySize - 1} that has a piece; use the tokenizer that made the ids");
+    /// <summary>
+    /// The bytes of one token. An id without a piece gives U+FFFD: a model's embedding may have more rows than its tokenizer has pieces, and may
+    /// draw them.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">The id is negative.</exception>
+    public ReadOnlySpan<byte> BytesOf(int id)
+    {
+        if (id < 0)
+            throw new ArgumentOutOfRangeException(nameof(id), $"token id is {id}, expected at least 0; use the ids that a tokenizer or a model gave");
+        return id < VocabularySize && _bytes[id] is { } bytes ? bytes : "\uFFFD"u8;
+    }
 
     /// <summary>The id of an added token by its content or of a piece by its text, or null where there is none.</summary>
     public int? IdOf(string token) => _ids.TryGetValue(token, out var id) ? id : null;

@@ -62,7 +62,7 @@ internal sealed record TokenizerDefinition
         foreach (var (part, name) in new[] { ("end", Roles.End), ("begin", Roles.Begin), ("padding", Roles.Padding) })
         {
             if (name is not null && Added.All(token => token.Content != name))
-                yield return new($"{part} token", $"is '{name}', which is no added token; add it or name another");
+                yield return new($"{part} token", $"is '{name}', expected one of the added tokens; add it or name another");
         }
     }
 }

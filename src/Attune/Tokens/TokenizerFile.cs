@@ -41,23 +41,26 @@ internal static class TokenizerFile
         AtomicFile.Write(Path.Combine(folder, Settings), stream => stream.Write(TokenizerJson.Settings(tokenizer.Roles)));
     }
 
-    private static TokenizerDefinition ReadMain(string path)
+    private static TokenizerDefinition ReadMain(string path) => Read(path, () =>
     {
         using var document = Parse(path);
         var reader = new TokenizerReader(path);
         var definition = reader.Read(document.RootElement);
         return definition with { Roles = ReadRoles(path, definition.Added) };
-    }
+    });
 
     private static TokenRoles ReadRoles(string mainPath, IReadOnlyList<AddedToken> added)
     {
         var path = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(mainPath))!, Settings);
         if (!File.Exists(path))
             return new() { End = added.Any(token => token.Content == EndOfText) ? EndOfText : null };
-        using var document = Parse(path);
-        return new() { End = Role("eos_token"), Begin = Role("bos_token"), Padding = Role("pad_token") };
+        return Read(path, () =>
+        {
+            using var document = Parse(path);
+            return new TokenRoles { End = Role(document, "eos_token"), Begin = Role(document, "bos_token"), Padding = Role(document, "pad_token") };
+        });
 
-        string? Role(string key)
+        string? Role(JsonDocument document, string key)
         {
             if (!document.RootElement.TryGetProperty(key, out var value))
                 return null;
@@ -72,11 +75,11 @@ internal static class TokenizerFile
         }
     }
 
-    private static TokenizerDefinition ReadPair(string vocabularyPath, string mergesPath)
+    private static TokenizerDefinition ReadPair(string vocabularyPath, string mergesPath) => Read<TokenizerDefinition>(vocabularyPath, () =>
     {
         using var document = Parse(vocabularyPath);
         var vocabulary = TokenizerReader.ReadVocabulary(vocabularyPath, document.RootElement);
-        var lines = File.ReadLines(mergesPath).Where(line => line.Length > 0 && !line.StartsWith("#version", StringComparison.Ordinal));
+        var lines = Read(mergesPath, () => File.ReadAllLines(mergesPath)).Where(line => line.Length > 0 && !line.StartsWith("#version", StringComparison.Ordinal));
         AddedToken[] added = vocabulary.TryGetValue(EndOfText, out var end) ? [new(end, EndOfText)] : [];
         return new()
         {
@@ -85,6 +88,26 @@ internal static class TokenizerFile
             Added = added,
             Roles = new() { End = added.Length > 0 ? EndOfText : null },
         };
+    });
+
+    private static T Read<T>(string path, Func<T> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (InvalidOperationException) // an escape such as \ud800 alone
+        {
+            throw InputException.One(path, "holds half of a surrogate pair", "well-formed Unicode", "get the file again from where the model came from");
+        }
+        catch (UnauthorizedAccessException)
+        {
+            throw InputException.One(path, "cannot be opened", "a file that this user may read", "change its permissions");
+        }
+        catch (IOException error)
+        {
+            throw InputException.One(path, $"cannot be read ({error.Message.TrimEnd('.')})", "a readable file", "check the disk, and that no other program holds the file");
+        }
     }
 
     private static JsonDocument Parse(string path)
@@ -100,10 +123,6 @@ internal static class TokenizerFile
         catch (JsonException error)
         {
             throw InputException.One(path, $"is not JSON at line {error.LineNumber + 1}, byte {error.BytePositionInLine}", "a whole JSON file", "get the file again; it may be cut short");
-        }
-        catch (UnauthorizedAccessException)
-        {
-            throw InputException.One(path, "cannot be opened", "a file that this user may read", "change its permissions");
         }
     }
 }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Attune.Models;
 using Attune.Tests;
 using Attune.Tests.Models;
@@ -36,6 +37,41 @@ public sealed class SampleVerbTests : IDisposable
         Assert.Equal((6, 6, "length"), (ids.Length, sample.GetProperty("logProbs").GetArrayLength(), sample.GetProperty("finish").GetString()));
         Assert.Equal(printed.Result, byInput.Result);
         Assert.Equal("sample  0/1 samples  0 %", printed.Log.Split('\n')[0]);
+    }
+
+    [Fact]
+    public async Task Ids_that_the_tokenizer_has_no_piece_for_are_shown_as_replacement_characters()
+    {
+        var model = TinyTextModel.Write(_root.At("model"), embedding: 320);
+        var path = Path.Combine(model, "tokenizer.json");
+        var json = JsonNode.Parse(await File.ReadAllTextAsync(path))!;
+        json["added_tokens"]!.AsArray().Add(new JsonObject { ["id"] = 299, ["content"] = "<x>" }); // 300 pieces, of which 264 to 298 are none
+        await File.WriteAllTextAsync(path, json.ToJsonString());
+        string[] line = ["sample", model, "--ids", "299 270 310", "--max-new", "20", "--n", "3", "--end", "", "--stop", "nowhere at all"];
+
+        var printed = await Printed.By([.. line, "--json"]);
+        var table = await Printed.By(line);
+
+        Assert.Contains(Samples(printed), s => s.GetProperty("ids").EnumerateArray().Any(id => id.GetInt32() is > 263 and < 299));
+        Assert.Contains(Samples(printed), s => s.GetProperty("ids").EnumerateArray().Any(id => id.GetInt32() > 299));
+        Assert.All(Samples(printed), s => Assert.Contains('\uFFFD', s.GetProperty("text").GetString()!));
+        Assert.Equal("<x>\uFFFD\uFFFD", JsonDocument.Parse(printed.Result).RootElement.GetProperty("prompt").GetProperty("text").GetString());
+        Assert.Equal(0, table.ExitCode);
+    }
+
+    [Fact]
+    public async Task With_ids_a_tokenizer_that_cannot_be_used_costs_the_text_alone()
+    {
+        var model = TinyTextModel.Write(_root.At("model"));
+        await File.WriteAllTextAsync(Path.Combine(model, "tokenizer.json"), "rubbish");
+
+        var printed = await Printed.By("sample", model, "--ids", "5 17", "--max-new", "3", "--json");
+
+        Assert.Equal(JsonValueKind.Null, Samples(printed)[0].GetProperty("text").ValueKind);
+        Assert.Contains("tokenizer.json has 1 problem\n  is not JSON at line 1", printed.Log);
+        Assert.Contains("\nSamples have no text, as the tokenizer cannot be used.\n", printed.Log);
+        Assert.Equal(2, (await Printed.By("sample", model, "--ids", "5 17", "--max-new", "3", "--stop", "x")).ExitCode);
+        Assert.Equal(2, (await Printed.By("sample", model, "--text", "the", "--max-new", "3")).ExitCode);
     }
 
     [Fact]
@@ -153,6 +189,7 @@ public sealed class SampleVerbTests : IDisposable
     [InlineData("--greedy --temperature 0.7", "--temperature  is 0.7 beside --greedy, expected one of the two, as the likeliest token needs no draw; leave one out")]
     [InlineData("--temperature 0", "--temperature  is 0, expected above 0; use greedy for the most likely token")]
     [InlineData("--temperature=-1", "--temperature  is -1, expected above 0; use greedy for the most likely token")]
+    [InlineData("--temperature 0.00005", "--temperature  is 5E-05, expected at least 0.0001; use greedy for the most likely token")]
     [InlineData("--max-new 62", "--max-new  is 62, expected at most the 61 positions that the prompt leaves; ask for fewer, or shorten the prompt")]
     [InlineData("--max-new 0", "--max-new  is 0, expected at least 1; 64 is usual")]
     [InlineData("--stop x", "--stop  is given, expected a tokenizer in {0}, which has none; add the tokenizer, or end at tokens with --end")]

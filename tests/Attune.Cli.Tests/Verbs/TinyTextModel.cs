@@ -9,13 +9,13 @@ internal static class TinyTextModel
 {
     public const int Positions = 64;
 
-    public static string Write(string folder, int vocabulary = 264, ulong seed = 1)
+    public static string Write(string folder, int vocabulary = 264, ulong seed = 1, int? embedding = null)
     {
         var tokenizer = BpeTrainer.Train(["the cat sat on the mat, the cat sat still, the mat"], new() { VocabularySize = vocabulary });
         var config = new TransformerConfig
         {
             Family = "llama",
-            VocabularySize = tokenizer.VocabularySize,
+            VocabularySize = embedding ?? tokenizer.VocabularySize,
             Width = 32,
             Layers = 2,
             Heads = 4,

@@ -148,6 +148,7 @@ public sealed class ModelFamilyTests
         { "gpt2", "quantization_config", "{\"bits\":4}" },
         { "gpt2", "torch_dtype", "\"float8\"" },
         { "llama-gqa", "num_key_value_heads", "3" },
+        { "llama-gqa", "rope_interleaved", "true" },
         { "llama-gqa", "head_dim", "7" },
         { "llama-gqa", "rms_norm_eps", "0" },
         { "llama-gqa", "rope_parameters", "{\"rope_type\":\"yarn\"}" },
@@ -178,6 +179,10 @@ public sealed class ModelFamilyTests
     [InlineData("gpt2", "activation_function", "\"gelu_pytorch_tanh\"")]
     [InlineData("llama-gqa", "pretraining_tp", "2")]
     [InlineData("llama-gqa", "head_dim", "null")]
+    [InlineData("llama-gqa", "is_llama_config", "true")]
+    [InlineData("llama-gqa", "rope_interleaved", "false")]
+    [InlineData("llama-gqa", "transformers.js_config", "{\"dtype\":\"q4\"}")]
+    [InlineData("gpt2", "transformers.js_config", "{\"dtype\":\"q4\"}")]
     [InlineData("llama-gqa", "rope_parameters", "{\"rope_type\":\"default\",\"rope_theta\":10000.0}")]
     public void What_does_not_change_the_result_is_read_over(string model, string key, string value)
     {

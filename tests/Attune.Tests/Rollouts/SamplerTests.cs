@@ -141,6 +141,8 @@ public sealed class SamplerTests
         Assert.Contains("at most 59", Assert.Throws<ArgumentException>(() => sampler.Sample([new([1, 2, 3, 4, 5], 0)], new Seed(1))).Message);
         Assert.Contains("empty prompt", Assert.Throws<ArgumentException>(() => sampler.Sample([new([], 0)], new Seed(1))).Message);
         Assert.Contains("token 61 at place 1", Assert.Throws<ArgumentException>(() => sampler.Sample([new([1, 61], 0)], new Seed(1))).Message);
+        var all = new SamplingOptions { MinimumNewTokens = 1, EndTokens = [.. Enumerable.Range(0, 61)] };
+        Assert.Contains("minimumNewTokens is 1 while all 61 tokens are end tokens", Assert.Throws<ArgumentException>(() => new Sampler(model, all)).Message);
         Assert.Contains("temperature is 0", Assert.Throws<ArgumentException>(() => new Sampler(model, new SamplingOptions { Temperature = 0 })).Message);
     }
 
@@ -150,6 +152,70 @@ public sealed class SamplerTests
         using var model = TinyModel.Create("gpt2");
         using (Autograd.NoGrad())
             model.Parameters.First().Value.FillInPlace(double.NaN);
-        Assert.Contains("not finite", Assert.Throws<ArithmeticException>(() => new Sampler(model, new SamplingOptions { MaximumNewTokens = 4 }).Sample([Requests[0]], new Seed(1))).Message);
+        Assert.Equal("the logits of request 0 are not finite after 0 tokens, expected numbers; the model's weights are damaged or its training diverged",
+            Assert.Throws<ArithmeticException>(() => new Sampler(model, new SamplingOptions { MaximumNewTokens = 4 }).Sample([Requests[0]], new Seed(1))).Message);
     }
+
+    [Fact]
+    public void The_log_prob_of_a_token_that_float32_gives_no_probability_is_finite()
+    {
+        using var model = CausalLm.Create(TinyModel.Gpt2 with { VocabularySize = 2 }, new Seed(1), Compute.Cpu);
+        using (TensorScope.Begin())
+        using (Autograd.NoGrad())
+        {
+            // A norm of gain 0 gives its bias, 200/32 at each of 32 places; the rows of the embedding are ones and zeros: logits 200 and 0.
+            Named(model, "norm.weight").FillInPlace(0);
+            Named(model, "norm.bias").FillInPlace(200.0 / 32);
+            Named(model, "embed.weight").CopyFrom(Tensor.From([.. Enumerable.Repeat(1f, 32), .. Enumerable.Repeat(0f, 32)], 2, 32));
+        }
+
+        var options = new SamplingOptions { MaximumNewTokens = 1, MinimumNewTokens = 1, EndTokens = [0] };
+        var rollout = new Sampler(model, options).Sample([new([1], 0)], new Seed(1))[0];
+        var halved = new Sampler(model, options with { Temperature = 2 }).Sample([new([1], 0)], new Seed(1))[0];
+
+        Assert.Equal([1], rollout.Response);
+        Assert.Equal([-200f], rollout.LogProbs); // e^-200 is 0 in float32; −200 − log(1 + e^-200)
+        Assert.Equal([-100f], halved.LogProbs);
+    }
+
+    [Fact]
+    public void Samples_of_one_prompt_share_its_prefill_and_finished_rows_leave_the_batch()
+    {
+        using var model = TinyModel.Create("llama");
+        using var head = ScalarHead.ForReward(model.Config.Width, new Seed(3), Compute.Cpu);
+        var rows = new List<long>();
+        var options = new SamplingOptions { MaximumNewTokens = 12, EndTokens = [.. Enumerable.Range(0, 8)] };
+        var sampler = new Sampler(model, options)
+        {
+            ValueHead = hidden =>
+            {
+                rows.Add(hidden.Size(0));
+                return head.Forward(hidden);
+            },
+        };
+        int[] prompt = [3, 17, 42, 5];
+        var lengths = sampler.Sample([.. Enumerable.Range(0, 9).Select(id => new SampleRequest(prompt, id))], new Seed(5)).Select(r => r.Response.Length).ToArray();
+
+        Assert.True(lengths.Distinct().Count() > 2, string.Join(' ', lengths)); // they end at different times
+        Assert.Equal(Enumerable.Range(1, lengths.Max()).Select(draw => (long)lengths.Count(length => length >= draw)), rows);
+        Assert.Equal(prompt.Length + rows.Skip(1).Sum(), model.PlacesRun); // one prompt, then a place for each row that goes on
+    }
+
+    [Fact]
+    public void Many_ragged_rows_are_each_as_if_alone()
+    {
+        using var model = TinyModel.Create("llama");
+        var requests = Enumerable.Range(0, 32).Select(k => new SampleRequest([.. Enumerable.Range(0, 1 + k % 11).Select(place => (7 * k + 5 * place) % 61)], k)).ToArray();
+        var options = new SamplingOptions { MaximumNewTokens = 8 };
+        var together = new Sampler(model, options).Sample(requests, new Seed(5));
+        for (var k = 0; k < requests.Length; k++)
+        {
+            var alone = new Sampler(model, options).Sample([requests[k]], new Seed(5))[0];
+            Assert.Equal(alone.Response, together[k].Response);
+            for (var place = 0; place < alone.LogProbs.Length; place++)
+                Assert.Equal(alone.LogProbs[place], together[k].LogProbs[place], 1e-5f);
+        }
+    }
+
+    private static Tensor Named(CausalLm model, string name) => model.NamedParameters().Single(p => p.Name == name).Parameter.Value;
 }

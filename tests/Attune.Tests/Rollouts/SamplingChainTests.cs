@@ -1,4 +1,6 @@
+using System.Text.Json;
 using Attune.Rollouts;
+using Attune.Tests.Updates;
 
 namespace Attune.Tests.Rollouts;
 
@@ -63,6 +65,114 @@ public sealed class SamplingChainTests
         Assert.Equal(2, SamplingChain.Draw(row, 0.6999));
         Assert.Equal(3, SamplingChain.Draw(row, 0.7001));
         Assert.Equal(3, SamplingChain.Draw(row, 1 - 1e-16));
+    }
+
+    [Theory]
+    [InlineData("temperature", 2)]
+    [InlineData("top_k", 2)]
+    [InlineData("top_p", 3)]
+    [InlineData("min_p", 2)]
+    [InlineData("repetition_penalty", 1)]
+    [InlineData("chain", 2)]
+    public void Filters_give_what_transformers_gives(string filter, int count)
+    {
+        var golden = Golden.Read("sampling/filters.json");
+        var cases = golden.GetProperty("cases").EnumerateArray().Where(c => c.GetProperty("filter").GetString() == filter).ToArray();
+        Assert.Equal(count, cases.Length);
+        foreach (var each in cases)
+        {
+            var args = each.GetProperty("args").EnumerateObject().ToDictionary(arg => arg.Name, arg => arg.Value.GetDouble());
+            var options = new SamplingOptions
+            {
+                Temperature = args.GetValueOrDefault("temperature", 1),
+                TopK = (int)args.GetValueOrDefault("top_k", 0),
+                TopP = args.GetValueOrDefault("top_p", 1),
+                MinP = args.GetValueOrDefault("min_p", 0),
+                RepetitionPenalty = args.GetValueOrDefault("penalty", 1),
+            };
+            for (var k = 0; k < golden.GetProperty("logits").GetArrayLength(); k++)
+            {
+                var row = golden.GetProperty("logits")[k].EnumerateArray().Select(logit => logit.GetSingle()).ToArray();
+                int[] history = [.. golden.GetProperty("input_ids")[k].EnumerateArray().Select(id => id.GetInt32())];
+                SamplingChain.Apply(row, options, history, newTokens: 0);
+                if (each.TryGetProperty("output", out var logits))
+                    AssertNear([.. logits[k].EnumerateArray().Select(logit => logit.ValueKind == JsonValueKind.Null ? double.NegativeInfinity : logit.GetDouble())], [.. row], 2e-6);
+                if (each.TryGetProperty("probabilities", out var probabilities))
+                    AssertNear([.. probabilities[k].EnumerateArray().Select(p => p.GetDouble())], Probabilities(row), 2e-6);
+            }
+        }
+    }
+
+    /// <summary>From llama.cpp, <c>tests/test-sampling.cpp</c>: what is left of these probabilities, made to sum to 1, to 1e-5. Its rows are sorted where it sorts.</summary>
+    [Theory]
+    [InlineData("temperature", 1, new[] { 0.1, 0.2, 0.3, 0.4 })]
+    [InlineData("top_k", 1, new[] { 0, 0, 0, 1.0 })]
+    [InlineData("top_k", 3, new[] { 0, 0.22222, 0.33333, 0.44444 })]
+    [InlineData("top_k", 4, new[] { 0.1, 0.2, 0.3, 0.4 })]
+    [InlineData("top_k", 0, new[] { 0.1, 0.2, 0.3, 0.4 })]
+    [InlineData("top_p", 0.7, new[] { 0, 0, 0.428571, 0.571429 })]
+    [InlineData("top_p", 0.8, new[] { 0, 0.22222, 0.33333, 0.44444 })]
+    [InlineData("top_p", 1, new[] { 0.1, 0.2, 0.3, 0.4 })]
+    [InlineData("min_p", 0, new[] { 0.1, 0.2, 0.3, 0.4 })]
+    [InlineData("min_p", 0.26, new[] { 0, 0.2222222, 0.3333333, 0.4444444 })]
+    [InlineData("min_p", 0.49, new[] { 0, 0.2222222, 0.3333333, 0.4444444 })]
+    [InlineData("min_p", 0.74, new[] { 0, 0, 0.4285714, 0.5714286 })]
+    [InlineData("min_p", 0.76, new[] { 0, 0, 0, 1.0 })]
+    public void Filters_give_what_llama_cpp_gives(string filter, double value, double[] expected)
+    {
+        float[] row = [MathF.Log(0.1f), MathF.Log(0.2f), MathF.Log(0.3f), MathF.Log(0.4f)];
+        SamplingChain.Apply(row, filter switch
+        {
+            "temperature" => new() { Temperature = value },
+            "top_k" => new() { TopK = (int)value },
+            "top_p" => new() { TopP = value },
+            _ => new() { MinP = value },
+        }, [], newTokens: 0);
+        AssertNear(expected, Probabilities(row), 1e-5);
+    }
+
+    [Theory] // transformers, tests/generation/test_logits_process.py: probabilities that stay as they are, and 0 for the dropped ones
+    [InlineData("top_p", 0.8, new[] { 0.3, 0.1, 0.1, 0.5 }, new[] { 0, 3 })]
+    [InlineData("top_p", 0.8, new[] { 0.15, 0.3, 0.3, 0.25 }, new[] { 1, 2, 3 })]
+    [InlineData("min_p", 0.05, new[] { 0.9, 0.0274, 0.047, 0.0274 }, new[] { 0, 2 })]
+    [InlineData("min_p", 0.05, new[] { 0.15, 0.3, 0.3, 0.25 }, new[] { 0, 1, 2, 3 })]
+    [InlineData("min_p", 0.05, new[] { 0.97, 0.01, 0.01, 0.01 }, new[] { 0 })]
+    public void Filters_keep_what_transformers_tests_keep(string filter, double value, double[] probabilities, int[] kept)
+    {
+        float[] row = [.. probabilities.Select(p => (float)Math.Log(p))];
+        SamplingChain.Apply(row, filter == "top_p" ? new() { TopP = value } : new() { MinP = value }, [], newTokens: 0);
+        Assert.Equal(kept, Kept(row));
+    }
+
+    [Fact]
+    public void A_temperature_that_overflows_float32_is_refused()
+    {
+        Assert.Equal("is 5E-05, expected at least 0.0001; use greedy for the most likely token", Assert.Single(new SamplingOptions { Temperature = 5e-5 }.Problems()).Message);
+        Assert.Equal("is 0, expected above 0; use greedy for the most likely token", Assert.Single(new SamplingOptions { Temperature = 0 }.Problems()).Message);
+        Assert.Empty(new SamplingOptions { Temperature = 1e-4 }.Problems());
+    }
+
+    [Fact]
+    public void A_minimum_length_where_every_token_is_an_end_token_is_refused()
+    {
+        var options = new SamplingOptions { MinimumNewTokens = 2, EndTokens = [0, 1, 2, 1] };
+
+        Assert.Equal("is 2 while all 3 tokens are end tokens, expected a token that may be drawn; name fewer end tokens", Assert.Single(options.Problems(vocabularySize: 3)).Message);
+        Assert.Empty(options.Problems(vocabularySize: 4));
+        Assert.Empty((options with { MinimumNewTokens = 0 }).Problems(vocabularySize: 3));
+    }
+
+    private static double[] Probabilities(float[] row)
+    {
+        var weights = row.Select(logit => Math.Exp(logit)).ToArray();
+        return [.. weights.Select(weight => weight / weights.Sum())];
+    }
+
+    private static void AssertNear(double[] expected, double[] actual, double tolerance)
+    {
+        Assert.Equal(expected.Length, actual.Length);
+        for (var k = 0; k < expected.Length; k++)
+            Assert.True(expected[k].Equals(actual[k]) || Math.Abs(expected[k] - actual[k]) <= tolerance, $"place {k} is {actual[k]}, expected {expected[k]}");
     }
 
     private static int[] Kept(float[] row) => [.. Enumerable.Range(0, row.Length).Where(k => !float.IsNegativeInfinity(row[k]))];

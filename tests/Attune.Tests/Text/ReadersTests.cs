@@ -124,10 +124,22 @@ public sealed class ReadersTests : IDisposable
     [Theory]
     [InlineData("""{"chosen": "a", "rejected": "b", "pChosen": 1.5}""", """has "pChosen" that is 1.5, expected at least 0 and at most 1; correct it, or name another field in the recipe: fields.pChosen""")]
     [InlineData("""{"chosen": "a", "rejected": "b", "judges": 0}""", """has "judges" that is 0, expected at least 1; correct it, or name another field in the recipe: fields.judges""")]
+    [InlineData("""{"chosen": "a", "rejected": "b", "judges": 2.5}""", """has "judges" that is 2.5, expected a whole number; correct it, or name another field in the recipe: fields.judges""")]
     [InlineData("""{"chosen": "a", "rejected": "b", "strength": "x"}""", """has "strength" that is a string, expected a number; correct it, or name another field in the recipe: fields.strength""")]
     [InlineData("""{"chosen": "a"}""", """has no "rejected" but "chosen", expected that field; name the right one in the recipe: fields.rejected""")]
     [InlineData("""{"chosen": [], "rejected": "b"}""", """has "chosen" that is a list, expected a string; correct it, or name another field in the recipe: fields.chosen""")]
     public void A_bad_pair_is_named(string row, string problem) => AssertProblem(Readers.Preferences(_folder.Write("a.jsonl", row), new()), "line 1, byte 0", problem);
+
+    [Theory]
+    [InlineData("""{"text": "a", "fold": "\ud800"}""")]
+    [InlineData("""{"\ud800": "a", "fold": "0"}""")] // named where the fields are listed
+    public void Half_a_surrogate_pair_beside_the_text_is_named(string row)
+    {
+        var keep = new Dictionary<string, IReadOnlyList<string>> { ["fold"] = ["0"] };
+
+        AssertProblem(Readers.Documents(_folder.Write("a.jsonl", row), new(), keep), "line 1, byte 0",
+            "holds half of a surrogate pair, expected well-formed Unicode; correct the line or remove it");
+    }
 
     [Theory]
     [InlineData("""{"messages": []}""", """has "messages" that is empty, expected a list of messages; correct it, or name another field in the recipe: fields.messages""")]
@@ -154,6 +166,21 @@ public sealed class ReadersTests : IDisposable
         AssertProblem(Readers.Documents(_folder.Write("empty.jsonl.gz", ""), new()), "", "is empty, expected at least one row; get the file again, or name another");
         AssertProblem(Readers.PlainText(_folder.Write("blank.txt", "\n \n"), new()), "", "has 1 rows of which none can be used, expected at least one; name another file");
         AssertProblem(Readers.Documents(_folder.Write("plain.jsonl.gz", "{\"text\": \"x\"}"), new()), "", "is not gzip though its name ends in .gz, expected a gzip file; get the file again, or rename it if it is not compressed");
+    }
+
+    [Fact]
+    public void A_pipe_and_a_file_that_somebody_holds_are_named()
+    {
+        var pipe = Path.Combine(_folder.Path, "pipe");
+        using (var made = System.Diagnostics.Process.Start("mkfifo", [pipe]))
+            made.WaitForExit();
+        using var writer = new FileStream(pipe, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite); // else opening would wait for one
+        AssertProblem(Readers.Documents(pipe, new()), "", "is a pipe or a device, expected a file, which can be read several times; write its content to a file first");
+
+        var held = _folder.Write("held.jsonl", "{}");
+        using var holder = new FileStream(held, FileMode.Open, FileAccess.ReadWrite, FileShare.None);
+        Assert.Matches(@"^cannot be read \(.+\), expected a readable file; check the disk, and that no other program holds the file$",
+            Assert.Single(Readers.Documents(held, new()).Check().Problems).Message);
     }
 
     [Fact]

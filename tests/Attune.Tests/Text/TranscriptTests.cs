@@ -47,6 +47,7 @@ public sealed class TranscriptTests
         Assert.Equal(new PreferencePair("The sky is", " blue.", " green."), SharedPrompt.Extract("The sky is blue.", "The sky is green."));
         Assert.Equal(("", "a", "b"), Parts(SharedPrompt.Extract("a", "b")));
         Assert.Equal(("x", "🦙", "🦚"), Parts(SharedPrompt.Extract("x🦙", "x🦚"))); // these share their first UTF-16 unit
+        Assert.Equal(("Hi", " 🙂", " 🙃"), Parts(SharedPrompt.Extract("Hi 🙂", "Hi 🙃"))); // so do these, behind a space
     }
 
     [Theory]

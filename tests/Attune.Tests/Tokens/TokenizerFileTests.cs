@@ -56,7 +56,7 @@ public sealed class TokenizerFileTests
 
         Assert.Equal(300, tokenizer.EndId);
         Assert.Equal(301, tokenizer.VocabularySize);
-        Assert.Throws<ArgumentOutOfRangeException>(() => tokenizer.Decode([299])); // a hole
+        Assert.Equal("!\uFFFD</s>", tokenizer.Decode([0, 299, 300])); // a hole
     }
 
     [Fact]
@@ -120,7 +120,44 @@ public sealed class TokenizerFileTests
     {
         using var folder = new TemporaryFolder();
         folder.Write("tokenizer_config.json", """{"eos_token": "</s>"}""");
-        AssertRefused(folder.Write("tokenizer.json", Small()), "end token  is '</s>', which is no added token; add it or name another");
+        AssertRefused(folder.Write("tokenizer.json", Small()), "end token  is '</s>', expected one of the added tokens; add it or name another");
+    }
+
+    [Theory]
+    [InlineData("tokenizer.json", "\"ab\": 256", "\"ab\\ud800\": 256")]
+    [InlineData("tokenizer.json", "[\"a b\"", "[\"a \\ud800\"")]
+    [InlineData("tokenizer.json", "\"added_tokens\": []", "\"added_tokens\": [{\"id\": 300, \"content\": \"\\udc00\"}]")]
+    [InlineData("tokenizer.json", "\"BPE\"", "\"\\ud800\"")]
+    [InlineData("tokenizer_config.json", "</s>", "\\ud800")]
+    public void Half_a_surrogate_pair_is_named(string file, string old, string changed)
+    {
+        using var folder = new TemporaryFolder();
+        folder.Write("tokenizer.json", Small());
+        folder.Write("tokenizer_config.json", """{"bos_token": null, "unk_token": "</s>", "eos_token": "</s>"}""");
+        var path = Path.Combine(folder.Path, file);
+        Assert.Contains(old, File.ReadAllText(path));
+        File.WriteAllText(path, File.ReadAllText(path).Replace(old, changed));
+
+        var error = Assert.Throws<InputException>(() => Tokenizer.Load(folder.Path));
+
+        Assert.Equal($"{path} has 1 problem\n  holds half of a surrogate pair, expected well-formed Unicode; get the file again from where the model came from", error.Message);
+    }
+
+    [Theory]
+    [InlineData("vocab.json")]
+    [InlineData("merges.txt")]
+    public void A_file_that_somebody_holds_is_named(string held)
+    {
+        using var folder = new TemporaryFolder();
+        folder.Write("vocab.json", "{}");
+        folder.Write("merges.txt", "");
+        var path = Path.Combine(folder.Path, held);
+        using var holder = new FileStream(path, FileMode.Open, FileAccess.ReadWrite, FileShare.None);
+
+        var error = Assert.Throws<InputException>(() => Tokenizer.Load(folder.Path));
+
+        Assert.Equal(path, error.Title);
+        Assert.Matches(@"^cannot be read \(.+\), expected a readable file; check the disk, and that no other program holds the file$", Assert.Single(error.Problems).Message);
     }
 
     private static void AssertRefused(string path, string problem)

@@ -145,14 +145,15 @@ public sealed class TokenizerTests
     }
 
     [Fact]
-    public void Unknown_ids_are_refused()
+    public void Ids_without_a_piece_become_replacement_characters()
     {
         var tokenizer = Made([]);
+        var stream = new StreamingDecoder(tokenizer);
 
-        var error = Assert.Throws<ArgumentOutOfRangeException>(() => tokenizer.Decode([3, 256]));
-
-        Assert.StartsWith("token id 256 is not in the vocabulary, expected one of 0 to 255 that has a piece; use the tokenizer that made the ids", error.Message);
-        Assert.Throws<ArgumentOutOfRangeException>(() => tokenizer.Decode([-1]));
+        Assert.Equal("$\uFFFD$", tokenizer.Decode([3, 256, 3]));
+        Assert.Equal("$\uFFFD$", string.Concat(stream.Add(3), stream.Add(256), stream.Add(3), stream.Finish()));
+        var error = Assert.Throws<ArgumentOutOfRangeException>(() => tokenizer.Decode([-1]));
+        Assert.StartsWith("token id is -1, expected at least 0; use the ids that a tokenizer or a model gave", error.Message);
     }
 
     [Fact]
