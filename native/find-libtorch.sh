@@ -176,12 +176,17 @@ compile_bridge() {
     [ -n "$torch_abi" ] || detect_abi
     folder=${ATTUNE_BRIDGE%/*}
     mkdir -p "$folder"
-    say "compiling the bridge to libtorch $(sed -n 's/^ *"\([0-9.a-z+]*\)".*/\1/p' "$version_header") from $torch_from ($torch_lib); once, about 20 s"
+    version=$(sed -n 's/^ *"\([0-9.a-z+]*\)".*/\1/p' "$version_header")
+    say "compiling the bridge to libtorch $version from $torch_from ($torch_lib); once, about 20 s"
     set -- -O2 -std=c++17 -shared -fPIC "-D_GLIBCXX_USE_CXX11_ABI=$torch_abi" \
         -I"$torch_include" -I"$torch_include/torch/csrc/api/include" \
         "$ATTUNE_NATIVE/torch_bridge.cpp" -o "$folder/$$.tmp" "-Wl,-rpath,$torch_lib" -L"$torch_lib"
     # Nothing in the bridge names torch_cuda: without this the linker drops it, and the dispatcher has no CUDA kernels.
     [ "$library_ending" = dylib ] || set -- "$@" -Wl,--no-as-needed
+    # Debian's libtorch 1.13 multiplies batches slowly; what replaces that needs the OpenMP that libtorch itself uses.
+    case $version in
+    1.*) if printf 'int main() {}' | "$compiler" -fopenmp -x c++ - -o "$folder/$$.tmp" 2>/dev/null; then set -- "$@" -fopenmp; fi ;;
+    esac
     set -- "$@" -ltorch -ltorch_cpu -lc10
     [ ! -f "$torch_lib/libtorch_cuda.$library_ending" ] || set -- "$@" -ltorch_cuda -lc10_cuda
     if ! "$compiler" "$@" >"$folder/compile.log" 2>&1; then

@@ -8,23 +8,31 @@
 // function is its status (0 = done, 1 = failed, see attune_last_error); what it computed leaves through pointers, so that
 // "failed" and "returned nothing" cannot be confused. A `Tensor` pointer that leaves is owned by the caller.
 
+#include <torch/version.h>
+
 #include <ATen/ATen.h>
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/detail/CUDAHooksInterface.h>
+#if TORCH_VERSION_MAJOR == 1 && defined(_OPENMP)
+#include <ATen/ops/baddbmm_cpu_dispatch.h>
+#include <ATen/ops/bmm_cpu_dispatch.h>
+#include <torch/library.h>
+#endif
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/function.h>
 #include <torch/csrc/autograd/functions/utils.h>
 #include <torch/csrc/autograd/variable.h>
-#include <torch/version.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #if defined(__GLIBC__)
 #include <malloc.h>
 #endif
+#include <limits>
 #include <memory>
 #include <string>
 #include <type_traits>
@@ -168,6 +176,100 @@ torch::autograd::variable_list list_of(void** items, int32_t count) {
 }
 
 }  // namespace
+
+// ---- batched matrix products ----
+
+#if TORCH_VERSION_MAJOR == 1 && defined(_OPENMP)
+
+// BLAS, as libtorch brings it along.
+extern "C" {
+__attribute__((weak)) void sgemm_(const char*, const char*, const int*, const int*, const int*, const float*, const float*, const int*, const float*,
+                                  const int*, const float*, float*, const int*);
+__attribute__((weak)) void dgemm_(const char*, const char*, const int*, const int*, const int*, const double*, const double*, const int*, const double*,
+                                  const int*, const double*, double*, const int*);
+}
+
+// Built without MKL, libtorch 1.13 multiplies the matrices of a batch one after another, each with every thread: for attention's small matrices
+// most of that time is threads meeting. Here each thread takes whole matrices. The gemm is the same, on one thread for each matrix, so a product does
+// not depend on the number of threads either.
+namespace {
+
+// Whether each matrix lies row after row, or column after column (a transposed view); rows that share memory are neither.
+bool by_rows(const at::Tensor& x) { return x.stride(2) == 1 && (x.stride(1) >= x.size(2) || x.size(1) == 1); }
+bool by_columns(const at::Tensor& x) { return x.stride(1) == 1 && (x.stride(2) >= x.size(1) || x.size(2) == 1); }
+
+// How gemm, which counts by columns, reads the transpose of a matrix, and how far its columns are apart.
+struct Layout { char how; int step; };
+
+Layout layout(const at::Tensor& x) {
+    if (by_rows(x)) return {'N', static_cast<int>(std::max(x.stride(1), x.size(2)))};
+    return {'T', static_cast<int>(std::max(x.stride(2), x.size(1)))};
+}
+
+at::Tensor readable(const at::Tensor& x) { return by_rows(x) || by_columns(x) ? x : x.contiguous(); }
+
+// out[i] = alpha * a[i] * b[i] + beta * out[i]; out is contiguous.
+template <typename Number, typename Gemm>
+void multiply_each(Gemm gemm, at::Tensor& out, const at::Tensor& a, const at::Tensor& b, Number alpha, Number beta) {
+    const Layout of_a = layout(a), of_b = layout(b);
+    const int rows = static_cast<int>(a.size(1)), inner = static_cast<int>(a.size(2)), columns = static_cast<int>(b.size(2));
+    const Number *first_a = a.data_ptr<Number>(), *first_b = b.data_ptr<Number>();
+    Number* first = out.data_ptr<Number>();
+    const double operations = 2.0 * rows * inner * columns;
+    const auto worth_a_thread = static_cast<int64_t>(1e6 / operations) + 1;  // a million takes about as long as waking a thread
+    at::parallel_for(0, a.size(0), worth_a_thread, [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; i++) {
+            gemm(&of_b.how, &of_a.how, &columns, &rows, &inner, &alpha, first_b + i * b.stride(0), &of_b.step, first_a + i * a.stride(0), &of_a.step,
+                 &beta, first + i * out.stride(0), &columns);
+        }
+    });
+}
+
+bool takes(const at::Tensor& a, const at::Tensor& b) {
+    constexpr int64_t largest = std::numeric_limits<int>::max();  // BLAS counts in int
+    const bool both = a.dim() == 3 && b.dim() == 3 && a.scalar_type() == b.scalar_type() && (a.scalar_type() == at::kFloat || a.scalar_type() == at::kDouble);
+    return both && a.size(0) == b.size(0) && a.size(2) == b.size(1) && a.numel() > 0 && b.numel() > 0 &&
+        a.numel() <= largest && b.numel() <= largest && a.size(0) >= at::get_num_threads();
+}
+
+void multiply(at::Tensor& out, const at::Tensor& a, const at::Tensor& b, double alpha, double beta) {
+    const at::Tensor left = readable(a), right = readable(b);
+    if (a.scalar_type() == at::kFloat) multiply_each<float>(sgemm_, out, left, right, static_cast<float>(alpha), static_cast<float>(beta));
+    else multiply_each<double>(dgemm_, out, left, right, alpha, beta);
+}
+
+at::Tensor bmm(const at::Tensor& a, const at::Tensor& b) {
+    if (!takes(a, b)) return at::cpu::bmm(a, b);
+    at::Tensor out = at::empty({a.size(0), a.size(1), b.size(2)}, a.options());
+    multiply(out, a, b, 1, 0);
+    return out;
+}
+
+at::Tensor baddbmm(const at::Tensor& added, const at::Tensor& a, const at::Tensor& b, const at::Scalar& beta, const at::Scalar& alpha) {
+    if (!takes(a, b) || added.scalar_type() != a.scalar_type()) return at::cpu::baddbmm(added, a, b, beta, alpha);
+    at::Tensor out = added.expand({a.size(0), a.size(1), b.size(2)}).clone(at::MemoryFormat::Contiguous);
+    multiply(out, a, b, alpha.toDouble(), beta.toDouble());
+    return out;
+}
+
+// libtorch warns of every kernel that takes another's place; this one means to.
+struct Silent : c10::WarningHandler {
+    void process(const c10::SourceLocation&, const std::string&, const bool) override {}
+};
+
+const std::unique_ptr<torch::Library> kernels = [] {
+    if (at::hasMKL() || !sgemm_ || !dgemm_) return std::unique_ptr<torch::Library>();
+    Silent silent;
+    c10::Warning::WarningHandlerGuard guard(&silent);
+    auto library = std::make_unique<torch::Library>(torch::Library::IMPL, "aten", c10::DispatchKey::CPU, __FILE__, __LINE__);
+    library->impl("bmm", TORCH_FN(bmm));
+    library->impl("baddbmm", TORCH_FN(baddbmm));
+    return library;
+}();
+
+}  // namespace
+
+#endif
 
 EXPORT const char* attune_last_error() { return last_error.c_str(); }
 EXPORT const char* attune_version() { return TORCH_VERSION; }

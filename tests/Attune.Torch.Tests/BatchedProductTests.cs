@@ -1,0 +1,110 @@
+using Attune.Torch.Modules;
+using Attune.Torch.Testing;
+
+namespace Attune.Torch.Tests;
+
+/// <summary>Batched products against sums of single products, for every way in which the matrices of a batch can lie in memory.</summary>
+[NoTensorLeaks]
+public sealed class BatchedProductTests
+{
+    public static TheoryData<string, DType> Layouts()
+    {
+        var data = new TheoryData<string, DType>();
+        foreach (var layout in (string[])["rows", "columns", "part of wider rows", "part of longer columns", "one matrix for all", "one row for all", "every second value", "one batch entry"])
+        {
+            data.Add(layout, DType.Float32);
+            data.Add(layout, DType.Float64);
+        }
+
+        return data;
+    }
+
+    [Theory]
+    [MemberData(nameof(Layouts))]
+    public void A_product_does_not_depend_on_how_its_factors_lie_in_memory(string layout, DType dtype)
+    {
+        using var scope = TensorScope.Begin();
+        const int N = 5, Rows = 3, Inner = 4, Columns = 6;
+        var a = Laid(layout, N, Rows, Inner, dtype, 1);
+        var b = Laid(layout, N, Inner, Columns, dtype, 2);
+        var added = Drawn([N, Rows, Columns], dtype, 3);
+        var expected = (a.Unsqueeze(3) * b.Unsqueeze(1)).Sum(2);
+        var tolerance = dtype == DType.Float64 ? 1e-12 : 1e-5;
+
+        AssertClose(expected, a.Bmm(b), tolerance);
+        AssertClose(added + expected * 0.5, Tensor.AddBmm(added, a, b, 0.5), tolerance);
+        AssertClose(expected * 0.5 + added.Narrow(0, 0, 1), Tensor.AddBmm(added.Narrow(0, 0, 1), a, b, 0.5), tolerance); // the addend broadcasts
+    }
+
+    [Theory]
+    [InlineData(7, 1, 4, 6)]
+    [InlineData(7, 3, 1, 6)]
+    [InlineData(7, 3, 4, 1)]
+    [InlineData(7, 1, 1, 1)]
+    [InlineData(33, 40, 64, 40)]
+    public void Axes_of_one_and_many_matrices(int count, int rows, int inner, int columns)
+    {
+        using var scope = TensorScope.Begin();
+        var (a, b) = (Drawn([count, rows, inner], DType.Float64, 4), Drawn([count, columns, inner], DType.Float64, 5).Transpose(1, 2));
+
+        AssertClose((a.Unsqueeze(3) * b.Unsqueeze(1)).Sum(2), a.Bmm(b), 1e-12);
+    }
+
+    [Fact]
+    public void A_product_is_the_same_with_one_thread_and_with_all()
+    {
+        using var scope = TensorScope.Begin();
+        var threads = TorchRuntime.Threads;
+        var (a, b) = (Drawn([32, 65, 64], DType.Float32, 6), Drawn([32, 64, 130], DType.Float32, 7));
+        try
+        {
+            TorchRuntime.Threads = 1;
+            var alone = a.Bmm(b).ToArray<float>();
+            TorchRuntime.Threads = Math.Max(2, Environment.ProcessorCount);
+
+            Assert.Equal(alone, a.Bmm(b).ToArray<float>());
+        }
+        finally
+        {
+            TorchRuntime.Threads = threads;
+        }
+    }
+
+    [Fact]
+    public void Gradients_of_a_batch_are_those_of_each_matrix()
+    {
+        using var scope = TensorScope.Begin();
+        var (a, b) = (Drawn([6, 3, 4], DType.Float64, 8), Drawn([6, 4, 2], DType.Float64, 9));
+        a.RequiresGrad = true;
+        b.RequiresGrad = true;
+        var weight = Drawn([6, 3, 2], DType.Float64, 10);
+
+        (a.Bmm(b) * weight).Sum().Backward();
+
+        // d/dA Σ w·(AB) = W·Bᵀ, d/dB = Aᵀ·W
+        using var frozen = Autograd.NoGrad();
+        AssertClose((weight.Unsqueeze(3) * b.Transpose(1, 2).Unsqueeze(1)).Sum(2), a.Grad!, 1e-12);
+        AssertClose((a.Transpose(1, 2).Unsqueeze(3) * weight.Unsqueeze(1)).Sum(2), b.Grad!, 1e-12);
+    }
+
+    private static Tensor Laid(string layout, int count, int rows, int columns, DType dtype, ulong seed) => layout switch
+    {
+        "rows" => Drawn([count, rows, columns], dtype, seed),
+        "columns" => Drawn([count, columns, rows], dtype, seed).Transpose(1, 2),
+        "part of wider rows" => Drawn([count, rows, columns + 3], dtype, seed).Narrow(2, 1, columns),
+        "part of longer columns" => Drawn([count, columns, rows + 3], dtype, seed).Narrow(2, 2, rows).Transpose(1, 2),
+        "one matrix for all" => Drawn([1, rows, columns], dtype, seed).Expand(count, rows, columns),
+        "one row for all" => Drawn([count, 1, columns], dtype, seed).Expand(count, rows, columns),
+        "every second value" => Drawn([count, rows, columns, 2], dtype, seed).Select(3, 0),
+        "one batch entry" => Drawn([count, 1, rows, columns], dtype, seed).Select(0, 2).Expand(count, rows, columns),
+        _ => throw new ArgumentOutOfRangeException(nameof(layout)),
+    };
+
+    private static Tensor Drawn(long[] shape, DType dtype, ulong seed) => Initialise.Normal(shape, 1, new Seed(seed), new Compute(Device.Cpu, dtype));
+
+    private static void AssertClose(Tensor expected, Tensor actual, double tolerance)
+    {
+        Assert.Equal(expected.Shape, actual.Shape);
+        Assert.InRange((expected - actual).Abs().Max().Item(), 0, tolerance);
+    }
+}
