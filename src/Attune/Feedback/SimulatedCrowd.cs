@@ -33,7 +33,7 @@ public sealed record CrowdRecord(
             var (taste, mean, spread) = (member.Taste, member.Scale.Mean, member.Scale.Spread);
             (string Key, double Value)[] finite =
             [
-                ("taste.positivity", taste.Positivity), ("taste.repetition", taste.Repetition), ("taste.length", taste.Length), ("taste.fluency", taste.Fluency),
+                ("taste.positivity", taste.Positivity), ("taste.repetition", taste.Repetition), ("taste.length", taste.Length), ("taste.fluency", taste.Fluency), ("taste.fluentEnough", taste.FluentEnough),
                 ("scale.mean.positivity", mean.Positivity), ("scale.mean.repetition", mean.Repetition), ("scale.mean.lengthError", mean.LengthError), ("scale.mean.fluency", mean.Fluency),
             ];
             (string Key, double Value)[] positive =
@@ -165,6 +165,7 @@ public sealed class SimulatedCrowd
             Repetition = Vary(common.Repetition, 1),
             Length = Vary(common.Length, 2),
             Fluency = Vary(common.Fluency, 3),
+            FluentEnough = common.FluentEnough,
             PreferredWords = Vary(common.PreferredWords, 4),
         };
         return new(person.Id, person.Group, taste, new(), new(default, default), 1);

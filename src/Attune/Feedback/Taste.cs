@@ -4,7 +4,7 @@ namespace Attune.Feedback;
 
 /// <summary>
 /// What a simulated annotator likes, as weights on features measured in standard deviations (of answers of the supervised model, when the
-/// crowd was calibrated): <c>u = positivity·z₁ − repetition·z₂ − length·z₃ + fluency·z₄</c>.
+/// crowd was calibrated): <c>u = positivity·z₁ − repetition·z₂ − length·z₃ + fluency·min(z₄, fluentEnough)</c>.
 /// </summary>
 public sealed record Taste
 {
@@ -19,6 +19,12 @@ public sealed record Taste
 
     /// <summary>Weight of the mean log-probability per token under the base model.</summary>
     public double Fluency { get; init; } = 0.5;
+
+    /// <summary>
+    /// From so many deviations above the mean on, more probable text pleases no more: people's liking grows with a text's probability only up to a
+    /// point (the likelihood trap, Zhang et al. 2021, arXiv:2004.10450).
+    /// </summary>
+    public double FluentEnough { get; init; } = 1;
 
     /// <summary>The length that is just right, in words.</summary>
     public double PreferredWords { get; init; } = 30;
@@ -117,6 +123,6 @@ public sealed record FeatureScale(AnswerFeatures Mean, AnswerFeatures Spread)
         return taste.Positivity * (answer.Positivity - Mean.Positivity) / Spread.Positivity
             - taste.Repetition * (answer.Repetition - Mean.Repetition) / Spread.Repetition
             - taste.Length * (answer.LengthError - Mean.LengthError) / Spread.LengthError
-            + taste.Fluency * (answer.Fluency - Mean.Fluency) / Spread.Fluency;
+            + taste.Fluency * Math.Min((answer.Fluency - Mean.Fluency) / Spread.Fluency, taste.FluentEnough);
     }
 }
