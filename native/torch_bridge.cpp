@@ -36,6 +36,7 @@
 #include <memory>
 #include <string>
 #include <type_traits>
+#include <unordered_set>
 #include <vector>
 
 #define EXPORT extern "C" __attribute__((visibility("default")))
@@ -410,15 +411,6 @@ EXPORT int32_t attune_backward(void** roots, void** gradients, int32_t count, in
     return guarded([&] { torch::autograd::backward(list_of(roots, count), list_of(gradients, count), retain_graph != 0); });
 }
 
-// Unreached inputs come back as null.
-EXPORT int32_t attune_gradients(void** outputs, void** gradients, int32_t output_count, void** inputs, int32_t input_count, void** results) {
-    return guarded([&] {
-        auto grads = torch::autograd::grad(list_of(outputs, output_count), list_of(inputs, input_count), list_of(gradients, output_count),
-                                           /*retain_graph=*/{}, /*create_graph=*/false, /*allow_unused=*/true);
-        for (int32_t k = 0; k < input_count; k++) results[k] = grads[k].defined() ? give(grads[k]) : nullptr;
-    });
-}
-
 // Gradient checkpointing: the output was computed without a graph; its backward asks the caller to compute it again with one.
 typedef int32_t (*RecomputeCallback)(int64_t token, void* output_gradient, void** input_gradient);
 typedef void (*ReleaseCallback)(int64_t token);
@@ -443,7 +435,36 @@ struct Recompute : torch::autograd::Node {
     }
 };
 
+bool passes_recompute(const torch::autograd::variable_list& roots) {
+    std::vector<torch::autograd::Node*> open;
+    std::unordered_set<torch::autograd::Node*> seen;
+    auto visit = [&](torch::autograd::Node* node) {
+        if (node != nullptr && seen.insert(node).second) open.push_back(node);
+    };
+    for (const at::Tensor& root : roots) visit(root.grad_fn().get());
+    while (!open.empty()) {
+        auto* node = open.back();
+        open.pop_back();
+        if (dynamic_cast<Recompute*>(node) != nullptr) return true;
+        for (const auto& edge : node->next_edges()) visit(edge.function.get());
+    }
+    return false;
+}
+
 }  // namespace
+
+// Unreached inputs come back as null. What a checkpointed function uses besides its argument is not in the graph: it would look unreached,
+// and its gradient would be added to the leaf instead.
+EXPORT int32_t attune_gradients(void** outputs, void** gradients, int32_t output_count, void** inputs, int32_t input_count, void** results) {
+    return guarded([&] {
+        auto roots = list_of(outputs, output_count);
+        TORCH_CHECK(!passes_recompute(roots), "the graph passes a checkpointed function, whose gradients go to Grad of its leaves alone, "
+                    "expected none; call Backward, or compute without the checkpoint");
+        auto grads = torch::autograd::grad(roots, list_of(inputs, input_count), list_of(gradients, output_count),
+                                           /*retain_graph=*/{}, /*create_graph=*/false, /*allow_unused=*/true);
+        for (int32_t k = 0; k < input_count; k++) results[k] = grads[k].defined() ? give(grads[k]) : nullptr;
+    });
+}
 
 EXPORT int32_t attune_recompute(void* output, void* input, RecomputeCallback recompute, ReleaseCallback release, int64_t token, void** result) {
     return guarded([&] {

@@ -21,36 +21,45 @@ public static unsafe class Autograd
     /// <param name="roots">Where to start.</param>
     /// <param name="gradients">One a root and of its shape; null is allowed for scalars and stands for 1.</param>
     /// <param name="retainGraph">Keep what a second backward would need.</param>
+    /// <exception cref="TorchException">A root has no history, or a gradient does not fit its root.</exception>
     public static void Backward(Tensor[] roots, Tensor?[] gradients, bool retainGraph = false)
     {
         if (roots.Length != gradients.Length)
             throw new ArgumentException($"{gradients.Length} gradients for {roots.Length} roots, expected one a root", nameof(gradients));
         var r = stackalloc nint[roots.Length];
         var g = stackalloc nint[roots.Length];
-        Fill(roots, r);
-        Fill(gradients, g);
+        Fill("Backward", roots, r);
+        Fill("Backward", gradients, g);
+        Refuse("Backward", roots, gradients);
         var status = NativeMethods.Backward(r, g, roots.Length, retainGraph ? 1 : 0);
         RethrowRecomputeFailure();
-        TorchRuntime.Check(status);
+        Check(status, "Backward", roots);
         GC.KeepAlive(roots);
         GC.KeepAlive(gradients);
     }
 
     /// <summary>Σ gradientᵢ · dᵢ/d(input) for each input, without touching <see cref="Tensor.Grad"/>.</summary>
     /// <returns>One an input; null for inputs that the outputs do not depend on.</returns>
+    /// <exception cref="TorchException">
+    /// An output has no history, a gradient does not fit its output, or the outputs come through <see cref="Checkpoint"/>: what it computes
+    /// again gives its parameters' gradients to <see cref="Tensor.Grad"/>, so they cannot be asked for here.
+    /// </exception>
     public static Tensor?[] Grad(Tensor[] outputs, Tensor[] inputs, Tensor?[]? gradients = null)
     {
         gradients ??= new Tensor?[outputs.Length];
+        if (outputs.Length != gradients.Length)
+            throw new ArgumentException($"{gradients.Length} gradients for {outputs.Length} outputs, expected one an output", nameof(gradients));
         var o = stackalloc nint[outputs.Length];
         var g = stackalloc nint[outputs.Length];
         var i = stackalloc nint[inputs.Length];
         var results = stackalloc nint[inputs.Length];
-        Fill(outputs, o);
-        Fill(gradients, g);
-        Fill(inputs, i);
+        Fill("Autograd.Grad", outputs, o);
+        Fill("Autograd.Grad", gradients, g);
+        Fill("Autograd.Grad", inputs, i);
+        Refuse("Autograd.Grad", outputs, gradients);
         var status = NativeMethods.Gradients(o, g, outputs.Length, i, inputs.Length, results);
         RethrowRecomputeFailure();
-        TorchRuntime.Check(status);
+        Check(status, "Autograd.Grad", outputs);
         GC.KeepAlive(outputs);
         GC.KeepAlive(gradients);
         GC.KeepAlive(inputs);
@@ -83,14 +92,30 @@ public static unsafe class Autograd
         return scope.Keep(new Tensor(joined));
     }
 
-    private static void Fill(Tensor?[] tensors, nint* pointers)
+    private static void Fill(string method, Tensor?[] tensors, nint* pointers)
     {
         for (var k = 0; k < tensors.Length; k++)
+            pointers[k] = tensors[k]?.OpenPointer(method) ?? 0;
+    }
+
+    private static void Refuse(string method, Tensor[] roots, Tensor?[] gradients)
+    {
+        for (var k = 0; k < roots.Length; k++)
         {
-            if (tensors[k] is { IsClosed: true })
-                throw new TorchException($"autograd: tensor {k + 1} is closed; its scope ended or it was disposed");
-            pointers[k] = tensors[k]?.Pointer ?? 0;
+            var (root, gradient) = (roots[k], gradients[k]);
+            if (!root.RequiresGrad)
+                throw new TorchException($"{method} on {root.Describe()}: it has no history, expected the result of a tensor with RequiresGrad; set that before computing, and compute outside Autograd.NoGrad");
+            if (gradient is null && root.Count != 1)
+                throw new TorchException($"{method} on {root.Describe()}: it has {root.Count} elements and no gradient is given, expected a scalar; reduce it with Sum or Mean, or give Autograd a gradient of its shape");
+            if (gradient is not null && (gradient.DType != root.DType || !gradient.Shape.AsSpan().SequenceEqual(root.Shape)))
+                throw new TorchException($"{method} on {root.Describe()}: the gradient given is {gradient.Describe()}, expected the same shape and element type; convert or reshape it");
         }
+    }
+
+    private static void Check(int status, string method, Tensor[] roots)
+    {
+        if (status != 0)
+            throw new TorchException($"{method} on {string.Join(", ", roots.Select(r => r.Describe()))}: {Operator.FirstLine(NativeMethods.LastErrorText())}");
     }
 
     [UnmanagedCallersOnly]
@@ -157,8 +182,18 @@ public sealed unsafe partial class Tensor
     /// <summary>Whether gradients flow to (or through) this tensor.</summary>
     public bool RequiresGrad
     {
-        get => NativeMethods.RequiresGrad(OpenPointer()) != 0;
-        set => TorchRuntime.Check(NativeMethods.SetRequiresGrad(OpenPointer(), value ? 1 : 0));
+        get
+        {
+            var requires = NativeMethods.RequiresGrad(OpenPointer()) != 0;
+            GC.KeepAlive(this);
+            return requires;
+        }
+
+        set
+        {
+            Check(NativeMethods.SetRequiresGrad(OpenPointer(), value ? 1 : 0));
+            GC.KeepAlive(this);
+        }
     }
 
     /// <summary>The accumulated gradient of a leaf, or null. The current scope owns the returned handle; the memory is shared.</summary>
@@ -172,7 +207,8 @@ public sealed unsafe partial class Tensor
 
         set
         {
-            TorchRuntime.Check(NativeMethods.SetGrad(OpenPointer(), value?.OpenPointer() ?? 0));
+            Check(NativeMethods.SetGrad(OpenPointer(), value?.OpenPointer() ?? 0));
+            GC.KeepAlive(this);
             GC.KeepAlive(value);
         }
     }
@@ -186,14 +222,14 @@ public sealed unsafe partial class Tensor
     internal nint TakeGradPointer()
     {
         nint result;
-        TorchRuntime.Check(NativeMethods.Grad(OpenPointer(), &result));
+        Check(NativeMethods.Grad(OpenPointer(nameof(Grad)), &result), nameof(Grad));
         GC.KeepAlive(this);
         return result;
     }
 
-    private nint OpenPointer()
+    internal nint OpenPointer([CallerMemberName] string method = "")
     {
-        ThrowIfClosed();
+        ThrowIfClosed(method);
         return Pointer;
     }
 }

@@ -52,9 +52,10 @@ public sealed unsafe class Operator
     {
         NativeValue result;
         var count = Invoke(arguments, &result, 1);
-        if (count != 1 || result.Tag != NativeTag.Tensor)
-            throw new TorchException($"{Name} gave {count} results, expected one tensor");
-        return new Tensor((nint)result.Payload);
+        if (count == 1 && result.Tag == NativeTag.Tensor)
+            return new Tensor((nint)result.Payload);
+        Free(&result, Math.Min(count, 1));
+        throw new TorchException($"{Name}({Argument.Describe(arguments)}) gave {(count == 1 ? "a result that is no tensor" : $"{count} results")}, expected one tensor; use Run for its effect alone, CallMany for several");
     }
 
     /// <summary>Calls an operator for its effect on its arguments, for instance <c>aten::add_</c>.</summary>
@@ -64,17 +65,37 @@ public sealed unsafe class Operator
     /// <summary>Calls an operator that has several tensors as its results; the current scope owns them.</summary>
     /// <param name="capacity">At most so many results are kept.</param>
     /// <param name="arguments">The operator's arguments in the order of its schema.</param>
-    /// <exception cref="TorchException">The operator refused the arguments.</exception>
+    /// <exception cref="TorchException">The operator refused the arguments, or a result is no tensor.</exception>
     public Tensor[] CallMany(int capacity, params ReadOnlySpan<Argument> arguments)
     {
         var values = new NativeValue[capacity];
         int count;
         fixed (NativeValue* results = values)
+        {
             count = Math.Min(capacity, Invoke(arguments, results, capacity));
+            for (var k = 0; k < count; k++)
+            {
+                if (values[k].Tag == NativeTag.Tensor)
+                    continue;
+                Free(results, count);
+                throw new TorchException($"{Name}({Argument.Describe(arguments)}): result {k + 1} is no tensor, expected tensors only; ask for fewer results");
+            }
+        }
+
         var tensors = new Tensor[count];
         for (var k = 0; k < count; k++)
             tensors[k] = new Tensor((nint)values[k].Payload);
         return tensors;
+    }
+
+    /// <summary>Frees the tensors among results that no <see cref="Tensor"/> owns.</summary>
+    private static void Free(NativeValue* results, int count)
+    {
+        for (var k = 0; k < count; k++)
+        {
+            if (results[k].Tag == NativeTag.Tensor)
+                NativeMethods.TensorFree((nint)results[k].Payload);
+        }
     }
 
     private int Invoke(ReadOnlySpan<Argument> arguments, NativeValue* results, int capacity)
@@ -103,7 +124,7 @@ public sealed unsafe class Operator
     private int Invoke(ReadOnlySpan<Argument> arguments, NativeValue* values, long* scratch, NativeValue* results, int capacity)
     {
         for (var k = 0; k < arguments.Length; k++)
-            scratch = Lower(in arguments[k], k, values + k, scratch);
+            scratch = Lower(arguments, k, values + k, scratch);
         int count;
         var status = NativeMethods.OperatorCall(_handle, values, arguments.Length, results, capacity, &count);
         if (status != 0)
@@ -114,14 +135,15 @@ public sealed unsafe class Operator
         return count;
     }
 
-    private long* Lower(in Argument argument, int position, NativeValue* value, long* scratch)
+    private long* Lower(ReadOnlySpan<Argument> arguments, int position, NativeValue* value, long* scratch)
     {
+        ref readonly var argument = ref arguments[position];
         value->Tag = argument.Tag;
         value->Count = argument.Count;
         switch (argument.Tag)
         {
             case NativeTag.Tensor:
-                value->Payload = HandleOf((Tensor)argument.Reference!, position);
+                value->Payload = HandleOf((Tensor)argument.Reference!, arguments, position);
                 return scratch;
             case NativeTag.IntList:
                 ((long[])argument.Reference!).AsSpan().CopyTo(new Span<long>(scratch, argument.Count));
@@ -132,7 +154,7 @@ public sealed unsafe class Operator
             case NativeTag.TensorList:
                 var tensors = (Tensor?[])argument.Reference!;
                 for (var k = 0; k < tensors.Length; k++)
-                    scratch[k] = tensors[k] is { } t ? HandleOf(t, position) : 0;
+                    scratch[k] = tensors[k] is { } t ? HandleOf(t, arguments, position) : 0;
                 break;
             case NativeTag.String:
                 ((byte[])argument.Reference!).AsSpan().CopyTo(new Span<byte>(scratch, argument.Count));
@@ -147,8 +169,8 @@ public sealed unsafe class Operator
         return scratch + argument.Count;
     }
 
-    private nint HandleOf(Tensor tensor, int position) => tensor.IsClosed
-        ? throw new TorchException($"{Name}: argument {position + 1} is a closed tensor; its scope ended or it was disposed. Keep it with TensorScope.Keep.")
+    private nint HandleOf(Tensor tensor, ReadOnlySpan<Argument> arguments, int position) => tensor.IsClosed
+        ? throw new TorchException($"{Name}({Argument.Describe(arguments)}): argument {position + 1} is a closed tensor, expected an open one; its scope ended or it was disposed: keep it with TensorScope.Keep")
         : tensor.Pointer;
 
     internal static string FirstLine(string text)

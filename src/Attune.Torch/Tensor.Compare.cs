@@ -4,12 +4,10 @@ public sealed partial class Tensor
 {
     private static class CompareOps
     {
-        internal static readonly Operator EqualTensor = Operator.Find("aten::eq", "Tensor"), EqualScalar = Operator.Find("aten::eq", "Scalar");
-        internal static readonly Operator NotEqualTensor = Operator.Find("aten::ne", "Tensor"), NotEqualScalar = Operator.Find("aten::ne", "Scalar");
+        internal static readonly Operator EqualTensor = Operator.Find("aten::eq", "Tensor"), EqualScalar = Operator.Find("aten::eq", "Scalar"), NotEqualScalar = Operator.Find("aten::ne", "Scalar");
         internal static readonly Operator LessTensor = Operator.Find("aten::lt", "Tensor"), LessScalar = Operator.Find("aten::lt", "Scalar");
-        internal static readonly Operator LessEqualTensor = Operator.Find("aten::le", "Tensor"), LessEqualScalar = Operator.Find("aten::le", "Scalar");
         internal static readonly Operator GreaterTensor = Operator.Find("aten::gt", "Tensor"), GreaterScalar = Operator.Find("aten::gt", "Scalar");
-        internal static readonly Operator GreaterEqualTensor = Operator.Find("aten::ge", "Tensor"), GreaterEqualScalar = Operator.Find("aten::ge", "Scalar");
+        internal static readonly Operator GreaterEqualScalar = Operator.Find("aten::ge", "Scalar");
         internal static readonly Operator And = Operator.Find("aten::logical_and"), Or = Operator.Find("aten::logical_or"), Not = Operator.Find("aten::logical_not");
         internal static readonly Operator IsFinite = Operator.Find("aten::isfinite"), IsNaN = Operator.Find("aten::isnan");
     }
@@ -20,9 +18,6 @@ public sealed partial class Tensor
     /// <summary>Element-wise equality with a number; bool.</summary>
     public Tensor Equal(double value) => CompareOps.EqualScalar.Call(this, value);
 
-    /// <summary>Element-wise inequality, broadcast; bool.</summary>
-    public Tensor NotEqual(Tensor other) => CompareOps.NotEqualTensor.Call(this, other);
-
     /// <summary>Element-wise inequality with a number; bool.</summary>
     public Tensor NotEqual(double value) => CompareOps.NotEqualScalar.Call(this, value);
 
@@ -32,20 +27,11 @@ public sealed partial class Tensor
     /// <summary>this &lt; value; bool.</summary>
     public Tensor Less(double value) => CompareOps.LessScalar.Call(this, value);
 
-    /// <summary>this ≤ other, broadcast; bool.</summary>
-    public Tensor LessEqual(Tensor other) => CompareOps.LessEqualTensor.Call(this, other);
-
-    /// <summary>this ≤ value; bool.</summary>
-    public Tensor LessEqual(double value) => CompareOps.LessEqualScalar.Call(this, value);
-
     /// <summary>this &gt; other, broadcast; bool.</summary>
     public Tensor Greater(Tensor other) => CompareOps.GreaterTensor.Call(this, other);
 
     /// <summary>this &gt; value; bool.</summary>
     public Tensor Greater(double value) => CompareOps.GreaterScalar.Call(this, value);
-
-    /// <summary>this ≥ other, broadcast; bool.</summary>
-    public Tensor GreaterEqual(Tensor other) => CompareOps.GreaterEqualTensor.Call(this, other);
 
     /// <summary>this ≥ value; bool.</summary>
     public Tensor GreaterEqual(double value) => CompareOps.GreaterEqualScalar.Call(this, value);
@@ -64,19 +50,4 @@ public sealed partial class Tensor
 
     /// <summary>Not a number; bool.</summary>
     public Tensor IsNaN() => CompareOps.IsNaN.Call(this);
-
-    /// <summary>Whether shapes agree and every |this − other| ≤ absolute + relative·|other|.</summary>
-    public bool AllClose(Tensor other, double relative = 1e-5, double absolute = 1e-8)
-    {
-        if (!Shape.AsSpan().SequenceEqual(other.Shape))
-            return false;
-        var (x, y) = (ToDoubles(), other.ToDoubles());
-        for (var k = 0; k < x.Length; k++)
-        {
-            if (x[k] != y[k] && !(Math.Abs(x[k] - y[k]) <= absolute + relative * Math.Abs(y[k])))
-                return false;
-        }
-
-        return true;
-    }
 }

@@ -11,9 +11,7 @@ public sealed unsafe partial class Tensor
         internal static readonly Operator Full = Operator.Find("aten::full");
         internal static readonly Operator ZerosLike = Operator.Find("aten::zeros_like");
         internal static readonly Operator OnesLike = Operator.Find("aten::ones_like");
-        internal static readonly Operator FullLike = Operator.Find("aten::full_like");
         internal static readonly Operator Arange = Operator.Find("aten::arange", "start_step");
-        internal static readonly Operator Eye = Operator.Find("aten::eye");
     }
 
     /// <summary>Zeros of the given shape.</summary>
@@ -36,19 +34,12 @@ public sealed unsafe partial class Tensor
     /// <summary>Ones with another tensor's shape, element type and device.</summary>
     public static Tensor OnesLike(Tensor other) => CreationOps.OnesLike.Call(other);
 
-    /// <summary>One value with another tensor's shape, element type and device.</summary>
-    public static Tensor FullLike(Tensor other, double value) => CreationOps.FullLike.Call(other, value);
-
     /// <summary>0, 1, … up to and without <paramref name="end"/>; int64.</summary>
     public static Tensor Arange(long end) => Arange(0, end);
 
     /// <summary>Whole numbers from <paramref name="start"/> up to and without <paramref name="end"/>; int64.</summary>
     public static Tensor Arange(long start, long end, long step = 1, Device? device = null) =>
         CreationOps.Arange.Call(start, end, step, DType.Int64, Argument.None, device ?? Device.Cpu);
-
-    /// <summary>The identity matrix <c>[n, n]</c>.</summary>
-    public static Tensor Eye(long n, Compute? compute = null) =>
-        CreationOps.Eye.Call(n, (compute ?? Compute.Cpu).DType, Argument.None, (compute ?? Compute.Cpu).Device);
 
     /// <summary>A float64 scalar, shape <c>[]</c>.</summary>
     public static Tensor Of(double value) => From([value]);

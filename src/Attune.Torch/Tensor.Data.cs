@@ -13,7 +13,6 @@ public sealed unsafe partial class Tensor
         internal static readonly Operator ToDevice = Operator.Find("aten::to", "device");
         internal static readonly Operator Clone = Operator.Find("aten::clone");
         internal static readonly Operator Copy = Operator.Find("aten::copy_");
-        internal static readonly Operator Contiguous = Operator.Find("aten::contiguous");
     }
 
     /// <summary>The only element as a number.</summary>
@@ -22,18 +21,20 @@ public sealed unsafe partial class Tensor
     {
         ThrowIfClosed();
         double value;
-        TorchRuntime.Check(NativeMethods.TensorItem(Pointer, &value));
+        CheckItem(NativeMethods.TensorItem(Pointer, &value));
         GC.KeepAlive(this);
         return value;
     }
 
     /// <summary>The only element as an integer.</summary>
-    /// <exception cref="TorchException">There is not exactly one element.</exception>
+    /// <exception cref="TorchException">There is not exactly one element, or it is no integer.</exception>
     public long ItemInt64()
     {
         ThrowIfClosed();
+        if (DType.IsFloat())
+            throw new TorchException($"ItemInt64 on {Describe()}: the element type has fractions, expected integers or bool; read it with Item");
         long value;
-        TorchRuntime.Check(NativeMethods.TensorItemInt64(Pointer, &value));
+        CheckItem(NativeMethods.TensorItemInt64(Pointer, &value));
         GC.KeepAlive(this);
         return value;
     }
@@ -45,7 +46,7 @@ public sealed unsafe partial class Tensor
         where T : unmanaged
     {
         if (DTypeOf<T>() != DType)
-            throw new TorchException($"ToArray<{typeof(T).Name}> on {Describe()}: the element types differ; convert with To(DType.{DTypeOf<T>()})");
+            throw new TorchException($"ToArray<{typeof(T).Name}> on {Describe()}: expected {DTypeOf<T>().Name()}; convert with To(DType.{DTypeOf<T>()})");
         var result = new T[Count];
         CopyBytesTo(MemoryMarshal.AsBytes(result.AsSpan()));
         return result;
@@ -66,7 +67,7 @@ public sealed unsafe partial class Tensor
         ThrowIfClosed();
         byte none = 0;
         fixed (byte* bytes = destination)
-            TorchRuntime.Check(NativeMethods.TensorRead(Pointer, bytes is null ? &none : bytes, destination.Length));
+            Check(NativeMethods.TensorRead(Pointer, bytes is null ? &none : bytes, destination.Length));
         GC.KeepAlive(this);
     }
 
@@ -76,7 +77,7 @@ public sealed unsafe partial class Tensor
         ThrowIfClosed();
         byte none = 0;
         fixed (byte* bytes = source)
-            TorchRuntime.Check(NativeMethods.TensorWrite(Pointer, bytes is null ? &none : bytes, source.Length));
+            Check(NativeMethods.TensorWrite(Pointer, bytes is null ? &none : bytes, source.Length));
         GC.KeepAlive(this);
     }
 
@@ -87,9 +88,9 @@ public sealed unsafe partial class Tensor
     {
         ThrowIfClosed();
         void* data;
-        TorchRuntime.Check(NativeMethods.TensorData(Pointer, &data));
+        Check(NativeMethods.TensorData(Pointer, &data));
         if (DTypeOf<T>() != DType || (data is null && Count > 0))
-            throw new TorchException($"AsSpan<{typeof(T).Name}> on {Describe()}: needs that element type, contiguous, in host memory");
+            throw new TorchException($"AsSpan<{typeof(T).Name}> on {Describe()}: expected {DTypeOf<T>().Name()} without gaps in host memory; convert with To(DType.{DTypeOf<T>()}), or read a copy with ToArray");
         return new ReadOnlySpan<T>(data, checked((int)Count));
     }
 
@@ -117,9 +118,6 @@ public sealed unsafe partial class Tensor
         DataOps.Copy.Run(this, source);
         return this;
     }
-
-    /// <summary>The same values in row-major memory without gaps.</summary>
-    public Tensor Contiguous() => DataOps.Contiguous.Call(this);
 
     /// <summary>Shape, element type and the values: up to six along each axis, the rest as an ellipsis.</summary>
     public override string ToString()

@@ -5,16 +5,13 @@ public sealed partial class Tensor
 {
     private static class IndexOps
     {
-        internal static readonly Operator Gather = Operator.Find("aten::gather"), Scatter = Operator.Find("aten::scatter", "src"), IndexSelect = Operator.Find("aten::index_select"), Embedding = Operator.Find("aten::embedding");
-        internal static readonly Operator MaskedFill = Operator.Find("aten::masked_fill", "Scalar"), Index = Operator.Find("aten::index", "Tensor"), IndexPut = Operator.Find("aten::index_put_"), IndexCopy = Operator.Find("aten::index_copy_");
+        internal static readonly Operator Gather = Operator.Find("aten::gather"), IndexSelect = Operator.Find("aten::index_select"), Embedding = Operator.Find("aten::embedding");
+        internal static readonly Operator MaskedFill = Operator.Find("aten::masked_fill", "Scalar"), Index = Operator.Find("aten::index", "Tensor"), IndexPut = Operator.Find("aten::index_put_");
         internal static readonly Operator TopK = Operator.Find("aten::topk"), Sort = Operator.Find("aten::sort"), NonZero = Operator.Find("aten::nonzero");
     }
 
     /// <summary>result[i][j] = this[i][index[i][j]] for axis 1, and so on.</summary>
     public Tensor Gather(int axis, Tensor index) => IndexOps.Gather.Call(this, axis, index);
-
-    /// <summary>A copy with result[i][index[i][j]] = source[i][j] for axis 1, and so on.</summary>
-    public Tensor Scatter(int axis, Tensor index, Tensor source) => IndexOps.Scatter.Call(this, axis, index, source);
 
     /// <summary>The slices with the given numbers along an axis; index <c>[n]</c>.</summary>
     public Tensor IndexSelect(int axis, Tensor index) => IndexOps.IndexSelect.Call(this, axis, index);
@@ -32,13 +29,6 @@ public sealed partial class Tensor
     public Tensor IndexPutInPlace(Tensor?[] indices, Tensor values, bool accumulate = false)
     {
         IndexOps.IndexPut.Run(this, indices, values, accumulate);
-        return this;
-    }
-
-    /// <summary>Overwrites the slices with the given numbers along an axis.</summary>
-    public Tensor IndexCopyInPlace(int axis, Tensor index, Tensor source)
-    {
-        IndexOps.IndexCopy.Run(this, axis, index, source);
         return this;
     }
 

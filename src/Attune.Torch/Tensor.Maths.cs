@@ -10,7 +10,7 @@ public sealed partial class Tensor
         internal static readonly Operator Sub = Operator.Find("aten::sub", "Tensor"), RSub = Operator.Find("aten::rsub", "Scalar");
         internal static readonly Operator Mul = Operator.Find("aten::mul", "Tensor"), MulScalar = Operator.Find("aten::mul", "Scalar");
         internal static readonly Operator Div = Operator.Find("aten::div", "Tensor"), DivScalar = Operator.Find("aten::div", "Scalar");
-        internal static readonly Operator AddIn = Operator.Find("aten::add_", "Tensor"), MulIn = Operator.Find("aten::mul_", "Tensor");
+        internal static readonly Operator AddIn = Operator.Find("aten::add_", "Tensor");
         internal static readonly Operator AddScalarIn = Operator.Find("aten::add_", "Scalar"), MulScalarIn = Operator.Find("aten::mul_", "Scalar");
         internal static readonly Operator AddcMulIn = Operator.Find("aten::addcmul_"), AddcDivIn = Operator.Find("aten::addcdiv_"), LerpIn = Operator.Find("aten::lerp_", "Scalar");
         internal static readonly Operator ZeroIn = Operator.Find("aten::zero_"), FillIn = Operator.Find("aten::fill_", "Scalar");
@@ -39,7 +39,6 @@ public sealed partial class Tensor
     public static Tensor operator /(Tensor a, double b) => MathOps.DivScalar.Call(a, b);
     public static Tensor operator /(double a, Tensor b) => b.Reciprocal() * a;
 
-    public Tensor Neg() => -this;
     public Tensor Abs() => MathOps.Abs.Call(this);
     public Tensor Sign() => MathOps.Sign.Call(this);
     public Tensor Reciprocal() => MathOps.Reciprocal.Call(this);
@@ -105,13 +104,6 @@ public sealed partial class Tensor
     public Tensor MulInPlace(double value)
     {
         MathOps.MulScalarIn.Run(this, value);
-        return this;
-    }
-
-    /// <summary>this ← this · other.</summary>
-    public Tensor MulInPlace(Tensor other)
-    {
-        MathOps.MulIn.Run(this, other);
         return this;
     }
 

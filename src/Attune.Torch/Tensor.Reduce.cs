@@ -7,7 +7,7 @@ public sealed partial class Tensor
     {
         internal static readonly Operator Sum = Operator.Find("aten::sum"), SumAxes = Operator.Find("aten::sum", "dim_IntList"), Mean = Operator.Find("aten::mean"), MeanAxes = Operator.Find("aten::mean", "dim");
         internal static readonly Operator Var = Operator.Find("aten::var", "correction"), Max = Operator.Find("aten::max"), Min = Operator.Find("aten::min");
-        internal static readonly Operator AMax = Operator.Find("aten::amax"), AMin = Operator.Find("aten::amin"), ArgMax = Operator.Find("aten::argmax"), Any = Operator.Find("aten::any"), All = Operator.Find("aten::all");
+        internal static readonly Operator AMax = Operator.Find("aten::amax"), AMin = Operator.Find("aten::amin"), ArgMax = Operator.Find("aten::argmax"), All = Operator.Find("aten::all");
         internal static readonly Operator CumSum = Operator.Find("aten::cumsum"), LogSumExp = Operator.Find("aten::logsumexp"), Softmax = Operator.Find("aten::softmax", "int"), LogSoftmax = Operator.Find("aten::log_softmax", "int");
         internal static readonly Operator Norm = Operator.Find("aten::linalg_vector_norm");
     }
@@ -47,9 +47,6 @@ public sealed partial class Tensor
 
     /// <summary>Index of the largest element along an axis; int64.</summary>
     public Tensor ArgMax(int axis, bool keepDim = false) => ReduceOps.ArgMax.Call(this, axis, keepDim);
-
-    /// <summary>Whether any element is true; bool.</summary>
-    public Tensor Any() => ReduceOps.Any.Call(this);
 
     /// <summary>Whether all elements are true; bool.</summary>
     public Tensor All() => ReduceOps.All.Call(this);

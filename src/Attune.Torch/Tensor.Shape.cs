@@ -5,10 +5,10 @@ public sealed partial class Tensor
 {
     private static class ShapeOps
     {
-        internal static readonly Operator View = Operator.Find("aten::view"), Reshape = Operator.Find("aten::reshape"), Transpose = Operator.Find("aten::transpose", "int"), Permute = Operator.Find("aten::permute");
+        internal static readonly Operator View = Operator.Find("aten::view"), Reshape = Operator.Find("aten::reshape"), Transpose = Operator.Find("aten::transpose", "int");
         internal static readonly Operator Unsqueeze = Operator.Find("aten::unsqueeze"), Squeeze = Operator.Find("aten::squeeze", "dim"), Expand = Operator.Find("aten::expand");
         internal static readonly Operator Repeat = Operator.Find("aten::repeat_interleave", "self_int"), Narrow = Operator.Find("aten::narrow"), Select = Operator.Find("aten::select", "int"), Slice = Operator.Find("aten::slice", "Tensor");
-        internal static readonly Operator Flatten = Operator.Find("aten::flatten", "using_ints"), Split = Operator.Find("aten::split_with_sizes"), Chunk = Operator.Find("aten::chunk");
+        internal static readonly Operator Flatten = Operator.Find("aten::flatten", "using_ints"), Split = Operator.Find("aten::split_with_sizes");
         internal static readonly Operator Cat = Operator.Find("aten::cat"), Stack = Operator.Find("aten::stack"), Triu = Operator.Find("aten::triu"), Tril = Operator.Find("aten::tril");
     }
 
@@ -20,9 +20,6 @@ public sealed partial class Tensor
 
     /// <summary>Swaps two axes.</summary>
     public Tensor Transpose(int a, int b) => ShapeOps.Transpose.Call(this, a, b);
-
-    /// <summary>Reorders the axes.</summary>
-    public Tensor Permute(params long[] axes) => ShapeOps.Permute.Call(this, axes);
 
     /// <summary>Inserts an axis of size 1.</summary>
     public Tensor Unsqueeze(int axis) => ShapeOps.Unsqueeze.Call(this, axis);
@@ -50,9 +47,6 @@ public sealed partial class Tensor
 
     /// <summary>Parts of the given sizes along an axis, as views.</summary>
     public Tensor[] Split(int axis, params long[] sizes) => ShapeOps.Split.CallMany(sizes.Length, this, sizes, axis);
-
-    /// <summary>Equal parts along an axis, as views.</summary>
-    public Tensor[] Chunk(int count, int axis) => ShapeOps.Chunk.CallMany(count, this, count, axis);
 
     /// <summary>Joins along an existing axis.</summary>
     public static Tensor Cat(int axis, params Tensor[] parts) => ShapeOps.Cat.Call(parts, axis);

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Attune.Torch.Native;
 
@@ -80,18 +81,18 @@ public sealed unsafe partial class Tensor : IDisposable
         _handle.Dispose();
     }
 
-    /// <summary>dtype, shape and, off the processor, the device: <c>float32 [2,3]</c>.</summary>
+    /// <summary>dtype, shape and, off the processor, the device: <c>float32 [2,3]</c>; of a closed tensor what was seen of it before.</summary>
     internal string Describe()
     {
         if (IsClosed)
-            return "closed tensor";
+            return _shape is null ? "closed tensor" : $"closed {_dtype.Name()} [{string.Join(",", _shape)}]";
         var place = Device.Kind == DeviceKind.Cpu ? "" : $" on {Device}";
         return $"{DType.Name()} [{string.Join(",", Shape)}]{place}";
     }
 
-    private long[] Inspect()
+    private long[] Inspect([CallerMemberName] string method = "")
     {
-        ThrowIfClosed();
+        ThrowIfClosed(method);
         NativeTensorInfo info;
         var sizes = stackalloc long[MaximumRank];
         TorchRuntime.Check(NativeMethods.TensorInfo(Pointer, &info, sizes, MaximumRank));
@@ -101,10 +102,24 @@ public sealed unsafe partial class Tensor : IDisposable
         return _shape = new ReadOnlySpan<long>(sizes, info.Rank).ToArray();
     }
 
-    private void ThrowIfClosed()
+    private void ThrowIfClosed([CallerMemberName] string method = "")
     {
         if (IsClosed)
-            throw new TorchException("The tensor is closed: its scope ended or it was disposed. Keep it with TensorScope.Keep.");
+            throw new TorchException($"{method} on {Describe()}: the tensor is closed, expected an open one; its scope ended or it was disposed: keep it with TensorScope.Keep");
+    }
+
+    /// <summary>Turns a failed status into an error that names the method and this tensor.</summary>
+    private void Check(int status, [CallerMemberName] string method = "")
+    {
+        if (status != 0)
+            throw new TorchException($"{method} on {Describe()}: {Operator.FirstLine(NativeMethods.LastErrorText())}");
+    }
+
+    private void CheckItem(int status, [CallerMemberName] string method = "")
+    {
+        if (status != 0 && Count != 1)
+            throw new TorchException($"{method} on {Describe()}: it has {Count} elements, expected exactly one; reduce it first, for instance with Sum or Mean, or read them all with ToDoubles");
+        Check(status, method);
     }
 
     private sealed class TensorHandle : SafeHandle

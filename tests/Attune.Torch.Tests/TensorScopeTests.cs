@@ -87,6 +87,30 @@ public sealed class TensorScopeTests
     }
 
     [Fact, NoTensorLeaks]
+    public void A_call_that_refuses_its_results_frees_them()
+    {
+        using var scope = TensorScope.Begin();
+        var x = Tensor.Ones([64, 4096]);
+        var largest = Operator.Find("aten::max", "dim"); // values and their places
+        var normalise = Operator.Find("aten::_batch_norm_impl_index"); // tensors, then a number
+        void RefuseAll(int times)
+        {
+            for (var k = 0; k < times; k++)
+            {
+                Assert.Throws<TorchException>(() => largest.Call(x.View(1, -1), 0));
+                Assert.Throws<TorchException>(() => normalise.CallMany(5, x, Argument.None, Argument.None, Argument.None, Argument.None, true, 0.1, 1e-5, false));
+            }
+        }
+
+        RefuseAll(10);
+        var (live, resident) = (TorchRuntime.LiveTensors, ResidentMegabytes());
+        RefuseAll(200);
+        Assert.InRange(TorchRuntime.LiveTensors - live, 0, 200); // the views
+        // 200 leaked results of each would be 420 MB.
+        Assert.InRange(ResidentMegabytes() - resident, -1000, 100);
+    }
+
+    [Fact, NoTensorLeaks]
     public void A_call_allocates_nothing_managed_besides_the_results_handle()
     {
         using var frozen = Autograd.NoGrad();

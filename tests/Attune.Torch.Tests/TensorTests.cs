@@ -176,7 +176,7 @@ public sealed class TensorTests
         using var scope = TensorScope.Begin();
         var closed = Tensor.Of([1.0]);
         closed.Dispose();
-        Assert.Contains("aten::add.Tensor: argument 2 is a closed tensor", Assert.Throws<TorchException>(() => Tensor.Of([1.0]) + closed).Message);
+        Assert.Contains("aten::add.Tensor(float64 [1], closed tensor): argument 2 is a closed tensor", Assert.Throws<TorchException>(() => Tensor.Of([1.0]) + closed).Message);
         Assert.Throws<TorchException>(() => closed.Shape);
         Assert.Equal("closed tensor", closed.ToString());
     }

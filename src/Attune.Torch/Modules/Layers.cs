@@ -89,14 +89,16 @@ public sealed class RmsNorm : Module
 
 /// <summary>
 /// Sets each element to 0 with probability p and scales the rest by 1/(1 − p) (Srivastava et al. 2014). Which ones is a pure function of
-/// the seed, so recomputation and resumed runs drop the same.
+/// the seed, the row's number in the whole batch and the element's place in the row: recomputation and resumed runs drop the same, and
+/// neither micro-batches nor padding on the right change what is dropped.
 /// </summary>
 public static class Dropout
 {
-    /// <param name="x">Activations of any shape.</param>
+    /// <param name="x">Activations <c>[B,…]</c>, one row of the batch along the first axis.</param>
     /// <param name="probability">Share to drop, 0 ≤ p &lt; 1; at 0 the result is x itself.</param>
     /// <param name="seed">A seed of this layer and step.</param>
-    public static Tensor Apply(Tensor x, double probability, Seed seed)
+    /// <param name="firstRow">The number of x's first row in the step's whole batch: 0, or where this micro-batch begins.</param>
+    public static Tensor Apply(Tensor x, double probability, Seed seed, long firstRow)
     {
         if (probability is < 0 or >= 1)
             throw new ArgumentOutOfRangeException(nameof(probability), probability, "expected at least 0 and below 1");
@@ -104,7 +106,9 @@ public static class Dropout
             return x;
         using var scope = TensorScope.Begin();
         var draws = new float[x.Count];
-        seed.Uniforms(draws);
+        var rows = x.Rank == 0 ? 1 : x.Size(0);
+        for (var row = 0; row < rows; row++)
+            seed.Uniforms(draws.AsSpan(row * (draws.Length / rows), draws.Length / rows), firstRow + row);
         var scale = (float)(1 / (1 - probability));
         for (var k = 0; k < draws.Length; k++)
             draws[k] = draws[k] < probability ? 0 : scale;

@@ -54,16 +54,26 @@ public abstract class Module : IDisposable
     }
 
     /// <summary>Copies every parameter's value from a module of the same structure.</summary>
+    /// <exception cref="ArgumentException">Names or shapes differ; nothing was copied.</exception>
     public void CopyFrom(Module other)
     {
+        var (mine, theirs) = (NamedParameters().ToArray(), other.NamedParameters().ToArray());
+        var (here, there) = (Shapes(mine), Shapes(theirs));
+        if (!here.SequenceEqual(there))
+        {
+            var k = here.Zip(there).TakeWhile(pair => pair.First == pair.Second).Count();
+            throw new ArgumentException(
+                $"the modules differ: {here.ElementAtOrDefault(k) ?? "no further parameter"} meets {there.ElementAtOrDefault(k) ?? "no further parameter"}, "
+                + "expected the same names and shapes in the same order; build both from one configuration", nameof(other));
+        }
+
         using var scope = TensorScope.Begin();
         using var frozen = Autograd.NoGrad();
-        foreach (var (mine, theirs) in NamedParameters().Zip(other.NamedParameters()))
-        {
-            if (mine.Name != theirs.Name)
-                throw new ArgumentException($"the modules differ: {mine.Name} meets {theirs.Name}", nameof(other));
-            mine.Parameter.Value.CopyFrom(theirs.Parameter.Value);
-        }
+        for (var k = 0; k < mine.Length; k++)
+            mine[k].Parameter.Value.CopyFrom(theirs[k].Parameter.Value);
+
+        static string[] Shapes((string Name, Parameter Parameter)[] named) =>
+            [.. named.Select(p => $"{p.Name} [{string.Join(",", p.Parameter.Value.Shape)}]")];
     }
 
     /// <inheritdoc/>
@@ -83,6 +93,7 @@ public abstract class Module : IDisposable
     }
 
     /// <summary>Takes ownership of a learned tensor.</summary>
+    /// <exception cref="ArgumentException">The name is taken; the tensor stays its owner's. So for buffers and children.</exception>
     protected Parameter Register(string name, Tensor value) => Add(_parameters, name, value, isTrained: true);
 
     /// <summary>Takes ownership of a tensor that is saved but not learned.</summary>
@@ -92,17 +103,32 @@ public abstract class Module : IDisposable
     protected T Register<T>(string name, T module)
         where T : Module
     {
+        var prefix = Prefix("", name);
+        RefuseTaken(module.AllNames().Select(inner => prefix + inner));
         _children.Add((name, module));
         return module;
     }
 
-    private static Parameter Add(List<Parameter> list, string name, Tensor value, bool isTrained)
+    private Parameter Add(List<Parameter> list, string name, Tensor value, bool isTrained)
     {
+        RefuseTaken([name]);
         TensorScope.Detach(value).RequiresGrad = isTrained;
         var parameter = new Parameter(name, value);
         list.Add(parameter);
         return parameter;
     }
+
+    private IEnumerable<string> AllNames() => NamedParameters().Concat(NamedBuffers()).Select(p => p.Name);
+
+    private void RefuseTaken(IEnumerable<string> names)
+    {
+        var taken = AllNames().ToHashSet();
+        if (names.FirstOrDefault(taken.Contains) is { } name)
+            throw new ArgumentException($"{GetType().Name} has '{name}' already, expected each name once, for names are the keys of checkpoints; register this one under another name");
+    }
+
+    // A child registered without a name is transparent in checkpoint keys.
+    private static string Prefix(string outer, string name) => name.Length == 0 ? outer : $"{outer}{name}.";
 
     private IEnumerable<(string Name, Parameter Parameter)> Named(string prefix, Func<Module, List<Parameter>> of)
     {
@@ -110,8 +136,7 @@ public abstract class Module : IDisposable
             yield return (prefix + parameter.Name, parameter);
         foreach (var (name, child) in _children)
         {
-            // A child registered without a name is transparent in checkpoint keys.
-            foreach (var inner in child.Named(name.Length == 0 ? prefix : $"{prefix}{name}.", of))
+            foreach (var inner in child.Named(Prefix(prefix, name), of))
                 yield return inner;
         }
     }

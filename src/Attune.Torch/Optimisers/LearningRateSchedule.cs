@@ -6,10 +6,10 @@ public enum ScheduleShape
     /// <summary>It stays.</summary>
     Constant,
 
-    /// <summary>Straight down to the final share at the last step.</summary>
+    /// <summary>Straight down. The final share is reached one step after the last, so that the last step still moves when it is 0.</summary>
     Linear,
 
-    /// <summary>Half a cosine down to the final share at the last step.</summary>
+    /// <summary>Half a cosine down. The final share is reached one step after the last, as for <see cref="Linear"/>.</summary>
     Cosine,
 }
 
@@ -18,7 +18,7 @@ public enum ScheduleShape
 /// <param name="Shape">How it falls.</param>
 /// <param name="Steps">Steps of the whole run.</param>
 /// <param name="WarmUpSteps">Steps of linear rise; the first step has Peak/WarmUpSteps.</param>
-/// <param name="FinalShare">Share of the peak that is left at the end.</param>
+/// <param name="FinalShare">Share of the peak that is left one step after the last: at step <paramref name="Steps"/>.</param>
 public sealed record LearningRateSchedule(double Peak, ScheduleShape Shape, int Steps, int WarmUpSteps = 0, double FinalShare = 0)
 {
     /// <summary>The rate of a step, counted from 0.</summary>

@@ -103,6 +103,7 @@ public sealed class AdamWTests
     [InlineData(ScheduleShape.Constant, 9, 1)]
     [InlineData(ScheduleShape.Linear, 4, 1)]
     [InlineData(ScheduleShape.Linear, 8, 0.6)]
+    [InlineData(ScheduleShape.Linear, 13, 0.1)] // the last step: the end lies one further
     [InlineData(ScheduleShape.Linear, 14, 0)]
     [InlineData(ScheduleShape.Cosine, 9, 0.5)]
     [InlineData(ScheduleShape.Cosine, 14, 0)]
