@@ -40,6 +40,7 @@ internal static class EarlierRounds
             ByGroup = Accuracies(reward.ByGroup, id),
             Nulls = Accuracies(reward.Nulls, id),
         } : null,
+        Annotators = [.. round.Annotators.Select(row => row with { Source = id(row.Source) })],
         Curves = [.. round.Curves.Select(curve => curve with { Source = id(curve.Source) })],
         Samples = [.. round.Samples.Select(row => row with { Source = id(row.Source) })],
     };
@@ -49,7 +50,7 @@ internal static class EarlierRounds
         .. round.Wins.Select(row => row.Source), .. round.Baselines.Select(row => row.Source), .. round.TextMetrics.Select(row => row.Source),
         .. (round.Frontier?.BestOfN ?? []).Concat(round.Frontier?.Policy ?? []).Select(point => point.Source),
         .. round.RewardModel is { } reward ? reward.ByMargin.Concat(reward.ByGroup).Concat(reward.Nulls).Append(reward.Overall).Select(row => row.Source) : [],
-        .. round.Curves.Select(curve => curve.Source), .. round.Samples.Select(row => row.Source),
+        .. round.Annotators.Select(row => row.Source), .. round.Curves.Select(curve => curve.Source), .. round.Samples.Select(row => row.Source),
     ];
 
     private static IReadOnlyList<FrontierPoint> Points(IReadOnlyList<FrontierPoint> points, Func<string?, string?> id) =>

@@ -190,6 +190,9 @@ public sealed record EvaluationInput
     /// <summary>How the reward model did, to be shown.</summary>
     public RewardModelReport? RewardModel { get; init; }
 
+    /// <summary>Who gave the judgments that training read, to be shown.</summary>
+    public IReadOnlyList<AnnotatorRow> Annotators { get; init; } = [];
+
     /// <summary>Metrics over training, to be shown.</summary>
     public IReadOnlyList<TrainingCurve> Curves { get; init; } = [];
 
@@ -199,7 +202,7 @@ public sealed record EvaluationInput
     /// <summary>Warnings of earlier stages, to be shown.</summary>
     public IReadOnlyList<string> Warnings { get; init; } = [];
 
-    /// <summary>The sources that <see cref="RewardModel"/> and <see cref="Curves"/> name, files relative to the report.</summary>
+    /// <summary>The sources that <see cref="RewardModel"/>, <see cref="Annotators"/> and <see cref="Curves"/> name, files relative to the report.</summary>
     public IReadOnlyList<Source> Sources { get; init; } = [];
 }
 

@@ -96,6 +96,9 @@ public sealed record RoundReport
     /// <summary>How the reward model did, or null when the reward is a function.</summary>
     public RewardModelReport? RewardModel { get; init; }
 
+    /// <summary>Who gave the judgments that training read.</summary>
+    public IReadOnlyList<AnnotatorRow> Annotators { get; init; } = [];
+
     /// <summary>Metrics over training steps.</summary>
     public IReadOnlyList<TrainingCurve> Curves { get; init; } = [];
 
@@ -289,6 +292,37 @@ public sealed record AccuracyRow
 /// <param name="Predicted">Mean predicted probability.</param>
 /// <param name="Observed">Share that was really preferred.</param>
 public sealed record ReliabilityRow(double Lower, double Upper, long Pairs, double Predicted, double Observed);
+
+/// <summary>What the log shows about one annotator, see <see cref="Feedback.AnnotatorStatistics"/>.</summary>
+public sealed record AnnotatorRow
+{
+    /// <summary>Pseudonym.</summary>
+    public required string Annotator { get; init; }
+
+    /// <summary>"training" or "held-out"; null where nobody was held out.</summary>
+    public string? Group { get; init; }
+
+    /// <summary>Judgments given; a corrected one counts once.</summary>
+    public required int Judgments { get; init; }
+
+    /// <summary>Share of pairs on which they agree with the majority of the others; null where there is no such majority.</summary>
+    public double? Agreement { get; init; }
+
+    /// <summary>Its 95 % interval (Wilson).</summary>
+    public Interval? AgreementInterval { get; init; }
+
+    /// <summary>Share of judgments whose best answer was the one shown first; null where none had a best one.</summary>
+    public double? FirstShown { get; init; }
+
+    /// <summary>The same for someone blind to sides.</summary>
+    public double? FirstShownByChance { get; init; }
+
+    /// <summary>Half of their judgments took less, in seconds.</summary>
+    public double? MedianSeconds { get; init; }
+
+    /// <summary>Id of the source.</summary>
+    public string? Source { get; init; }
+}
 
 /// <summary>One prompt with the models' answers.</summary>
 public sealed record SampleRow

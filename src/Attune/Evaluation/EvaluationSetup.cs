@@ -52,6 +52,7 @@ internal sealed class EvaluationSetup : IDisposable
         var shots = _settings.FewShot is { } fewShot ? _problems.Try("evaluate.fewShot.demonstrations", () => Shots(fewShot)) : null;
         var curves = CurveFolders().Select(stage => _problems.Try(stage.Key, () => TrainingCurves.Read(stage.Stage, stage.Folder, _folder))).OfType<StageCurves>().ToList();
         var rewardModel = _settings.RewardRun is { } run ? _problems.Try("evaluate.rewardRun", () => RewardModelReports.Read(run, _folder)) : null;
+        var annotators = _settings.Judgments is { } log ? _problems.Try("evaluate.judgments", () => AnnotatorReports.Read(log, annotators: null, _folder)) : null;
         var earlier = _settings.Earlier.Select((folder, k) => _problems.Try($"evaluate.earlier[{k}]", () => Earlier(folder))).OfType<EarlierRound>().ToList();
         var reference = Models(checkpoints);
         // The lists are made before the problems are thrown, so that all are found.
@@ -81,8 +82,9 @@ internal sealed class EvaluationSetup : IDisposable
             Round = earlier.Count + 1,
             Earlier = earlier,
             RewardModel = rewardModel?.Report,
+            Annotators = annotators?.Rows ?? [],
             Curves = [.. curves.SelectMany(c => c.Curves)],
-            Sources = [.. curves.Select(c => c.Source), .. rewardModel is null ? [] : new[] { rewardModel.Source }],
+            Sources = [.. curves.Select(c => c.Source), .. new[] { rewardModel?.Source, annotators?.Source }.OfType<Source>()],
         };
     }
 

@@ -60,6 +60,7 @@ internal sealed class Findings(EvaluationInput input, EvaluationPlan plan, Answe
             TextMetrics = [.. plan.Compared.Select(Texts)],
             Frontier = Frontier(),
             RewardModel = input.RewardModel,
+            Annotators = input.Annotators,
             Curves = input.Curves,
             Samples = [.. Samples(results[0]).Select(sample => sample.Row)],
         };

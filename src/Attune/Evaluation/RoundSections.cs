@@ -21,6 +21,8 @@ internal static class RoundSections
             yield return Samples(id, round, parts);
         if (round.RewardModel is { } reward)
             yield return RewardModel(id, reward, parts);
+        if (round.Annotators.Count > 0)
+            yield return Annotators(id, round, parts);
         if (round.Curves.Count > 0)
             yield return Curves(id, round, parts);
     }
@@ -259,6 +261,23 @@ internal static class RoundSections
                         parts.Number(NumberText.Percent(r.Observed), reward.Overall.Source),
                     }))));
     }
+
+    private static XElement Annotators(string id, RoundReport round, HtmlParts parts) =>
+        Section($"{id}annotators", "Who was asked",
+            "Preferences are only as good as the people who gave them. Someone who clicks anywhere agrees with the others on about half of the pairs; someone who "
+                + "takes what stands first shows it there.",
+            Table("Annotators",
+                [new("Annotator", false), new("Group", false), new("Judgments"), new("Agrees with the others"), new("95 % interval"), new("First shown"), new("By chance"), new("Seconds, median")],
+                round.Annotators.Select(a => new object[]
+                {
+                    a.Annotator, a.Group ?? NumberText.Missing, parts.Number($"{a.Judgments:#,0}", a.Source),
+                    parts.Number(NumberText.Percent(a.Agreement), a.Source),
+                    a.AgreementInterval is { } i ? parts.Number(NumberText.Percents(i), a.Source) : NumberText.Missing,
+                    parts.Number(NumberText.Percent(a.FirstShown), a.Source), parts.Number(NumberText.Percent(a.FirstShownByChance), a.Source),
+                    parts.Number(NumberText.Number(a.MedianSeconds), a.Source),
+                })),
+            Paragraph("note", "Agrees with the others: share of pairs on which the annotator prefers what the majority of the other annotators prefers. First shown: share of judgments "
+                + "whose best answer stood first; by chance: what someone blind to sides comes to."));
 
     private static XElement Curves(string id, RoundReport round, HtmlParts parts)
     {

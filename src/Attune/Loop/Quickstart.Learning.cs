@@ -69,6 +69,7 @@ public sealed partial class Quickstart
         var report = _folder.Evaluation(round);
         StageCurves[] stages = [TrainingCurves.Read("sft", _folder.Sft, report), TrainingCurves.Read("reward", _folder.Reward(round), report), TrainingCurves.Read("ppo", _folder.Ppo(round), report)];
         var rewardModel = RewardModelReports.Read(_folder.Reward(round), report);
+        var annotators = AnnotatorReports.Read(_folder.Judgments(round), Annotators.Load(_folder.Annotators), report);
         var input = new EvaluationInput
         {
             Title = "Friendly film reviews",
@@ -98,8 +99,9 @@ public sealed partial class Quickstart
             Round = round,
             Earlier = [.. Enumerable.Range(1, round - 1).Select(r => new EarlierRound(ReportFile.Parse(File.ReadAllText(Path.Combine(_folder.Evaluation(r), Evaluating.ReportName))), Path.GetRelativePath(report, _folder.Evaluation(r))))],
             RewardModel = rewardModel.Report,
+            Annotators = annotators.Rows,
             Curves = [.. stages.SelectMany(stage => stage.Curves)],
-            Sources = [.. stages.Select(stage => stage.Source), rewardModel.Source],
+            Sources = [.. stages.Select(stage => stage.Source), rewardModel.Source, annotators.Source],
             Facts = [new("Seed", $"{_plan.Seed}"), new("Budget", _plan.Budget.ToString().ToLowerInvariant()), new("KL penalty", _plan.Leash ? "on" : "off"), new("Round", $"{round}")],
             Warnings = ResultFile.Read<PpoResult>(_folder.Ppo(round))!.Alarms,
         };

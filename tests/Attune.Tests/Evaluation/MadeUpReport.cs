@@ -1,4 +1,5 @@
 using Attune.Evaluation;
+using Attune.Feedback;
 using Attune.Torch;
 
 namespace Attune.Tests.Evaluation;
@@ -122,6 +123,11 @@ internal static class MadeUpReport
                     new ReliabilityRow(i / 10.0, (i + 1) / 10.0, 64, (i + 0.5) / 10, 0.5 + ((i + 0.5) / 10 - 0.5) * 0.82))],
                 CalibrationError = 0.045,
             },
+            Annotators =
+            [
+                Annotator("annotator-01", "training", 0.74, 0.51, 9.8), Annotator("annotator-02", "training", 0.52, 0.49, 1.2),
+                Annotator("annotator-03", "training", 0.61, 0.79, 9.1), Annotator("annotator-04", "held-out", null, null, 11),
+            ],
             Curves =
             [
                 Curve("reward", "loss", "Mean pairwise loss; 0.693 is guessing.", "nats", 120, i => 0.693 - 0.14 * (1 - Math.Exp(-i / 35.0)), 0.02),
@@ -134,6 +140,20 @@ internal static class MadeUpReport
             Samples = [.. Enumerable.Range(0, 20).Select(Sample)],
         };
     }
+
+    private static AnnotatorRow Annotator(string id, string group, double? agreement, double? first, double seconds) =>
+        new()
+        {
+            Annotator = id,
+            Group = group,
+            Judgments = 215,
+            Agreement = agreement,
+            AgreementInterval = agreement is { } share ? new Proportion(share * 860, 860).Wilson() : null,
+            FirstShown = first,
+            FirstShownByChance = first is null ? null : 0.5,
+            MedianSeconds = seconds,
+            Source = "metrics-reward",
+        };
 
     private static BaselineRow Baseline(string model, double reward, double heldOut, double? win, double kl) =>
         new()
