@@ -244,7 +244,8 @@ public sealed class BadInputTests : IDisposable
     public async Task A_loss_that_is_no_number_names_the_step_and_keeps_the_last_checkpoint(string verb)
     {
         string[] inOneGo = verb == "ppo" ? ["--ppo.epochs", "1", "--ppo.minibatches", "1"] : []; // so that the first step is done before anything is seen
-        var printed = await _tiny.Run(verb, [$"--{verb}.learningRate", "1e30", $"--{verb}.warmUpSteps", "0", "--run.checkpointEvery", "1", .. inOneGo]);
+        var rate = verb == "ppo" ? "1e15" : "1e30"; // ppo saves no weights whose squares are not finite
+        var printed = await _tiny.Run(verb, [$"--{verb}.learningRate", rate, $"--{verb}.warmUpSteps", "0", "--run.checkpointEvery", "1", .. inOneGo]);
 
         Assert.True((printed.ExitCode, printed.Result) == (1, ""), $"exit code {printed.ExitCode}: {printed.Log}");
         Assert.Matches(@"(?i)step \d+.*expected (a )?(finite )?numbers?.*; ", printed.Log);
