@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
+using System.CommandLine.Parsing;
 using System.Reflection;
 using System.Runtime.InteropServices;
 using Attune.Cli.Output;
@@ -110,8 +111,24 @@ internal static class AttuneCommand
         if (problems.Count == 0 && verbs.Length > 0)
             problems.Add(Problem.Of("", "has no verb", $"one of {string.Join(", ", verbs)}", $"see {path} --help"));
         if (problems.Count == 0)
-            problems.AddRange(parsed.Errors.Select(e => Misread(e.Message, path)));
+            problems.AddRange(parsed.Errors.Select(e => Missing(e, path) ?? Misread(e.Message, path)));
         return new(path, problems);
+    }
+
+    /// <summary>What is not there: an argument, an option's value, an option that a verb needs. Null where something else is wrong.</summary>
+    private static Problem? Missing(ParseError error, string path)
+    {
+        var needed = error.SymbolResult is CommandResult command ? command.Command.Options.FirstOrDefault(option => option.Required && error.Message.Contains($"'{option.Name}'")) : null;
+        var (key, found, symbol) = error.SymbolResult switch
+        {
+            ArgumentResult { Parent: OptionResult option } => (option.Option.Name, "has no value", option.Option),
+            OptionResult { Tokens.Count: 0 } option => (option.Option.Name, option.IdentifierToken is null ? "is missing" : "has no value", option.Option),
+            ArgumentResult { Tokens.Count: 0 } argument => (argument.Argument.Name, "is missing", argument.Argument),
+            _ => (needed?.Name ?? "", "is missing", (Symbol?)needed),
+        };
+        if (error.SymbolResult is OptionResult { Tokens.Count: > 1 and var times, Option.Arity.MaximumNumberOfValues: 1 } twice)
+            return Problem.Of(twice.Option.Name, $"is given {times} times", "once", $"see {path} --help");
+        return symbol?.Description is not [var first, .. var rest] ? null : Problem.Of(key, found, char.ToLowerInvariant(first) + rest, $"see {path} --help");
     }
 
     /// <summary>System.CommandLine names .NET types in its message about a value that does not fit; people think in numbers.</summary>
@@ -119,7 +136,7 @@ internal static class AttuneCommand
     {
         var parts = message.Split('\'');
         if (!message.StartsWith("Cannot parse argument", StringComparison.Ordinal) || parts.Length < 6)
-            return new("", $"{message.TrimEnd('.')}; see {path} --help");
+            return Problem.Of("", $"cannot be read: {message.TrimEnd('.')}", "a line as its help shows it", $"see {path} --help");
         var expected = parts[5] switch
         {
             "System.Int32" or "System.Int64" or "System.UInt64" => "a whole number",
@@ -135,7 +152,7 @@ internal static class AttuneCommand
     private static string PathOf(ParseResult parsed)
     {
         var names = new Stack<string>();
-        for (var at = parsed.CommandResult; at?.Parent is not null; at = at.Parent as System.CommandLine.Parsing.CommandResult)
+        for (var at = parsed.CommandResult; at?.Parent is not null; at = at.Parent as CommandResult)
             names.Push(at.Command.Name);
         return string.Join(' ', names);
     }

@@ -43,7 +43,7 @@ internal sealed class Verb(string name, string description, string example) : Co
         }
         catch (RunFailedException e)
         {
-            return Failed(output, e, e.Message, ExitCode.Failed);
+            return Failed(output, e, e.IsWriteFailure ? $"{e.Message}, then {Again(parsed)}" : e.Message, ExitCode.Failed);
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
@@ -62,6 +62,10 @@ internal sealed class Verb(string name, string description, string example) : Co
 
     private static bool Tracing => Environment.GetEnvironmentVariable("ATTUNE_TRACE") is "1";
 
+    private static string Again(ParseResult parsed) => Resumes(parsed) ? "continue with --resume" : "start again";
+
+    private static bool Resumes(ParseResult parsed) => parsed.CommandResult.Command.Options.Contains(CommonOptions.Resume);
+
     private static int Failed(ConsoleOutput output, Exception e, string message, int code)
     {
         output.Note(message);
@@ -78,7 +82,7 @@ internal sealed class Verb(string name, string description, string example) : Co
             if (parsed.GetResult(option) is { Implicit: false } given)
                 typed.RemoveRange(typed.IndexOf(option.Name), 1 + given.Tokens.Count);
         }
-        var resumes = parsed.CommandResult.Command.Options.Contains(CommonOptions.Resume);
+        var resumes = Resumes(parsed);
         if (resumes && !typed.Contains(CommonOptions.Resume.Name))
             typed.Add(CommonOptions.Resume.Name);
         output.Note(resumes ? $"Stopped. Continue with: attune {string.Join(' ', typed.Select(Quote))}" : "Stopped.");

@@ -45,8 +45,11 @@ public sealed class CommandLineTests
     [InlineData("tokenizer", "attune tokenizer has 1 problem\n  has no verb, expected one of train, encode, decode; see attune tokenizer --help\n")]
     [InlineData("tokenizer encode x --jsn", "attune tokenizer encode has 1 problem\n  --jsn  is not an option, expected one of --text, --json; did you mean --json?\n")]
     [InlineData("tokenizer encode x y", "attune tokenizer encode has 1 problem\n  y  is not expected here, expected nothing more; see attune tokenizer encode --help\n")]
-    [InlineData("tokenizer encode", "attune tokenizer encode has 1 problem\n  Required argument 'tokenizer' missing for command: 'encode'; see attune tokenizer encode --help\n")]
+    [InlineData("tokenizer encode", "attune tokenizer encode has 1 problem\n  tokenizer  is missing, expected model folder or tokenizer.json; see attune tokenizer encode --help\n")]
     [InlineData("tokenizer train x --vocabulary many", "attune tokenizer train has 1 problem\n  --vocabulary  is many, expected a whole number; see attune tokenizer train --help\n")]
+    [InlineData("tokenizer train x --vocabulary", "attune tokenizer train has 1 problem\n  --vocabulary  has no value, expected pieces altogether; see attune tokenizer train --help\n")]
+    [InlineData("data pairs --worse x --out y", "attune data pairs has 1 problem\n  --better  is missing, expected texts that people called good, a line each; see attune data pairs --help\n")]
+    [InlineData("tokenizer train x --vocabulary 300 --vocabulary 301", "attune tokenizer train has 1 problem\n  --vocabulary  is given 2 times, expected once; see attune tokenizer train --help\n")]
     [InlineData("tokenizer train x", "attune tokenizer train has 1 problem\n  has no --out, expected a folder for tokenizer.json; add --out DIR\n")]
     public async Task A_line_that_makes_no_sense_exits_with_2_and_says_why(string line, string message)
     {

@@ -33,6 +33,22 @@ public sealed class VerbTests
         Assert.Equal((1, "The loss of step 7 is NaN\n"), await Run(_ => throw new RunFailedException("The loss of step 7 is NaN")));
 
     [Fact]
+    public async Task A_failed_write_advises_resume_only_where_the_verb_has_it()
+    {
+        static void Write() => AtomicFile.Write("/nowhere/at/all", _ => throw new IOException("No space left on device", 28));
+        using var log = new StringWriter();
+        using var output = new ConsoleOutput(TextWriter.Null, log, isTerminal: false, TextReader.Null);
+        var verb = new Verb("init", "", "").Does(output, (_, _) => Write());
+
+        await new Command("attune") { verb }.Parse("init").InvokeAsync();
+
+        Assert.EndsWith(" or choose another --out, then start again\n", log.ToString());
+        var (code, resumable) = await Run(_ => Write());
+        Assert.Equal(1, code);
+        Assert.EndsWith(" or choose another --out, then continue with --resume\n", resumable);
+    }
+
+    [Fact]
     public async Task Anything_unforeseen_exits_with_1_and_says_how_to_see_more() =>
         Assert.Equal((1, "InvalidOperationException: odd\nThis was not foreseen; set ATTUNE_TRACE=1 to see where it happened.\n"),
             await Run(_ => throw new InvalidOperationException("odd")));

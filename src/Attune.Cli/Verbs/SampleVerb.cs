@@ -80,7 +80,8 @@ internal static class SampleVerb
             throw new InputException(Title, problems);
         var compute = settings.Open(Title, ComputeOptions.Device.Name);
         var memory = MemoryEstimate.Sampling(model.Config, Math.Min(samples, batch), prompt.Length, options.MaximumNewTokens, compute.DType);
-        if (MemoryBudget.Now().Check(model.Folder, memory, $"lower {Batch.Name} or {MaxNew.Name}, or take a smaller model") is { } tooLarge)
+        using var notes = output.Progress(TimeProvider.System);
+        if (settings.Memory(notes).Check(model.Folder, memory, $"lower {Batch.Name} or {MaxNew.Name}, or take a smaller model") is { } tooLarge)
             throw new InputException(Title, [tooLarge]);
         return new(model, prompt, options, compute, samples, batch, parsed.GetValue(Seed));
     }
@@ -128,7 +129,7 @@ internal static class SampleVerb
         }
         catch (ArithmeticException e)
         {
-            throw new RunFailedException($"{job.Model.Folder} cannot be sampled from: {e.Message}; take an earlier checkpoint or the model's original", e);
+            throw new RunFailedException($"{job.Model.Folder} cannot be sampled from: {e.Message}", e);
         }
     }
 

@@ -25,7 +25,8 @@ internal static class ScoreVerb
                 throw new InputException(Title, problems);
             var compute = settings.Open(Title, ComputeOptions.Device.Name);
             var memory = TokenScores.MemoryFor(description.Config, ids.Length, compute.DType);
-            if (MemoryBudget.Now().Check(description.Folder, memory, "give fewer tokens, or take a smaller model") is { } tooLarge)
+            using var notes = output.Progress(TimeProvider.System);
+            if (settings.Memory(notes).Check(description.Folder, memory, "give fewer tokens, or take a smaller model") is { } tooLarge)
                 throw new InputException(Title, [tooLarge]);
             using var model = description.Load(compute);
             stop.ThrowIfCancellationRequested();

@@ -81,7 +81,7 @@ internal sealed class AnswerMaker : IDisposable
         }
         catch (ArithmeticException e)
         {
-            throw new RunFailedException($"{order.Who.Folder ?? order.Name} cannot be sampled from: {e.Message}; take an earlier checkpoint or the model's original", e);
+            throw new RunFailedException($"{order.Who.Folder ?? order.Name} cannot be sampled from: {e.Message}", e);
         }
     }
 

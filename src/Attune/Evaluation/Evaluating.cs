@@ -30,7 +30,7 @@ public static class Evaluating
             return ReportFile.Parse(File.ReadAllText(done));
         }
 
-        using var setup = new EvaluationSetup(recipe, run.Folder);
+        using var setup = new EvaluationSetup(recipe, run.Folder, run.Progress);
         try
         {
             return Run(setup.Input, new() { Folder = run.Folder, Resume = true, Progress = run.Progress }, stop);
@@ -53,6 +53,7 @@ public static class Evaluating
         ArgumentNullException.ThrowIfNull(output);
         var plan = EvaluationPlan.Of(input);
         AtomicFile.RequireWritable(output.Folder);
+        Directory.CreateDirectory(output.Folder);
         if (!output.Resume)
             Erase(output.Folder);
 

@@ -20,14 +20,16 @@ internal sealed class EvaluationSetup : IDisposable
     private readonly EvaluateSettings _settings;
     private readonly string _folder;
     private readonly Compute _compute;
+    private readonly MemoryBudget _memory;
     private readonly Seed _seed;
     private readonly InputProblems _problems = new("The recipe");
     private readonly List<IDisposable> _opened = [];
 
-    public EvaluationSetup(EvaluateRecipe recipe, string folder)
+    public EvaluationSetup(EvaluateRecipe recipe, string folder, IProgressSink progress)
     {
         _settings = recipe.Evaluate;
         (_folder, _compute, _seed) = (folder, recipe.Compute.Open(), new Seed((ulong)recipe.Seed));
+        _memory = recipe.Compute.Memory(progress);
         try
         {
             Input = Open();
@@ -205,7 +207,7 @@ internal sealed class EvaluationSetup : IDisposable
         var bytes = MemoryEstimate.Process + (3 + rewards) * largest.WeightBytes(_compute.DType)
             + MemoryEstimate.Cache(largest, rows, largest.MaximumPositions, _compute.DType)
             + MemoryEstimate.ForwardPass(largest, MicroBatch, largest.MaximumPositions, (long)MicroBatch * _settings.Sampling.MaximumNewTokens, _compute.DType);
-        if (MemoryBudget.Now().Check("evaluate.models", bytes, "compare smaller models") is { } problem)
+        if (_memory.Check("evaluate.models", bytes, "compare smaller models") is { } problem)
             _problems.Add(problem);
     }
 }

@@ -9,7 +9,7 @@ internal static class EvaluateDryRun
 {
     public static DryRun Of(EvaluateRecipe recipe, IProgressSink progress, CancellationToken stop)
     {
-        using var setup = new EvaluationSetup(recipe, folder: ".");
+        using var setup = new EvaluationSetup(recipe, folder: ".", progress);
         stop.ThrowIfCancellationRequested();
         var input = setup.Input;
         var plan = EvaluationPlan.Of(input);

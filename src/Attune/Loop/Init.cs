@@ -31,8 +31,11 @@ public static class Init
         var description = ModelDescription.Read(model, TokenizerUse.Needed);
         var contents = Contents(files, model, Math.Min(LongestRow, description.Config.MaximumPositions)).ToArray();
         AtomicFile.RequireWritable(folder);
-        foreach (var (name, text) in contents)
-            AtomicFile.WriteText(Path.Combine(folder, name), text);
+        AtomicFolder.Add(folder, whole =>
+        {
+            foreach (var (name, text) in contents)
+                AtomicFile.WriteText(Path.Combine(whole, name), text);
+        });
         return [.. contents.Select(file => file.Name)];
     }
 

@@ -12,7 +12,7 @@ internal static class LanguageModelDryRun
         Of(Pretraining.Plan(recipe, progress, stop), recipe.Compute, recipe.Run);
 
     public static DryRun Of(SftRecipe recipe, IProgressSink progress, CancellationToken stop) =>
-        Of(FineTuning.Plan(recipe, stop), recipe.Compute, recipe.Run);
+        Of(FineTuning.Plan(recipe, progress, stop), recipe.Compute, recipe.Run);
 
     private static DryRun Of(LanguageModelPlan plan, ComputeSettings compute, RunSettings run)
     {

@@ -11,7 +11,7 @@ internal static class PpoDryRun
     public static DryRun Of(PpoRecipe recipe, IProgressSink progress, CancellationToken stop)
     {
         var told = new KeptWarnings(progress);
-        using var inputs = PpoInputs.Open(recipe, new Seed((ulong)recipe.Seed).For("ppo"), MemoryBudget.Now());
+        using var inputs = PpoInputs.Open(recipe, new Seed((ulong)recipe.Seed).For("ppo"), recipe.Compute.Memory(told));
         stop.ThrowIfCancellationRequested();
         PpoTraining.Announce(recipe, inputs, told);
         var (ppo, prompts) = (recipe.Ppo, inputs.Prompts.Training);

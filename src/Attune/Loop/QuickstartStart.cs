@@ -46,7 +46,7 @@ public sealed record QuickstartStart
     /// <param name="files">What comes with the program.</param>
     /// <param name="progress">Where explanations and progress go.</param>
     /// <exception cref="InputException">The folder holds something else, or a quick start with another plan; or something is missing.</exception>
-    public Quickstart Open(QuickstartPlan plan, ShippedFiles files, IProgressSink progress) => Open(plan, files, progress, MemoryBudget.Now());
+    public Quickstart Open(QuickstartPlan plan, ShippedFiles files, IProgressSink progress) => Open(plan, files, progress, plan.Compute.Memory(progress));
 
     internal Quickstart Open(QuickstartPlan plan, ShippedFiles files, IProgressSink progress, MemoryBudget memory)
     {

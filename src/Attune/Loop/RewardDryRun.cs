@@ -12,7 +12,7 @@ internal static class RewardDryRun
     {
         var told = new KeptWarnings(progress);
         recipe.Compute.Open(); // refuses a device that is not there
-        var inputs = RewardInputs.Read(recipe, new Seed((ulong)recipe.Seed).For("reward"), MemoryBudget.Now(), told, stop);
+        var inputs = RewardInputs.Read(recipe, new Seed((ulong)recipe.Seed).For("reward"), recipe.Compute.Memory(told), told, stop);
         var (data, config) = (inputs.Data, recipe.Reward);
         var steps = (data.Training.Count + config.BatchSize - 1) / config.BatchSize * config.Epochs;
         if (config.WarmUpSteps >= steps)

@@ -52,7 +52,7 @@ public sealed record RewardPart : IChecked
             yield return Problem.Of("model", Model is null ? "is not set, nor is function" : "is set beside function", "one of them", "name a reward model's folder, or one of length-target, lexicon, repetition");
         if (!double.IsFinite(Weight) || Weight == 0)
             yield return Problem.Of("weight", $"is {Weight}", "a number other than 0", "1 is usual");
-        if (Function == RewardFunction.LengthTarget && !(Length > 0))
+        if (Function == RewardFunction.LengthTarget && !(Length > 0 && double.IsFinite(Length.Value)))
             yield return Problem.Of("length", Length is null ? "is not set" : $"is {Length}", "above 0", "set it to the wanted number of tokens");
         if (Function == RewardFunction.Lexicon && Lexicon is null)
             yield return Problem.Of("lexicon", "is not set", "a section that names a word list", "add lexicon: {words: data/valence.tsv}");

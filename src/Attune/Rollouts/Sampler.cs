@@ -182,7 +182,7 @@ public sealed class Sampler
         {
             var p = probabilities.Slice(k * vocabulary, vocabulary);
             if (!float.IsFinite(p[0]))
-                throw new ArithmeticException($"the logits of request {rows[k].Request.Id} are not finite after {rows[k].Response.Count} tokens, expected numbers; the model's weights are damaged or its training diverged");
+                throw new ArithmeticException($"the logits of request {rows[k].Request.Id} are not finite after {rows[k].Response.Count} tokens, expected finite numbers; the model's weights are damaged or its training diverged: take an earlier checkpoint or the model's original");
             var uniform = seed.Uniform(rows[k].Request.Id, rows[k].Response.Count);
             var row = raw.Slice(k * vocabulary, vocabulary);
             var token = isPlain ? Invert(p, uniform) : Filtered(row, rows[k], uniform);

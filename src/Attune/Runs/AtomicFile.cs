@@ -40,11 +40,12 @@ public static class AtomicFile
     /// <summary>Writes text as UTF-8 without a byte-order mark.</summary>
     public static void WriteText(string path, string text) => Write(path, stream => stream.Write(System.Text.Encoding.UTF8.GetBytes(text)));
 
-    /// <summary>Fails, before work starts, where a folder cannot be made or written.</summary>
+    /// <summary>Fails, before work starts, where a folder cannot be made or written. Leaves nothing behind: what comes after it may fail too.</summary>
     /// <exception cref="InputException">It cannot; the message says why.</exception>
     public static void RequireWritable(string folder)
     {
         string? probe = null;
+        var made = FirstMissing(folder);
         try
         {
             Directory.CreateDirectory(folder);
@@ -58,6 +59,33 @@ public static class AtomicFile
         finally
         {
             Discard(probe);
+            DiscardEmpty(folder, made);
+        }
+    }
+
+    /// <summary>The outermost folder of a path that is not there yet; null where all are.</summary>
+    internal static string? FirstMissing(string folder)
+    {
+        string? missing = null;
+        for (var at = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)); at is not null && !Path.Exists(at); at = Path.GetDirectoryName(at))
+            missing = at;
+        return missing;
+    }
+
+    /// <summary>Removes a folder and those above it, up to one, as far as they are empty; nothing where that one is null.</summary>
+    internal static void DiscardEmpty(string folder, string? upTo)
+    {
+        try
+        {
+            for (var at = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)); upTo is not null && at is not null && at.Length >= upTo.Length; at = Path.GetDirectoryName(at))
+            {
+                if (Directory.Exists(at))
+                    Directory.Delete(at); // fails where something is in it: another process may have begun there
+            }
+        }
+        catch (Exception e) when (WriteFailure.Is(e))
+        {
+            // it may stay
         }
     }
 

@@ -28,6 +28,41 @@ public static class AtomicFolder
         }
     }
 
+    /// <summary>Adds files to a folder that may hold others, or makes it: all are written, beside their places, before the first is moved there.</summary>
+    /// <param name="path">The folder.</param>
+    /// <param name="fill">Writes the files, by names that replace those of the folder, into the folder it is given. What it throws leaves all as it was.</param>
+    /// <exception cref="RunFailedException">The disk is full, the place may not be written.</exception>
+    public static void Add(string path, Action<string> fill)
+    {
+        if (!Directory.Exists(path))
+        {
+            Write(path, fill);
+            return;
+        }
+        var temporary = AtomicFile.TemporaryFor(Path.Combine(path, "added"));
+        try
+        {
+            Directory.CreateDirectory(temporary);
+            fill(temporary);
+            var files = Directory.GetFiles(temporary, "*", SearchOption.AllDirectories);
+            Array.ForEach(files, Flush);
+            foreach (var file in files)
+            {
+                var target = Path.Combine(path, Path.GetRelativePath(temporary, file));
+                Directory.CreateDirectory(Path.GetDirectoryName(target)!);
+                File.Move(file, target, overwrite: true);
+            }
+        }
+        catch (Exception e) when (WriteFailure.Is(e))
+        {
+            throw WriteFailure.WhileRunning(path, e);
+        }
+        finally
+        {
+            AtomicFile.Discard(temporary);
+        }
+    }
+
     private static void Replace(string temporary, string target)
     {
         if (!Directory.Exists(target))

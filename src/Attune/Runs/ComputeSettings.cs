@@ -46,6 +46,10 @@ public sealed record ComputeSettings : IChecked
         return new(device, DType);
     }
 
+    /// <summary>The memory that computing there may take; says where that is not known.</summary>
+    /// <param name="progress">Takes the note.</param>
+    public MemoryBudget Memory(IProgressSink progress) => MemoryBudget.For(Torch.Device.Parse(Device), progress);
+
     /// <summary>Element type of weights and activations, as the engine names it.</summary>
     internal DType DType => Precision switch { Precision.BFloat16 => DType.BFloat16, Precision.Float64 => DType.Float64, _ => DType.Float32 };
 

@@ -4,7 +4,7 @@ namespace Attune.Runs;
 
 /// <summary>
 /// Memory that this process may still take: what the machine has free, or what its container (cgroup v1 or v2) leaves, whichever is less.
-/// Page cache counts as free, swap does not. Not here: the memory of graphics cards.
+/// Page cache counts as free, swap does not. Not here: the memory of graphics cards (<see cref="For"/>).
 /// </summary>
 /// <param name="Available">Bytes that can be taken now.</param>
 /// <param name="Limit">Bytes the process may have in all: the machine's memory or the container's limit.</param>
@@ -12,6 +12,19 @@ public sealed record MemoryBudget(long Available, long Limit)
 {
     /// <summary>The budget now.</summary>
     public static MemoryBudget Now() => Read("/");
+
+    /// <summary>
+    /// What computing somewhere may take. libtorch's dispatcher tells nothing of a graphics card's memory: there nothing is refused, and it is said.
+    /// </summary>
+    /// <param name="device">Where.</param>
+    /// <param name="progress">Takes the note.</param>
+    public static MemoryBudget For(Torch.Device device, IProgressSink progress)
+    {
+        if (device.Kind == Torch.DeviceKind.Cpu)
+            return Now();
+        progress.Warn($"whether it fits into the memory of {device} is not checked, as libtorch does not tell its size; where it runs out, lower the micro-batch or take a smaller model");
+        return new(long.MaxValue, long.MaxValue);
+    }
 
     /// <summary>A problem when a recipe needs more than there is; null when it fits.</summary>
     /// <param name="key">What needs it: a recipe key or its file.</param>

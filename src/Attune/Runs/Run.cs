@@ -86,10 +86,8 @@ public sealed class Run : IDisposable
         catch (Exception e)
         {
             held.Dispose();
-            if (e is RunFailedException { InnerException: { } cause } && WriteFailure.Is(cause))
+            if (WriteFailure.In(e) is { } cause)
                 throw WriteFailure.BeforeStarting(options.Folder, cause);
-            if (WriteFailure.Is(e))
-                throw WriteFailure.BeforeStarting(options.Folder, e);
             throw;
         }
     }
@@ -105,7 +103,7 @@ public sealed class Run : IDisposable
     public static TResult Within<TRecipe, TResult>(TRecipe recipe, RunOptions options, Func<Run, TResult> stage)
         where TRecipe : class
     {
-        var existed = Directory.Exists(options.Folder);
+        var made = AtomicFile.FirstMissing(options.Folder);
         using var run = Open(recipe, options);
         try
         {
@@ -116,11 +114,12 @@ public sealed class Run : IDisposable
             run.Dispose();
             ReplacedRun.Erase(options.Folder);
             run._replaced?.Restore();
-            if (!existed)
+            if (made is not null)
                 AtomicFile.Discard(options.Folder);
+            AtomicFile.DiscardEmpty(options.Folder, made);
             throw;
         }
-        catch (RunFailedException)
+        catch (RunFailedException e) when (WriteFailure.In(e) is null) // a full disk says nothing against what was saved
         {
             run.DropUnproven();
             throw;

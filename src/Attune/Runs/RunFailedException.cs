@@ -13,4 +13,7 @@ public sealed class RunFailedException : Exception
         : base(message, cause)
     {
     }
+
+    /// <summary>Whether a file could not be written: once there is room, what was saved can be gone on with as it is.</summary>
+    public bool IsWriteFailure => WriteFailure.In(this) is not null;
 }

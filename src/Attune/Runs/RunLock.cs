@@ -15,6 +15,7 @@ internal sealed class RunLock : IDisposable
         var path = Path.Combine(folder, FileName);
         try
         {
+            Directory.CreateDirectory(folder);
             var held = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
             held.SetLength(0);
             held.Write(System.Text.Encoding.ASCII.GetBytes($"{Environment.ProcessId}\n"));

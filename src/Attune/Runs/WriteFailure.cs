@@ -8,11 +8,15 @@ internal static class WriteFailure
 
     public static bool Is(Exception e) => e is IOException or UnauthorizedAccessException;
 
+    /// <summary>The failed write that an exception is or tells of; null where it is about something else.</summary>
+    public static Exception? In(Exception e) =>
+        Is(e) ? e : e is RunFailedException { InnerException: { } cause } && Is(cause) ? cause : null;
+
     /// <summary>The failure of a run that had started: exit code 1.</summary>
     public static RunFailedException WhileRunning(string path, Exception e)
     {
         var (found, expected, fix) = Explain(path, e);
-        return new($"{path} could not be written: {found}, expected {expected}; {fix}, then continue with --resume", e);
+        return new($"{path} could not be written: {found}, expected {expected}; {fix}", e);
     }
 
     /// <summary>The same before anything has started: exit code 2.</summary>

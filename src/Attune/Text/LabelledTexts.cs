@@ -22,7 +22,7 @@ public sealed record LabelledPart(DataPart Part, int Texts, int Pairs, int LeftO
 /// </remarks>
 public static class LabelledTexts
 {
-    /// <summary>Reads both files and writes the folder; the same input gives the same bytes.</summary>
+    /// <summary>Reads both files and writes the folder, all of it or nothing; the same input gives the same bytes.</summary>
     /// <param name="better">Texts called good, a line each.</param>
     /// <param name="worse">Texts called bad, a line each.</param>
     /// <param name="promptWords">Words of a beginning; texts with less than twice as many are left out.</param>
@@ -32,13 +32,14 @@ public static class LabelledTexts
     {
         if (promptWords < 1)
             throw InputException.One("--prompt-words", $"is {promptWords}", "at least 1", "4 is usual");
-        var files = new[] { better, worse }.Select(path => Readers.PlainText(path, new() { LinePerDocument = true })).ToArray();
-        DataSource.CheckAll(files);
-        var (good, bad) = (Texts(files[0], promptWords), Texts(files[1], promptWords));
+        var given = new[] { better, worse }.Select(path => Readers.PlainText(path, new() { LinePerDocument = true })).ToArray();
+        DataSource.CheckAll(given);
+        var (good, bad) = (Texts(given[0], promptWords), Texts(given[1], promptWords));
         var both = good.Intersect(bad).ToArray(); // people disagreed: says nothing
         good.ExceptWith(both);
         bad.ExceptWith(both);
         var parts = new List<LabelledPart>();
+        var files = new List<(string Name, string Text)>();
         var taken = new HashSet<string>(StringComparer.Ordinal); // prompts of the parts before
         foreach (var part in Enum.GetValues<DataPart>())
         {
@@ -50,12 +51,13 @@ public static class LabelledTexts
             if (chosen.Length == 0 || rejected.Length == 0)
                 throw InputException.One(chosen.Length == 0 ? better : worse, $"has no text of {2 * promptWords} words in the {Name(part)} part", "some in each part", "give more texts, or lower --prompt-words");
             var pairs = Pairs(chosen, rejected);
-            Lines(folder, $"pairs-{Name(part)}.jsonl", pairs.Select((pair, k) => ResultFile.Json(new { id = $"{Name(part)}-{k}", prompt = "", chosen = pair.Better, rejected = pair.Worse })));
-            Lines(folder, $"beginnings-{Name(part)}.jsonl", Alternating(chosen, rejected).Select(text => Split(text, promptWords)).Select(two => ResultFile.Json(new { prompt = two.Prompt, response = two.Response })));
+            files.Add(($"pairs-{Name(part)}.jsonl", Lines(pairs.Select((pair, k) => ResultFile.Json(new { id = $"{Name(part)}-{k}", prompt = "", chosen = pair.Better, rejected = pair.Worse })))));
+            files.Add(($"beginnings-{Name(part)}.jsonl", Lines(Alternating(chosen, rejected).Select(text => Split(text, promptWords)).Select(two => ResultFile.Json(new { prompt = two.Prompt, response = two.Response })))));
             taken.UnionWith(chosen.Concat(rejected).Select(PromptOf));
             parts.Add(new(part, chosen.Length + rejected.Length, pairs.Count, allChosen.Length + allRejected.Length - chosen.Length - rejected.Length));
         }
 
+        AtomicFolder.Add(folder, whole => files.ForEach(file => File.WriteAllText(Path.Combine(whole, file.Name), file.Text)));
         return parts;
     }
 
@@ -97,7 +99,7 @@ public static class LabelledTexts
         return (text[..at], text[at..]); // the space belongs to the word after it, as in byte-level vocabularies
     }
 
-    private static void Lines(string folder, string name, IEnumerable<string> lines) => AtomicFile.WriteText(Path.Combine(folder, name), string.Join('\n', lines) + "\n");
+    private static string Lines(IEnumerable<string> lines) => string.Join('\n', lines) + "\n";
 
     private static string Name(DataPart part) => part.ToString().ToLower(CultureInfo.InvariantCulture);
 }

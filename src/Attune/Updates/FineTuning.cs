@@ -59,7 +59,7 @@ public static class FineTuning
     /// <summary>Trains, or goes on, and writes the model into the run's folder; null where it was asked to stop before the end.</summary>
     /// <exception cref="InputException">Something in the recipe's files cannot be used; nothing was trained.</exception>
     /// <exception cref="RunFailedException">The loss is not a number, or the disk is full.</exception>
-    public static LanguageModelResult? Run(SftRecipe recipe, Run run, CancellationToken stop) => Run(recipe, run, MemoryBudget.Now(), stop);
+    public static LanguageModelResult? Run(SftRecipe recipe, Run run, CancellationToken stop) => Run(recipe, run, recipe.Compute.Memory(run.Progress), stop);
 
     internal static LanguageModelResult? Run(SftRecipe recipe, Run run, MemoryBudget available, CancellationToken stop)
     {
@@ -73,7 +73,7 @@ public static class FineTuning
 
     /// <summary>What a run would do; writes nothing.</summary>
     /// <exception cref="InputException">Everything that is wrong with what the recipe names.</exception>
-    public static LanguageModelPlan Plan(SftRecipe recipe, CancellationToken stop) => Plan(recipe, MemoryBudget.Now(), stop);
+    public static LanguageModelPlan Plan(SftRecipe recipe, IProgressSink progress, CancellationToken stop) => Plan(recipe, recipe.Compute.Memory(progress), stop);
 
     internal static LanguageModelPlan Plan(SftRecipe recipe, MemoryBudget available, CancellationToken stop)
     {

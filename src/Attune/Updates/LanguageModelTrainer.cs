@@ -185,35 +185,21 @@ public sealed record LanguageModelConfig : IChecked
     public int StepsFor(int rows) => Steps ?? (int)Math.Ceiling(rows * Epochs / Batch);
 
     /// <inheritdoc/>
-    public IEnumerable<Problem> Check()
-    {
-        if (Batch < 1)
-            yield return Problem.Of("batch", $"is {Batch}", "at least 1", "32 is usual");
-        if (MicroBatch < 1)
-            yield return Problem.Of("microBatch", $"is {MicroBatch}", "at least 1", "8 is usual; lower it only where memory is short");
-        if (!(Epochs > 0) || !double.IsFinite(Epochs))
-            yield return Problem.Of("epochs", $"is {Epochs}", "above 0", "1 is usual");
-        if (Steps < 1)
-            yield return Problem.Of("steps", $"is {Steps}", "at least 1", "leave it out to count epochs");
-        if (!(LearningRate is > 0 and <= 1e30)) // far beyond sense, but float32 has to hold it
-            yield return Problem.Of("learningRate", $"is {LearningRate}", "above 0 and at most 1e30", "0.001 is usual for a small model");
-        if (WarmUpSteps < 0)
-            yield return Problem.Of("warmUpSteps", $"is {WarmUpSteps}", "0 or more", "a hundredth to a tenth of the steps is usual");
-        if (!(FinalShare is >= 0 and <= 1))
-            yield return Problem.Of("finalShare", $"is {FinalShare}", "between 0 and 1", "0.1 is usual");
-        if (ValidateEvery < 1)
-            yield return Problem.Of("validateEvery", $"is {ValidateEvery}", "at least 1", "200 is usual");
-        if (ValidationRows < 1)
-            yield return Problem.Of("validationRows", $"is {ValidationRows}", "at least 1", "64 is usual");
-        if (GradientClip is { } clip && !(clip > 0 && double.IsFinite(clip)))
-            yield return Problem.Of("gradientClip", $"is {clip}", "above 0", "1 is usual; write null for no clip");
-        if (!(Optimiser.Beta1 is >= 0 and < 1))
-            yield return Problem.Of("optimiser.beta1", $"is {Optimiser.Beta1}", "at least 0 and below 1", "0.9 is usual");
-        if (!(Optimiser.Beta2 is >= 0 and < 1))
-            yield return Problem.Of("optimiser.beta2", $"is {Optimiser.Beta2}", "at least 0 and below 1", "0.95 or 0.999 is usual");
-        if (!(Optimiser.Epsilon > 0) || !double.IsFinite(Optimiser.Epsilon))
-            yield return Problem.Of("optimiser.epsilon", $"is {Optimiser.Epsilon}", "above 0", "1e-8 is usual");
-        if (!(Optimiser.WeightDecay is >= 0 and < 1))
-            yield return Problem.Of("optimiser.weightDecay", $"is {Optimiser.WeightDecay}", "at least 0 and below 1", "0.1 is usual, 0 is off");
-    }
+    public IEnumerable<Problem> Check() =>
+    [
+        .. Problem.Refuse("batch", Batch, Batch >= 1, "at least 1", "32 is usual"),
+        .. Problem.Refuse("microBatch", MicroBatch, MicroBatch >= 1, "at least 1", "8 is usual; lower it only where memory is short"),
+        .. Problem.Refuse("epochs", Epochs, Epochs > 0, "above 0", "1 is usual"),
+        .. Problem.Refuse("steps", Steps, Steps is not < 1, "at least 1", "leave it out to count epochs"),
+        .. Problem.Refuse("learningRate", LearningRate, LearningRate > 0, "above 0", "0.001 is usual for a small model"),
+        .. Problem.Refuse("warmUpSteps", WarmUpSteps, WarmUpSteps >= 0, "0 or more", "a hundredth to a tenth of the steps is usual"),
+        .. Problem.Refuse("finalShare", FinalShare, FinalShare is >= 0 and <= 1, "between 0 and 1", "0.1 is usual"),
+        .. Problem.Refuse("validateEvery", ValidateEvery, ValidateEvery >= 1, "at least 1", "200 is usual"),
+        .. Problem.Refuse("validationRows", ValidationRows, ValidationRows >= 1, "at least 1", "64 is usual"),
+        .. Problem.Refuse("gradientClip", GradientClip, GradientClip is not <= 0, "above 0", "1 is usual; write null for no clip"),
+        .. Problem.Refuse("optimiser.beta1", Optimiser.Beta1, Optimiser.Beta1 is >= 0 and < 1, "at least 0 and below 1", "0.9 is usual"),
+        .. Problem.Refuse("optimiser.beta2", Optimiser.Beta2, Optimiser.Beta2 is >= 0 and < 1, "at least 0 and below 1", "0.95 or 0.999 is usual"),
+        .. Problem.Refuse("optimiser.epsilon", Optimiser.Epsilon, Optimiser.Epsilon > 0, "above 0", "1e-8 is usual"),
+        .. Problem.Refuse("optimiser.weightDecay", Optimiser.WeightDecay, Optimiser.WeightDecay is >= 0 and < 1, "at least 0 and below 1", "0.1 is usual, 0 is off"),
+    ];
 }

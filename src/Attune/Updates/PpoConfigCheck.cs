@@ -21,52 +21,52 @@ internal static class PpoConfigCheck
 
     private static IEnumerable<Problem> Optimiser(PpoConfig c) =>
     [
-        .. Refuse("learningRate", c.LearningRate, c.LearningRate > 0, "above 0", "1e-5 is usual for small models, 1e-6 for large ones"),
-        .. Refuse("valueLearningRate", c.ValueLearningRate, c.ValueLearningRate is not <= 0, "above 0", "leave it out to use learningRate"),
-        .. Refuse("warmUpSteps", c.WarmUpSteps, c.WarmUpSteps >= 0, "0 or more", "0 is usual"),
-        .. Refuse("finalShare", c.FinalShare, c.FinalShare is >= 0 and <= 1, "between 0 and 1", "0 is usual"),
-        .. Refuse("adamBeta1", c.AdamBeta1, c.AdamBeta1 is >= 0 and < 1, "at least 0 and below 1", "0.9 is usual"),
-        .. Refuse("adamBeta2", c.AdamBeta2, c.AdamBeta2 is >= 0 and < 1, "at least 0 and below 1", "0.999 or 0.95 is usual"),
-        .. Refuse("adamEpsilon", c.AdamEpsilon, c.AdamEpsilon > 0, "above 0", "1e-8 or 1e-5 is usual"),
-        .. Refuse("weightDecay", c.WeightDecay, c.WeightDecay is >= 0 and < 1, "at least 0 and below 1", "0 is usual"),
-        .. Refuse("gradientClip", c.GradientClip, c.GradientClip is not <= 0, "above 0", "1 is usual; write null for no clip"),
+        .. Problem.Refuse("learningRate", c.LearningRate, c.LearningRate > 0, "above 0", "1e-5 is usual for small models, 1e-6 for large ones"),
+        .. Problem.Refuse("valueLearningRate", c.ValueLearningRate, c.ValueLearningRate is not <= 0, "above 0", "leave it out to use learningRate"),
+        .. Problem.Refuse("warmUpSteps", c.WarmUpSteps, c.WarmUpSteps >= 0, "0 or more", "0 is usual"),
+        .. Problem.Refuse("finalShare", c.FinalShare, c.FinalShare is >= 0 and <= 1, "between 0 and 1", "0 is usual"),
+        .. Problem.Refuse("adamBeta1", c.AdamBeta1, c.AdamBeta1 is >= 0 and < 1, "at least 0 and below 1", "0.9 is usual"),
+        .. Problem.Refuse("adamBeta2", c.AdamBeta2, c.AdamBeta2 is >= 0 and < 1, "at least 0 and below 1", "0.999 or 0.95 is usual"),
+        .. Problem.Refuse("adamEpsilon", c.AdamEpsilon, c.AdamEpsilon > 0, "above 0", "1e-8 or 1e-5 is usual"),
+        .. Problem.Refuse("weightDecay", c.WeightDecay, c.WeightDecay is >= 0 and < 1, "at least 0 and below 1", "0 is usual"),
+        .. Problem.Refuse("gradientClip", c.GradientClip, c.GradientClip is not <= 0, "above 0", "1 is usual; write null for no clip"),
     ];
 
     private static IEnumerable<Problem> Distance(PpoConfig c) =>
     [
-        .. Refuse("klCoefficient", c.KlCoefficient, c.KlCoefficient >= 0, "0 or more", "0.05 is usual"),
-        .. Refuse("klClampLogRatio", c.KlClampLogRatio, c.KlClampLogRatio is not <= 0, "above 0", "20 is usual; leave it out for no clamp"),
-        .. Refuse("klTarget", c.KlTarget, c.KlTarget > 0, "above 0", "6 nats for answers of 24 tokens is usual"),
-        .. Refuse("klHorizon", c.KlHorizon, c.KlHorizon > 0, "above 0", "10000 is usual"),
-        .. Refuse("earlyStopKl", c.EarlyStopKl, c.EarlyStopKl is not <= 0, "above 0", "0.02 is usual; leave it out to never stop early"),
+        .. Problem.Refuse("klCoefficient", c.KlCoefficient, c.KlCoefficient >= 0, "0 or more", "0.05 is usual"),
+        .. Problem.Refuse("klClampLogRatio", c.KlClampLogRatio, c.KlClampLogRatio is not <= 0, "above 0", "20 is usual; leave it out for no clamp"),
+        .. Problem.Refuse("klTarget", c.KlTarget, c.KlTarget > 0, "above 0", "6 nats for answers of 24 tokens is usual"),
+        .. Problem.Refuse("klHorizon", c.KlHorizon, c.KlHorizon > 0, "above 0", "10000 is usual"),
+        .. Problem.Refuse("earlyStopKl", c.EarlyStopKl, c.EarlyStopKl is not <= 0, "above 0", "0.02 is usual; leave it out to never stop early"),
     ];
 
     private static IEnumerable<Problem> Rewards(PpoConfig c) =>
     [
-        .. Refuse("scoreClip", c.ScoreClip, c.ScoreClip is not <= 0, "above 0", "5 or 10 is usual; leave it out for no clip"),
-        .. Refuse("endTokenValue", c.EndTokenValue, c.EndTokenRule != EndTokenRuleKind.Penalise || c.EndTokenValue >= 0,
+        .. Problem.Refuse("scoreClip", c.ScoreClip, c.ScoreClip is not <= 0, "above 0", "5 or 10 is usual; leave it out for no clip"),
+        .. Problem.Refuse("endTokenValue", c.EndTokenValue, c.EndTokenRule != EndTokenRuleKind.Penalise || c.EndTokenValue >= 0,
             "0 or more where endTokenRule is penalise", "a penalty is taken off: write it without the minus"),
-        .. Refuse("discount", c.Discount, c.Discount is > 0 and <= 1, "above 0 and at most 1", "1 is usual"),
-        .. Refuse("lambda", c.Lambda, c.Lambda is >= 0 and <= 1, "between 0 and 1", "0.95 is usual"),
+        .. Problem.Refuse("discount", c.Discount, c.Discount is > 0 and <= 1, "above 0 and at most 1", "1 is usual"),
+        .. Problem.Refuse("lambda", c.Lambda, c.Lambda is >= 0 and <= 1, "between 0 and 1", "0.95 is usual"),
     ];
 
     private static IEnumerable<Problem> Losses(PpoConfig c) =>
     [
-        .. Refuse("clipRange", c.ClipRange, c.ClipRange is > 0 and < 1, "between 0 and 1", "0.2 is usual"),
-        .. Refuse("clipRangeHigh", c.ClipRangeHigh, c.ClipRangeHigh is not <= 0, "above 0", "leave it out to use clipRange"),
-        .. Refuse("dualClip", c.DualClip, c.DualClip is not <= 1, "above 1", "3 is usual; leave it out for none"),
-        .. Refuse("valueClipRange", c.ValueClipRange, c.ValueClipRange is not <= 0, "above 0", "0.2 is usual; write null for no clip"),
-        .. Refuse("valueCoefficient", c.ValueCoefficient, c.ValueCoefficient >= 0, "0 or more", "0.1 is usual"),
-        .. Refuse("entropyCoefficient", c.EntropyCoefficient, c.EntropyCoefficient >= 0, "0 or more", "0 is usual"),
-        .. Refuse("pretrainingCoefficient", c.PretrainingCoefficient, c.PretrainingCoefficient >= 0, "0 or more", "27.8 is InstructGPT's, 0 is off"),
+        .. Problem.Refuse("clipRange", c.ClipRange, c.ClipRange is > 0 and < 1, "between 0 and 1", "0.2 is usual"),
+        .. Problem.Refuse("clipRangeHigh", c.ClipRangeHigh, c.ClipRangeHigh is not <= 0, "above 0", "leave it out to use clipRange"),
+        .. Problem.Refuse("dualClip", c.DualClip, c.DualClip is not <= 1, "above 1", "3 is usual; leave it out for none"),
+        .. Problem.Refuse("valueClipRange", c.ValueClipRange, c.ValueClipRange is not <= 0, "above 0", "0.2 is usual; write null for no clip"),
+        .. Problem.Refuse("valueCoefficient", c.ValueCoefficient, c.ValueCoefficient >= 0, "0 or more", "0.1 is usual"),
+        .. Problem.Refuse("entropyCoefficient", c.EntropyCoefficient, c.EntropyCoefficient >= 0, "0 or more", "0 is usual"),
+        .. Problem.Refuse("pretrainingCoefficient", c.PretrainingCoefficient, c.PretrainingCoefficient >= 0, "0 or more", "27.8 is InstructGPT's, 0 is off"),
     ];
 
     private static IEnumerable<Problem> Sampling(PpoConfig c) =>
     [
-        .. Refuse("temperature", c.Temperature, c.Temperature > 0, "above 0", "0.7 or 1 is usual"),
-        .. Refuse("topK", c.TopK, c.TopK >= 0, "0 (off) or more", "0 is usual while training"),
-        .. Refuse("topP", c.TopP, c.TopP is > 0 and <= 1, "above 0 and at most 1", "1 (off) is usual while training"),
-        .. Refuse("minimumLength", c.MinimumLength, c.MinimumLength >= 0 && c.MinimumLength <= Math.Max(c.MaximumLength, 0),
+        .. Problem.Refuse("temperature", c.Temperature, c.Temperature > 0, "above 0", "0.7 or 1 is usual"),
+        .. Problem.Refuse("topK", c.TopK, c.TopK >= 0, "0 (off) or more", "0 is usual while training"),
+        .. Problem.Refuse("topP", c.TopP, c.TopP is > 0 and <= 1, "above 0 and at most 1", "1 (off) is usual while training"),
+        .. Problem.Refuse("minimumLength", c.MinimumLength, c.MinimumLength >= 0 && c.MinimumLength <= Math.Max(c.MaximumLength, 0),
             $"between 0 and maximumLength ({c.MaximumLength})", "0 is usual"),
     ];
 
@@ -87,11 +87,5 @@ internal static class PpoConfigCheck
             yield return Problem.Of("klHorizon", $"is {c.KlHorizon} with {c.RolloutsPerStep} answers a step, by which one step could bring the coefficient to 0 or below",
                 $"above a fifth of those answers, {c.RolloutsPerStep / 5.0}", "raise it (10000 is usual), or set klController: fixed");
         }
-    }
-
-    private static IEnumerable<Problem> Refuse(string key, double? value, bool isFine, string expected, string fix)
-    {
-        if (!isFine || value is { } number && !double.IsFinite(number))
-            yield return Problem.Of(key, $"is {value}", expected, fix);
     }
 }

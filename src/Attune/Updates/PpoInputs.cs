@@ -30,7 +30,7 @@ internal sealed class PpoInputs : IDisposable
     public RewardParts? Judge { get; private set; }
 
     /// <summary>What is asked.</summary>
-    public PpoPrompts Prompts { get; private set; } = null!;
+    public required PpoPrompts Prompts { get; init; }
 
     /// <summary>Text for PPO-ptx, where there is some.</summary>
     public PretrainingSource? Pretraining { get; private set; }
@@ -39,26 +39,32 @@ internal sealed class PpoInputs : IDisposable
     public SamplingOptions Sampling { get; private set; } = null!;
 
     /// <summary>Memory that training takes, bytes; an estimate on the safe side.</summary>
-    public long MemoryBytes { get; private set; }
+    public required long MemoryBytes { get; init; }
 
-    /// <summary>Opens everything.</summary>
+    /// <summary>Opens everything. Weights are read last, and only where the shapes in the configs say that they fit.</summary>
     /// <exception cref="InputException">Something cannot be used; names all of it.</exception>
     public static PpoInputs Open(PpoRecipe recipe, Seed seed, MemoryBudget memory)
     {
         var compute = recipe.Compute.Open();
         var problems = new InputProblems("The recipe");
         problems.Add(recipe.Ppo.Check().Select(p => p with { Key = "ppo." + p.Key })); // a recipe made in code has not been checked
-        if (problems.Try("from", () => TextModel.Load(recipe.From, compute)) is not { } policy)
+        var start = problems.Try("from", () => ModelDescription.Read(recipe.From, TokenizerUse.Needed));
+        var prompts = start is null ? null : problems.Try("prompts", () => PpoPrompts.Read(recipe, start.Tokenizer!, seed));
+        var bytes = start is null ? 0 : Memory(start.Config, recipe.Ppo, compute.DType, prompts?.Training.Max(p => p.Length) ?? 1, JudgeBytes(recipe, compute.DType));
+        var tooMuch = memory.Check("memory", bytes, recipe.Ppo.MicroBatch > 1 ? $"lower ppo.microBatch (now {recipe.Ppo.MicroBatch}), or take a smaller model" : "take a smaller model");
+        if (tooMuch is not null)
+            problems.Add(tooMuch);
+        if (start is null || tooMuch is not null || problems.Try("from", () => new TextModel(start.Load(compute), start.Tokenizer!, recipe.From)) is not { } policy)
         {
-            LookAt(recipe, problems);
+            LookAt(recipe, problems, withPrompts: start is null);
             problems.ThrowIfAny();
             throw new InvalidOperationException("a policy that was not read has a problem");
         }
 
-        var inputs = new PpoInputs { Policy = policy };
+        var inputs = new PpoInputs { Policy = policy, Prompts = prompts!, MemoryBytes = bytes };
         try
         {
-            inputs.Read(recipe, seed, memory, problems);
+            inputs.Read(recipe, problems);
             problems.ThrowIfAny();
             return inputs;
         }
@@ -77,7 +83,7 @@ internal sealed class PpoInputs : IDisposable
         Policy.Dispose();
     }
 
-    private void Read(PpoRecipe recipe, Seed seed, MemoryBudget memory, InputProblems problems)
+    private void Read(PpoRecipe recipe, InputProblems problems)
     {
         var (config, ppo) = (Policy.Model.Config, recipe.Ppo);
         var longest = recipe.Prompts.MaximumTokens + ppo.MaximumLength;
@@ -96,8 +102,6 @@ internal sealed class PpoInputs : IDisposable
             MaximumNewTokens = ppo.MaximumLength,
             EndTokens = Policy.EndIds,
         };
-        if (problems.Try("prompts", () => PpoPrompts.Read(recipe, Policy.Tokenizer, seed)) is { } prompts)
-            Prompts = prompts;
         Pretraining = problems.Try("pretraining", () => new Ref<PretrainingSource?>(PpoPrompts.Pretraining(recipe.Pretraining, Policy.Tokenizer)))?.Value;
         var reference = recipe.Reference is { } folder ? problems.Try("reference", () => LoadReference(folder)) : null;
         if (problems.Try("rewards", () => Own(RewardParts.Open(recipe.Rewards, "rewards", Policy, longest, ppo.MicroBatch))) is { } reward)
@@ -107,7 +111,6 @@ internal sealed class PpoInputs : IDisposable
         var critic = recipe.Critic is { } criticFolder ? problems.Try("critic", () => Own(RewardParts.LoadFor(criticFolder, Policy, longest))) : Reward?.Models.FirstOrDefault();
         if (!problems.AreNone)
             return;
-        RequireMemory(recipe, memory, problems);
         Models = Own(ModelsOf(ppo, reference, critic));
         reference?.Dispose(); // it was copied
     }
@@ -142,19 +145,16 @@ internal sealed class PpoInputs : IDisposable
         return MemoryEstimate.Process + MemoryEstimate.Trained(config, dtype) * trained + MemoryEstimate.Weights(config, dtype) + judges + Math.Max(passes, sampling);
     }
 
-    /// <summary>Refuses what cannot fit.</summary>
-    private void RequireMemory(PpoRecipe recipe, MemoryBudget memory, InputProblems problems)
+    /// <summary>Bytes of the reward models' weights; those whose config cannot be read are told of when they are opened.</summary>
+    private static long JudgeBytes(PpoRecipe recipe, DType dtype)
     {
-        var rows = recipe.Ppo.MicroBatch;
-        var judges = Reward.Models.Concat(Judge?.Models ?? []).Sum(model => MemoryEstimate.Weights(model.Trunk.Config, Policy.Model.Compute.DType));
-        MemoryBytes = Memory(Policy.Model.Config, recipe.Ppo, Policy.Model.Compute.DType, Prompts.Training.Max(p => p.Length), judges);
-        if (memory.Check("memory", MemoryBytes, rows > 1 ? $"lower ppo.microBatch (now {rows}), or take a smaller model" : "take a smaller model") is { } problem)
-            problems.Add(problem);
-        problems.ThrowIfAny();
+        var unread = new InputProblems("The recipe");
+        return new[] { recipe.Rewards, recipe.HeldOut?.Rewards ?? [] }.SelectMany(parts => parts.Select(part => part.Model).OfType<string>().Distinct())
+            .Select(folder => unread.Try(() => HuggingFaceFolder.ReadConfig(folder))).OfType<TransformerConfig>().Sum(config => MemoryEstimate.Weights(config, dtype));
     }
 
     /// <summary>Without a policy: whether what else is named is there at all.</summary>
-    private static void LookAt(PpoRecipe recipe, InputProblems problems)
+    private static void LookAt(PpoRecipe recipe, InputProblems problems, bool withPrompts)
     {
         if (recipe.Reference is { } reference)
             problems.Try("reference", () => HuggingFaceFolder.ReadConfig(reference));
@@ -169,7 +169,8 @@ internal sealed class PpoInputs : IDisposable
             }
         }
 
-        problems.Try("prompts", () => Text.DataSource.CheckAll(recipe.Prompts.Data.SelectMany(source => source.Prompts())));
+        if (withPrompts)
+            problems.Try("prompts", () => Text.DataSource.CheckAll(recipe.Prompts.Data.SelectMany(source => source.Prompts())));
         problems.Try("pretraining", () => Text.DataSource.CheckAll(recipe.Pretraining.Data.SelectMany(source => source.Documents())));
     }
 

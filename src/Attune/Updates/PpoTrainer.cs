@@ -97,7 +97,7 @@ public sealed class PpoTrainer : IDisposable
         }
         catch (ArithmeticException e)
         {
-            throw new RunFailedException($"step {step}: {e.Message}; begin a new run with a lower ppo.learningRate, from the policy of an earlier checkpoint (from: …/checkpoints/step-…/policy) if it was good", e);
+            throw new RunFailedException($"step {step}: {e.Message} (from: …/checkpoints/step-…/policy), and begin a new run from it with a lower ppo.learningRate", e);
         }
     }
 
@@ -130,13 +130,13 @@ public sealed class PpoTrainer : IDisposable
     }
 
     /// <summary>Writes all that the next step depends on, besides prompts and the reference model: weights, optimiser moments, the KL coefficient, the step.</summary>
-    /// <exception cref="RunFailedException">The last update left weights that are no finite numbers; nothing was written.</exception>
+    /// <exception cref="RunFailedException">The last update broke a weight; nothing was written.</exception>
     public void SaveState(string folder)
     {
-        if (!_update.HasFiniteWeights())
+        if (_update.FirstBroken() is { } broken)
         {
             throw new RunFailedException(
-                $"step {NextStep - 1}: the update left weights that are infinite or no numbers, expected finite ones; they were not saved: "
+                $"step {NextStep - 1}: its update left {broken} with a value whose square is not finite, expected finite numbers; it was not saved: "
                 + "begin a new run with a lower ppo.learningRate, from the policy of the last checkpoint (from: …/checkpoints/step-…/policy) if it was good");
         }
 

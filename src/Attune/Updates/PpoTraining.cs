@@ -69,7 +69,7 @@ public static class PpoTraining
     /// <returns>What came of it; null where it was stopped.</returns>
     /// <exception cref="InputException">Something that the recipe names cannot be used; nothing was started.</exception>
     /// <exception cref="RunFailedException">The loss is not a number, or the disk is full; checkpoints are whole.</exception>
-    public static PpoResult? Run(PpoRecipe recipe, Run run, CancellationToken stop) => Run(recipe, run, MemoryBudget.Now(), stop);
+    public static PpoResult? Run(PpoRecipe recipe, Run run, CancellationToken stop) => Run(recipe, run, recipe.Compute.Memory(run.Progress), stop);
 
     /// <summary>The policy of a checkpoint as a model folder: what a point of the KL–reward frontier is evaluated with.</summary>
     /// <param name="checkpoint">A folder of <c>checkpoints/</c>, for instance one of <see cref="Checkpoints.Of"/>.</param>

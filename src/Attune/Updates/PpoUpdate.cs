@@ -100,12 +100,8 @@ internal sealed class PpoUpdate : IDisposable
         return stats;
     }
 
-    /// <summary>Whether every learned weight is a finite number; only the sampling or learning of the next step would notice otherwise.</summary>
-    public bool HasFiniteWeights()
-    {
-        using var scope = TensorScope.Begin();
-        return _policyParameters.Concat(_criticParameters).All(parameter => double.IsFinite(parameter.Value.Detach().Abs().Max().Item()));
-    }
+    /// <summary>The name of the first learned weight that an update broke, or null; only the sampling or learning of the next step would notice otherwise.</summary>
+    public string? FirstBroken() => TrainerState.FirstBroken(_models.PolicyParameters().Concat(_models.CriticParameters()));
 
     /// <inheritdoc/>
     public void Dispose()

@@ -71,7 +71,7 @@ public static class Pretraining
     /// <summary>Trains, or goes on, and writes the model into the run's folder; null where it was asked to stop before the end.</summary>
     /// <exception cref="InputException">Something in the recipe's files cannot be used; nothing was trained.</exception>
     /// <exception cref="RunFailedException">The loss is not a number, or the disk is full.</exception>
-    public static LanguageModelResult? Run(PretrainRecipe recipe, Run run, CancellationToken stop) => Run(recipe, run, MemoryBudget.Now(), stop);
+    public static LanguageModelResult? Run(PretrainRecipe recipe, Run run, CancellationToken stop) => Run(recipe, run, recipe.Compute.Memory(run.Progress), stop);
 
     internal static LanguageModelResult? Run(PretrainRecipe recipe, Run run, MemoryBudget available, CancellationToken stop)
     {
@@ -90,7 +90,7 @@ public static class Pretraining
     /// <summary>What a run would do; writes nothing. A tokenizer that the recipe asks for is learned, which takes a while for a large corpus.</summary>
     /// <exception cref="InputException">Everything that is wrong with what the recipe names.</exception>
     public static LanguageModelPlan Plan(PretrainRecipe recipe, IProgressSink progress, CancellationToken stop) =>
-        Plan(recipe, MemoryBudget.Now(), keptIn: null, progress, stop);
+        Plan(recipe, recipe.Compute.Memory(progress), keptIn: null, progress, stop);
 
     internal static LanguageModelPlan Plan(PretrainRecipe recipe, MemoryBudget available, string? keptIn, IProgressSink progress, CancellationToken stop)
     {

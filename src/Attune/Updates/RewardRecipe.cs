@@ -64,8 +64,8 @@ public sealed record RewardDataSettings : IChecked
                 yield return Problem.Of(key, $"is {value}", "at least 1", "leave it out for all");
         }
 
-        if (!(StrengthScale > 0) || !double.IsFinite(StrengthScale))
-            yield return Problem.Of("strengthScale", $"is {StrengthScale}", "above 0", "1 is usual");
+        foreach (var problem in Problem.Refuse("strengthScale", StrengthScale, StrengthScale > 0, "above 0", "1 is usual"))
+            yield return problem;
     }
 }
 
@@ -100,8 +100,8 @@ public sealed record RewardScaleSettings : IChecked
             yield return Problem.Of("samples", $"is {Samples}", "at least 2, or 0 for none", "256 is usual");
         if (NewTokens < 1)
             yield return Problem.Of("newTokens", $"is {NewTokens}", "at least 1", "set it to the length of the policy's answers");
-        if (!(Temperature > 0) || !double.IsFinite(Temperature))
-            yield return Problem.Of("temperature", $"is {Temperature}", "above 0", "1 is usual");
+        foreach (var problem in Problem.Refuse("temperature", Temperature, Temperature > 0, "above 0", "1 is usual"))
+            yield return problem;
         foreach (var problem in DataSource.CheckFormats(Prompts, "prompts", DataFormat.Text, DataFormat.Documents))
             yield return problem;
         foreach (var problem in DataSource.CheckFormats(Responses, "responses", DataFormat.Prompts))

@@ -20,7 +20,7 @@ public static class RewardTraining
     /// <returns>What was measured; null where it was stopped.</returns>
     /// <exception cref="InputException">Something that the recipe names cannot be used; nothing was started.</exception>
     /// <exception cref="RunFailedException">The loss is not a number, or the disk is full; checkpoints are whole.</exception>
-    public static RewardResult? Run(RewardRecipe recipe, Run run, CancellationToken stop) => Run(recipe, run, MemoryBudget.Now(), stop);
+    public static RewardResult? Run(RewardRecipe recipe, Run run, CancellationToken stop) => Run(recipe, run, recipe.Compute.Memory(run.Progress), stop);
 
     internal static RewardResult? Run(RewardRecipe recipe, Run run, MemoryBudget available, CancellationToken stop)
     {

@@ -53,37 +53,22 @@ public sealed record RewardTrainingConfig : IChecked
     public int ValidationInterval { get; init; }
 
     /// <inheritdoc/>
-    public IEnumerable<Problem> Check()
-    {
-        if (Epochs < 1)
-            yield return Problem.Of("epochs", $"is {Epochs}", "at least 1", "1 is usual");
-        if (BatchSize < 1)
-            yield return Problem.Of("batchSize", $"is {BatchSize}", "at least 1", "32 is usual");
-        if (MicroBatchSequences < 1)
-            yield return Problem.Of("microBatchSequences", $"is {MicroBatchSequences}", "at least 1", "lower it only where memory is short");
-        if (!(LearningRate > 0) || !double.IsFinite(LearningRate))
-            yield return Problem.Of("learningRate", $"is {LearningRate}", "above 0", "5e-5 is usual");
-        if (WarmUpSteps < 0)
-            yield return Problem.Of("warmUpSteps", $"is {WarmUpSteps}", "0 or more", "0 is usual");
-        if (FinalShare is not (>= 0 and <= 1))
-            yield return Problem.Of("finalShare", $"is {FinalShare}", "between 0 and 1", "0 is usual");
-        foreach (var (key, value) in new[] { ("beta1", Beta1), ("beta2", Beta2) })
-        {
-            if (value is not (>= 0 and < 1))
-                yield return Problem.Of(key, $"is {value}", "at least 0 and below 1", "0.9 and 0.999 are usual");
-        }
-
-        if (!(Epsilon > 0))
-            yield return Problem.Of("epsilon", $"is {Epsilon}", "above 0", "1e-8 is usual");
-        if (!(WeightDecay >= 0))
-            yield return Problem.Of("weightDecay", $"is {WeightDecay}", "0 or more", "0 is usual");
-        if (MaximumGradientNorm is { } norm && !(norm > 0))
-            yield return Problem.Of("maximumGradientNorm", $"is {norm}", "above 0, or null", "1 is usual");
-        if (!(Centring >= 0))
-            yield return Problem.Of("centring", $"is {Centring}", "0 or more", "0.01 is usual where scores should stay near 0");
-        if (ValidationInterval < 0)
-            yield return Problem.Of("validationInterval", $"is {ValidationInterval}", "0 or more", "0 looks only at the end");
-    }
+    public IEnumerable<Problem> Check() =>
+    [
+        .. Problem.Refuse("epochs", Epochs, Epochs >= 1, "at least 1", "1 is usual"),
+        .. Problem.Refuse("batchSize", BatchSize, BatchSize >= 1, "at least 1", "32 is usual"),
+        .. Problem.Refuse("microBatchSequences", MicroBatchSequences, MicroBatchSequences >= 1, "at least 1", "lower it only where memory is short"),
+        .. Problem.Refuse("learningRate", LearningRate, LearningRate > 0, "above 0", "5e-5 is usual"),
+        .. Problem.Refuse("warmUpSteps", WarmUpSteps, WarmUpSteps >= 0, "0 or more", "0 is usual"),
+        .. Problem.Refuse("finalShare", FinalShare, FinalShare is >= 0 and <= 1, "between 0 and 1", "0 is usual"),
+        .. Problem.Refuse("beta1", Beta1, Beta1 is >= 0 and < 1, "at least 0 and below 1", "0.9 is usual"),
+        .. Problem.Refuse("beta2", Beta2, Beta2 is >= 0 and < 1, "at least 0 and below 1", "0.999 is usual"),
+        .. Problem.Refuse("epsilon", Epsilon, Epsilon > 0, "above 0", "1e-8 is usual"),
+        .. Problem.Refuse("weightDecay", WeightDecay, WeightDecay is >= 0 and < 1, "at least 0 and below 1", "0 is usual"),
+        .. Problem.Refuse("maximumGradientNorm", MaximumGradientNorm, MaximumGradientNorm is not <= 0, "above 0, or null", "1 is usual"),
+        .. Problem.Refuse("centring", Centring, Centring >= 0, "0 or more", "0.01 is usual where scores should stay near 0"),
+        .. Problem.Refuse("validationInterval", ValidationInterval, ValidationInterval >= 0, "0 or more", "0 looks only at the end"),
+    ];
 
     internal AdamWOptions Adam => new() { Beta1 = Beta1, Beta2 = Beta2, Epsilon = Epsilon, WeightDecay = WeightDecay, Form = AdamForm };
 }

@@ -80,6 +80,36 @@ public sealed class LauncherTests
     }
 
     [Fact]
+    public void A_source_that_changes_during_the_build_is_told_of_and_built_by_the_next_start()
+    {
+        using var sandbox = new Sandbox();
+        var source = Path.Combine(sandbox.Root, "src/Attune.Cli/Program.cs");
+        var environment = new Dictionary<string, string?> { ["TOUCHED_BY_BUILD"] = source };
+
+        var outcome = sandbox.Run(["doctor"], environment: environment);
+
+        Assert.Equal(0, outcome.ExitCode);
+        Assert.Contains("[doctor]", outcome.Output);
+        Assert.Contains("attune: sources are newer than this build: they changed while it ran, ", outcome.Errors);
+        Assert.Equal("attune: building the program\n", sandbox.Run(["doctor"]).Errors);
+        Assert.Equal("", sandbox.Run(["doctor"]).Errors);
+    }
+
+    [Fact]
+    public void A_source_from_the_future_is_told_of_at_each_start_and_keeps_none_from_running()
+    {
+        using var sandbox = new Sandbox();
+        File.SetLastWriteTimeUtc(Path.Combine(sandbox.Root, "src/Attune.Cli/Program.cs"), new DateTime(2100, 1, 1, 0, 0, 0, DateTimeKind.Utc));
+
+        foreach (var outcome in new[] { sandbox.Run(["doctor"]), sandbox.Run(["doctor"]) })
+        {
+            Assert.Equal(0, outcome.ExitCode);
+            Assert.Contains("[doctor]", outcome.Output);
+            Assert.Contains("their times are ahead of the clock; going on with what was built", outcome.Errors);
+        }
+    }
+
+    [Fact]
     public void A_changed_bridge_is_compiled_again()
     {
         using var sandbox = new Sandbox();

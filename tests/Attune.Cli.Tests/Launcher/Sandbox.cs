@@ -30,7 +30,7 @@ internal sealed class Sandbox : IDisposable
         Tool("dotnet", """
             echo "dotnet $1" >> "$CALLS"
             case $1 in
-            build) out=$2/bin/Release/net10.0; sleep "${BUILD_SECONDS:-0}"; mkdir -p "$out"; echo program > "$out/Attune.Cli.dll" ;;
+            build) out=$2/bin/Release/net10.0; sleep "${BUILD_SECONDS:-0}"; mkdir -p "$out"; echo program > "$out/Attune.Cli.dll"; [ -z "${TOUCHED_BY_BUILD:-}" ] || { sleep 0.05; touch "$TOUCHED_BY_BUILD"; } ;;
             *.dll) for argument in "$@"; do echo "[$argument]"; done; echo "bridge=$ATTUNE_BRIDGE" ;;
             esac
             """);

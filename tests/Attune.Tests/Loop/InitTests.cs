@@ -58,6 +58,18 @@ public sealed class InitTests : IDisposable
     }
 
     [Fact]
+    public void A_folder_that_exists_and_one_that_does_not_hold_nothing_but_the_project()
+    {
+        Directory.CreateDirectory(_tiny.At("there"));
+
+        foreach (var folder in new[] { Project, _tiny.At("there") })
+        {
+            var files = Init.Write(folder, Shipped, _tiny.At("model"));
+            Assert.Equal(files.Order(), Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).Select(file => Path.GetRelativePath(folder, file)).Order());
+        }
+    }
+
+    [Fact]
     public void A_folder_that_holds_something_is_refused_and_left_alone()
     {
         Directory.CreateDirectory(Project);

@@ -152,7 +152,7 @@ public sealed class SamplerTests
         using var model = TinyModel.Create("gpt2");
         using (Autograd.NoGrad())
             model.Parameters.First().Value.FillInPlace(double.NaN);
-        Assert.Equal("the logits of request 0 are not finite after 0 tokens, expected numbers; the model's weights are damaged or its training diverged",
+        Assert.Equal("the logits of request 0 are not finite after 0 tokens, expected finite numbers; the model's weights are damaged or its training diverged: take an earlier checkpoint or the model's original",
             Assert.Throws<ArithmeticException>(() => new Sampler(model, new SamplingOptions { MaximumNewTokens = 4 }).Sample([Requests[0]], new Seed(1))).Message);
     }
 

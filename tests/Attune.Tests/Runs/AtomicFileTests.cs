@@ -42,7 +42,7 @@ public sealed class AtomicFileTests : IDisposable
 
         var message = Assert.Throws<RunFailedException>(() => AtomicFile.Write(path, _ => throw new IOException("No space left on device", 28))).Message;
 
-        Assert.Matches(@"^/.*/a\.json could not be written: the disk is full \(.* free\), expected more free space; free some or choose another --out, then continue with --resume$", message);
+        Assert.Matches(@"^/.*/a\.json could not be written: the disk is full \(.* free\), expected more free space; free some or choose another --out$", message);
     }
 
     [Fact]
@@ -55,6 +55,42 @@ public sealed class AtomicFileTests : IDisposable
 
         Assert.StartsWith($"{file}/run has 1 problem\n  cannot be written: ", message);
         Assert.EndsWith("see to that or choose another --out", message);
+    }
+
+    [Fact]
+    public void Asking_whether_a_folder_can_be_written_leaves_none_behind_and_one_that_was_there_alone()
+    {
+        var there = Directory.CreateDirectory(Path.Combine(_root, "there")).FullName;
+
+        AtomicFile.RequireWritable(Path.Combine(there, "deep", "run/"));
+        Assert.Empty(Directory.GetFileSystemEntries(there));
+        AtomicFile.RequireWritable(there);
+        Assert.True(Directory.Exists(there));
+    }
+
+    [Fact]
+    public void Files_are_added_to_a_folder_all_or_none_and_others_stay()
+    {
+        var path = Path.Combine(_root, "data");
+        void Add(string text, Exception? failure = null) => AtomicFolder.Add(path, folder =>
+        {
+            File.WriteAllText(Path.Combine(folder, "a"), text);
+            File.WriteAllText(Path.Combine(Directory.CreateDirectory(Path.Combine(folder, "sub")).FullName, "b"), text);
+            if (failure is not null)
+                throw failure;
+        });
+        Assert.Throws<InvalidOperationException>(() => Add("0", new InvalidOperationException()));
+        Assert.Empty(Directory.GetFileSystemEntries(_root));
+
+        Add("1");
+        File.WriteAllText(Path.Combine(path, "other"), "stays");
+        Assert.Throws<RunFailedException>(() => Add("2", new IOException("No space left on device", 28)));
+        Assert.Throws<InvalidOperationException>(() => Add("3", new InvalidOperationException()));
+        Assert.Equal(["1", "1", "stays"], new[] { "a", "sub/b", "other" }.Select(name => File.ReadAllText(Path.Combine(path, name))));
+        Add("4");
+
+        Assert.Equal(["4", "4", "stays"], new[] { "a", "sub/b", "other" }.Select(name => File.ReadAllText(Path.Combine(path, name))));
+        Assert.Equal(["a", "other", "sub"], Directory.GetFileSystemEntries(path).Select(Path.GetFileName).Order());
     }
 
     [Fact]

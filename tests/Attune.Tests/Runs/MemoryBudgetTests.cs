@@ -65,6 +65,17 @@ public sealed class MemoryBudgetTests : IDisposable
     }
 
     [Fact]
+    public void A_graphics_card_is_not_measured_by_the_machines_memory_and_that_is_said()
+    {
+        var progress = new RecordedProgress();
+
+        Assert.InRange(new ComputeSettings().Memory(progress).Limit, 1, 1L << 50);
+        Assert.Empty(progress.Warnings);
+        Assert.Null(new ComputeSettings { Device = "cuda:1" }.Memory(progress).Check("memory", 1L << 60, ""));
+        Assert.Equal(["whether it fits into the memory of cuda:1 is not checked, as libtorch does not tell its size; where it runs out, lower the micro-batch or take a smaller model"], progress.Warnings);
+    }
+
+    [Fact]
     public void This_machine_has_some_memory_and_some_disk()
     {
         var budget = MemoryBudget.Now();

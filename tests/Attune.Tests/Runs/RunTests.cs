@@ -206,6 +206,22 @@ public sealed class RunTests : IDisposable
         Assert.Equal(["step-000002"], Directory.GetFileSystemEntries(Path.Combine(Folder, "checkpoints")).Select(Path.GetFileName));
     }
 
+    [Theory]
+    [InlineData(true, new[] { 2, 4 })]
+    [InlineData(false, new[] { 2 })]
+    public void A_write_that_fails_right_after_a_checkpoint_keeps_it_and_a_step_that_fails_does_not(bool isWrite, int[] kept)
+    {
+        var failure = isWrite ? WriteFailure.WhileRunning("metrics.jsonl", new IOException("No space left on device", 28)) : new RunFailedException("step 4: the loss is NaN");
+
+        Assert.Same(failure, Assert.Throws<RunFailedException>(() => Run.Within(new Settings(), new() { Folder = Folder, Settings = new() { CheckpointEvery = 2 } }, run =>
+        {
+            Train(run, until: 4);
+            return run.NextStep < 4 ? throw failure : 0;
+        })));
+
+        Assert.Equal(kept, Checkpoints.Of(Folder).Select(c => c.Step));
+    }
+
     [Fact]
     public void Settings_out_of_range_are_named()
     {

@@ -81,6 +81,16 @@ public sealed class LabelledTextsTests : IDisposable
         Assert.Contains("--prompt-words has 1 problem\n  is 0, expected at least 1", Assert.Throws<InputException>(() => LabelledTexts.Write(_good, _bad, 0, Out)).Message);
     }
 
+    [Fact]
+    public void A_last_part_without_texts_writes_nothing_of_the_others()
+    {
+        var untested = _folder.Write("untested.txt", string.Join('\n', System.IO.File.ReadAllLines(_good).Where(text => HashSplit.Of(text.Trim()) != DataPart.Test)));
+
+        Assert.Contains("in the test part", Assert.Throws<InputException>(() => LabelledTexts.Write(untested, _bad, 2, Out)).Message);
+
+        Assert.False(Directory.Exists(Out));
+    }
+
     private string Out => Path.Combine(_folder.Path, "out");
 
     private IReadOnlyList<LabelledPart> Write() => LabelledTexts.Write(_good, _bad, 2, Out);

@@ -52,11 +52,11 @@ public sealed class FineTuningTests : IDisposable
         var chat = _tiny.Write("chat.jsonl", """{"messages":[{"role":"user","content":"?"},{"role":"assistant","content":"on the mat ."}]}""" + "\n");
         var recipe = _tiny.Sft with { Data = [new() { Path = chat, Format = DataFormat.Messages }, .. _tiny.Sft.Data], Rows = new() { Longest = 64 } };
 
-        var plan = FineTuning.Plan(recipe, default);
+        var plan = FineTuning.Plan(recipe, SilentProgress.Instance, default);
 
-        var one = FineTuning.Plan(recipe with { Data = [recipe.Data[0]], Rows = new() { Longest = 64 } }, default);
+        var one = FineTuning.Plan(recipe with { Data = [recipe.Data[0]], Rows = new() { Longest = 64 } }, SilentProgress.Instance, default);
         Assert.Contains("⟦ on the mat .<|endoftext|>⟧", LossRendering.Of(one.Rows, 0, one.Tokenizer));
-        Assert.Equal(one.Rows.LossTokens + FineTuning.Plan(_tiny.Sft, default).Rows.LossTokens, plan.Rows.LossTokens);
+        Assert.Equal(one.Rows.LossTokens + FineTuning.Plan(_tiny.Sft, SilentProgress.Instance, default).Rows.LossTokens, plan.Rows.LossTokens);
     }
 
     [Theory]
@@ -146,7 +146,7 @@ public sealed class FineTuningTests : IDisposable
         var path = Path.Combine(_tiny.At("model"), "tokenizer_config.json");
         File.WriteAllText(path, File.ReadAllText(path).Replace("<|padding|>", "<|endoftext|>"));
 
-        var warnings = FineTuning.Plan(_tiny.Sft with { Rows = new() { Longest = 64, AddEnd = false } }, default).Warnings;
+        var warnings = FineTuning.Plan(_tiny.Sft with { Rows = new() { Longest = 64, AddEnd = false } }, SilentProgress.Instance, default).Warnings;
 
         Assert.Contains(warnings, line => line.StartsWith("padding and end are the same token"));
         Assert.Contains("rows.addEnd is false: the model does not learn to end its responses", warnings);

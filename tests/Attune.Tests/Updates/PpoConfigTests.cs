@@ -97,7 +97,7 @@ public sealed class PpoConfigTests
         { "clipRange: 2", "ppo.clipRange  is 2, expected between 0 and 1; 0.2 is usual" },
         { "clipRangeHigh: 0", "ppo.clipRangeHigh  is 0, expected above 0; leave it out to use clipRange" },
         { "dualClip: 1", "ppo.dualClip  is 1, expected above 1; 3 is usual; leave it out for none" },
-        { "learningRate: .inf", "ppo.learningRate  is Infinity, expected above 0; 1e-5 is usual for small models, 1e-6 for large ones" },
+        { "learningRate: .inf", "ppo.learningRate  is Infinity, expected above 0, at most 1e30; 1e-5 is usual for small models, 1e-6 for large ones" },
         { "valueLearningRate: -1", "ppo.valueLearningRate  is -1, expected above 0" },
         { "warmUpSteps: -1", "ppo.warmUpSteps  is -1, expected 0 or more" },
         { "finalShare: 1.5", "ppo.finalShare  is 1.5, expected between 0 and 1" },
