@@ -147,7 +147,7 @@ internal static class MadeUpReport
             Group = group,
             Judgments = 215,
             Agreement = agreement,
-            AgreementInterval = agreement is { } share ? new Feedback.Proportion(share * 860, 860).Wilson() : null,
+            AgreementInterval = agreement is { } share ? new Attune.Feedback.Proportion(share * 860, 860).Wilson() : null,
             FirstShown = first,
             FirstShownByChance = first is null ? null : 0.5,
             MedianSeconds = seconds,
