@@ -188,6 +188,10 @@ __attribute__((weak)) void sgemm_(const char*, const char*, const int*, const in
                                   const int*, const float*, float*, const int*);
 __attribute__((weak)) void dgemm_(const char*, const char*, const int*, const int*, const int*, const double*, const double*, const int*, const double*,
                                   const int*, const double*, double*, const int*);
+__attribute__((weak)) void sgemv_(const char*, const int*, const int*, const float*, const float*, const int*, const float*, const int*, const float*, float*,
+                                  const int*);
+__attribute__((weak)) void dgemv_(const char*, const int*, const int*, const double*, const double*, const int*, const double*, const int*, const double*,
+                                  double*, const int*);
 }
 
 // Built without MKL, libtorch 1.13 multiplies the matrices of a batch one after another, each with every thread: for attention's small matrices
@@ -210,18 +214,22 @@ Layout layout(const at::Tensor& x) {
 at::Tensor readable(const at::Tensor& x) { return by_rows(x) || by_columns(x) ? x : x.contiguous(); }
 
 // out[i] = alpha * a[i] * b[i] + beta * out[i]; out is contiguous.
-template <typename Number, typename Gemm>
-void multiply_each(Gemm gemm, at::Tensor& out, const at::Tensor& a, const at::Tensor& b, Number alpha, Number beta) {
+template <typename Number, typename Gemm, typename Gemv>
+void multiply_each(Gemm gemm, Gemv gemv, at::Tensor& out, const at::Tensor& a, const at::Tensor& b, Number alpha, Number beta) {
     const Layout of_a = layout(a), of_b = layout(b);
     const int rows = static_cast<int>(a.size(1)), inner = static_cast<int>(a.size(2)), columns = static_cast<int>(b.size(2));
+    const int apart = inner > 1 ? static_cast<int>(a.stride(2)) : 1, next = 1;  // a single row is a vector, whose product with a matrix needs no packing
     const Number *first_a = a.data_ptr<Number>(), *first_b = b.data_ptr<Number>();
     Number* first = out.data_ptr<Number>();
     const double operations = 2.0 * rows * inner * columns;
     const auto worth_a_thread = static_cast<int64_t>(1e6 / operations) + 1;  // a million takes about as long as waking a thread
     at::parallel_for(0, a.size(0), worth_a_thread, [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; i++) {
-            gemm(&of_b.how, &of_a.how, &columns, &rows, &inner, &alpha, first_b + i * b.stride(0), &of_b.step, first_a + i * a.stride(0), &of_a.step,
-                 &beta, first + i * out.stride(0), &columns);
+            const Number *left = first_a + i * a.stride(0), *right = first_b + i * b.stride(0);
+            Number* result = first + i * out.stride(0);
+            if (rows > 1) gemm(&of_b.how, &of_a.how, &columns, &rows, &inner, &alpha, right, &of_b.step, left, &of_a.step, &beta, result, &columns);
+            else if (of_b.how == 'N') gemv("N", &columns, &inner, &alpha, right, &of_b.step, left, &apart, &beta, result, &next);
+            else gemv("T", &inner, &columns, &alpha, right, &of_b.step, left, &apart, &beta, result, &next);
         }
     });
 }
@@ -235,8 +243,8 @@ bool takes(const at::Tensor& a, const at::Tensor& b) {
 
 void multiply(at::Tensor& out, const at::Tensor& a, const at::Tensor& b, double alpha, double beta) {
     const at::Tensor left = readable(a), right = readable(b);
-    if (a.scalar_type() == at::kFloat) multiply_each<float>(sgemm_, out, left, right, static_cast<float>(alpha), static_cast<float>(beta));
-    else multiply_each<double>(dgemm_, out, left, right, alpha, beta);
+    if (a.scalar_type() == at::kFloat) multiply_each<float>(sgemm_, sgemv_, out, left, right, static_cast<float>(alpha), static_cast<float>(beta));
+    else multiply_each<double>(dgemm_, dgemv_, out, left, right, alpha, beta);
 }
 
 at::Tensor bmm(const at::Tensor& a, const at::Tensor& b) {
@@ -259,7 +267,7 @@ struct Silent : c10::WarningHandler {
 };
 
 const std::unique_ptr<torch::Library> kernels = [] {
-    if (at::hasMKL() || !sgemm_ || !dgemm_) return std::unique_ptr<torch::Library>();
+    if (at::hasMKL() || !sgemm_ || !dgemm_ || !sgemv_ || !dgemv_) return std::unique_ptr<torch::Library>();
     Silent silent;
     c10::Warning::WarningHandlerGuard guard(&silent);
     auto library = std::make_unique<torch::Library>(torch::Library::IMPL, "aten", c10::DispatchKey::CPU, __FILE__, __LINE__);

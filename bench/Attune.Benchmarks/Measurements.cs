@@ -1,4 +1,5 @@
 #pragma warning disable RS0030 // A benchmark is a console program of its own.
+using System.Diagnostics;
 using System.Globalization;
 using static Attune.Benchmarks.Statistics;
 
@@ -152,10 +153,12 @@ internal sealed class Measurements(BenchOptions options, EagerPyTorch? eager) : 
         return seconds;
     }
 
+    /// <summary>Until the just-in-time compiler has seen what is hot: a fixed time, as a call can be short.</summary>
     private void Warm(Action work)
     {
-        work();
-        work();
+        var watch = Stopwatch.StartNew();
+        for (var k = 0; k < 2 || watch.Elapsed.TotalSeconds < 3; k++)
+            work();
         eager?.Train(2);
     }
 

@@ -46,8 +46,7 @@ public sealed class Attention : Module
         var stacked = queries.Reshape(batch * groups, heads / groups * time, width); // query heads of a group share its keys
         var k = keys.Reshape(batch * groups, span, width);
         var v = values.Reshape(batch * groups, span, width);
-        var mixed = time == 1 && batch * groups >= 16 && x.Device.Kind == DeviceKind.Cpu ? OneQuery(stacked, k, v, context.Mask) : Attend(stacked, k, v, context.Mask);
-        mixed = mixed.View(batch, heads, time, width).Transpose(1, 2).Reshape(batch, time, heads * width);
+        var mixed = Attend(stacked, k, v, context.Mask).View(batch, heads, time, width).Transpose(1, 2).Reshape(batch, time, heads * width);
         return scope.Keep(_out.Forward(places is null ? mixed : mixed.Flatten(0, 1).IndexSelect(0, places)));
     }
 
@@ -57,16 +56,6 @@ public sealed class Attention : Module
         var scale = 1 / Math.Sqrt(q.Size(-1));
         var scores = mask is null ? (q * scale).Bmm(k.Transpose(1, 2)) : Tensor.AddBmm(mask, q, k.Transpose(1, 2), scale);
         return scores.Softmax(-1).Bmm(v);
-    }
-
-    /// <summary>The same for one place a row, as sums of products: on a processor, thousands of tiny matrix products take four times as long.</summary>
-    private static Tensor OneQuery(Tensor q, Tensor k, Tensor v, Tensor? mask)
-    {
-        var scaled = (q * (1 / Math.Sqrt(q.Size(-1)))).Unsqueeze(2); // [N,Q,1,W]
-        var scores = (k.Unsqueeze(1) * scaled).Sum(-1); // [N,Q,K]
-        if (mask is not null)
-            scores += mask;
-        return (scores.Softmax(-1).Unsqueeze(-1) * v.Unsqueeze(1)).Sum(2);
     }
 }
 

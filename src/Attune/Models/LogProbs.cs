@@ -30,12 +30,20 @@ public static class LogProbs
     /// <returns><c>[...]</c>, between 0 and log V.</returns>
     public static Tensor Entropy(Tensor logits, double temperature = 1) => EntropyOf(Distribution(logits, temperature));
 
-    /// <summary>Both, from one softmax. Detach the entropy where it is only logged.</summary>
+    /// <summary>Both, from one softmax.</summary>
     /// <inheritdoc cref="OfTaken"/>
     public static TokenLogProbs WithEntropy(Tensor logits, Tensor tokens, double temperature = 1)
     {
         var all = Distribution(logits, temperature);
         return new(Taken(all, tokens), EntropyOf(all));
+    }
+
+    /// <summary>Both, where the entropy is only logged: it has no history, so that backward passes it by.</summary>
+    /// <inheritdoc cref="OfTaken"/>
+    public static TokenLogProbs WithLoggedEntropy(Tensor logits, Tensor tokens, double temperature = 1)
+    {
+        var all = Distribution(logits, temperature);
+        return new(Taken(all, tokens), EntropyOf(all.Detach()));
     }
 
     /// <summary>Log-probability of each next token: logits at t against the token at t + 1.</summary>

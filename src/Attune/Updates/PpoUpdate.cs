@@ -144,8 +144,7 @@ internal sealed class PpoUpdate : IDisposable
         var slice = batch.Slice(rows, _models.Policy.Compute, forValues: _models.Critic is null);
         var (hidden, valued) = slice.Hidden(_models.Policy);                                          // [n,D], [m,D]
         var logits = _models.Policy.Logits(hidden);                                                   // [n,V]
-        var logp = LogProbs.OfTaken(logits, slice.Tokens, _temperature);                              // [n], as all below but values
-        var entropy = Entropy(logits, context.WantsEntropy);
+        var (logp, entropy) = Score(logits, slice.Tokens, context.WantsEntropy);                      // [n], as all below but values
         if (_models.Critic is { } own)
             valued = batch.Slice(rows, own.Compute, forValues: true).Hidden(own).Valued;
         var values = _models.ValueHead.Forward(valued).To(DType.Float32);                             // [m]
@@ -167,16 +166,13 @@ internal sealed class PpoUpdate : IDisposable
 
     private static Tensor Ones(Tensor like) => Tensor.Full([like.Count], 1, new Compute(like.Device, DType.Bool));
 
-    /// <summary>Exact entropies <c>[n]</c>; without history and only where wanted when no loss reads them.</summary>
-    private Tensor? Entropy(Tensor logits, bool isWanted)
+    /// <summary>Log-probs and exact entropies <c>[n]</c>; these only where a loss reads them or they are wanted for the log.</summary>
+    private (Tensor LogProbs, Tensor? Entropy) Score(Tensor logits, Tensor tokens, bool wantsEntropy)
     {
-        if (_config.EntropyCoefficient != 0)
-            return LogProbs.Entropy(logits, _temperature);
-        if (!isWanted)
-            return null;
-        using var constants = Autograd.NoGrad();
-        using var scope = TensorScope.Begin();
-        return scope.Keep(LogProbs.Entropy(logits, _temperature));
+        if (_config.EntropyCoefficient == 0 && !wantsEntropy)
+            return (LogProbs.OfTaken(logits, tokens, _temperature), null);
+        var both = _config.EntropyCoefficient != 0 ? LogProbs.WithEntropy(logits, tokens, _temperature) : LogProbs.WithLoggedEntropy(logits, tokens, _temperature);
+        return (both.LogProbs, both.Entropy);
     }
 
     /// <summary>PPO-ptx, InstructGPT eq. 2: adds γ · the gradient of the mean next-token loss on pretraining text, at temperature 1.</summary>
