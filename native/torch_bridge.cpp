@@ -188,6 +188,7 @@ __attribute__((weak)) void sgemm_(const char*, const char*, const int*, const in
                                   const int*, const float*, float*, const int*);
 __attribute__((weak)) void dgemm_(const char*, const char*, const int*, const int*, const int*, const double*, const double*, const int*, const double*,
                                   const int*, const double*, double*, const int*);
+__attribute__((weak)) int openblas_get_parallel();  // 0 = one thread, 1 = threads of its own, 2 = OpenMP
 __attribute__((weak)) void sgemv_(const char*, const int*, const int*, const float*, const float*, const int*, const float*, const int*, const float*, float*,
                                   const int*);
 __attribute__((weak)) void dgemv_(const char*, const int*, const int*, const double*, const double*, const int*, const double*, const int*, const double*,
@@ -195,8 +196,8 @@ __attribute__((weak)) void dgemv_(const char*, const int*, const int*, const dou
 }
 
 // Built without MKL, libtorch 1.13 multiplies the matrices of a batch one after another, each with every thread: for attention's small matrices
-// most of that time is threads meeting. Here each thread takes whole matrices. The gemm is the same, on one thread for each matrix, so a product does
-// not depend on the number of threads either.
+// most of that time is threads meeting. Here each thread takes whole matrices, with the same gemm. Not where BLAS has threads of its own
+// beside OpenMP's: each of ours would start all of those.
 namespace {
 
 // Whether each matrix lies row after row, or column after column (a transposed view); rows that share memory are neither.
@@ -218,16 +219,18 @@ template <typename Number, typename Gemm, typename Gemv>
 void multiply_each(Gemm gemm, Gemv gemv, at::Tensor& out, const at::Tensor& a, const at::Tensor& b, Number alpha, Number beta) {
     const Layout of_a = layout(a), of_b = layout(b);
     const int rows = static_cast<int>(a.size(1)), inner = static_cast<int>(a.size(2)), columns = static_cast<int>(b.size(2));
-    const int apart = inner > 1 ? static_cast<int>(a.stride(2)) : 1, next = 1;  // a single row is a vector, whose product with a matrix needs no packing
+    const int apart = inner > 1 ? static_cast<int>(a.stride(2)) : 1, next = 1;
     const Number *first_a = a.data_ptr<Number>(), *first_b = b.data_ptr<Number>();
     Number* first = out.data_ptr<Number>();
     const double operations = 2.0 * rows * inner * columns;
     const auto worth_a_thread = static_cast<int64_t>(1e6 / operations) + 1;  // a million takes about as long as waking a thread
     at::parallel_for(0, a.size(0), worth_a_thread, [&](int64_t begin, int64_t end) {
+        // A row times a matrix needs no packing. Outside a parallel region OpenBLAS would wake every thread for it, from this size on.
+        const bool is_vector = rows == 1 && (int64_t{inner} * columns < 9216 || at::in_parallel_region());
         for (int64_t i = begin; i < end; i++) {
             const Number *left = first_a + i * a.stride(0), *right = first_b + i * b.stride(0);
             Number* result = first + i * out.stride(0);
-            if (rows > 1) gemm(&of_b.how, &of_a.how, &columns, &rows, &inner, &alpha, right, &of_b.step, left, &of_a.step, &beta, result, &columns);
+            if (!is_vector) gemm(&of_b.how, &of_a.how, &columns, &rows, &inner, &alpha, right, &of_b.step, left, &of_a.step, &beta, result, &columns);
             else if (of_b.how == 'N') gemv("N", &columns, &inner, &alpha, right, &of_b.step, left, &apart, &beta, result, &next);
             else gemv("T", &inner, &columns, &alpha, right, &of_b.step, left, &apart, &beta, result, &next);
         }
@@ -267,7 +270,8 @@ struct Silent : c10::WarningHandler {
 };
 
 const std::unique_ptr<torch::Library> kernels = [] {
-    if (at::hasMKL() || !sgemm_ || !dgemm_ || !sgemv_ || !dgemv_) return std::unique_ptr<torch::Library>();
+    const bool has_blas = sgemm_ && dgemm_ && sgemv_ && dgemv_;
+    if (at::hasMKL() || !has_blas || (openblas_get_parallel && openblas_get_parallel() == 1)) return std::unique_ptr<torch::Library>();
     Silent silent;
     c10::Warning::WarningHandlerGuard guard(&silent);
     auto library = std::make_unique<torch::Library>(torch::Library::IMPL, "aten", c10::DispatchKey::CPU, __FILE__, __LINE__);
@@ -277,6 +281,12 @@ const std::unique_ptr<torch::Library> kernels = [] {
 }();
 
 }  // namespace
+
+EXPORT int32_t attune_shares_batches() { return kernels ? 1 : 0; }
+
+#else
+
+EXPORT int32_t attune_shares_batches() { return 0; }
 
 #endif
 

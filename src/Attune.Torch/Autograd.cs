@@ -86,7 +86,8 @@ public static unsafe class Autograd
         // The node keeps its own handle on x: the caller's scope may close before backward runs.
         var token = GCHandle.ToIntPtr(GCHandle.Alloc(new Recomputation(f, TensorScope.Detach(x.Detach()))));
         nint joined;
-        TorchRuntime.Check(NativeMethods.Recompute(output.Pointer, x.Pointer, &Recompute, &Release, token, &joined));
+        if (NativeMethods.Recompute(output.Pointer, x.Pointer, &Recompute, &Release, token, &joined) != 0)
+            throw TorchRuntime.Failure($"Checkpoint on {x.Describe()}");
         GC.KeepAlive(output);
         GC.KeepAlive(x);
         return scope.Keep(new Tensor(joined));

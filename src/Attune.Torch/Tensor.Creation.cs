@@ -90,7 +90,11 @@ public sealed unsafe partial class Tensor
         byte none = 0; // an empty span has no address, and null would ask for zeros
         fixed (byte* bytes = data)
         fixed (long* sizes = shape)
-            TorchRuntime.Check(NativeMethods.TensorFrom(bytes is null ? &none : bytes, sizes, shape.Length, (int)dtype, &result));
+        {
+            if (NativeMethods.TensorFrom(bytes is null ? &none : bytes, sizes, shape.Length, (int)dtype, &result) != 0)
+                throw TorchRuntime.Failure($"From of {dtype.Name()} [{string.Join(",", shape)}]");
+        }
+
         return new Tensor(result);
     }
 

@@ -12,6 +12,12 @@ public static unsafe class TorchRuntime
     /// <summary>libtorch's description of its build: BLAS, vector extensions, thread pool.</summary>
     public static string Configuration => Marshal.PtrToStringUTF8((nint)NativeMethods.Configuration()) ?? "unknown";
 
+    /// <summary>
+    /// Whether the matrices of a batched product are dealt out to threads by the bridge, as libtorch 1.13 without MKL does not: then a product of at
+    /// least as many matrices as threads takes one thread a matrix.
+    /// </summary>
+    public static bool SharesBatches => NativeMethods.SharesBatches() != 0;
+
     /// <summary>Threads that one operator may use on this thread. Debian's build may start with one: set it.</summary>
     public static int Threads
     {
@@ -48,6 +54,9 @@ public static unsafe class TorchRuntime
         if (status != 0)
             throw new TorchException(Operator.FirstLine(NativeMethods.LastErrorText()));
     }
+
+    /// <summary>The last native error, with what was being done.</summary>
+    internal static TorchException Failure(string doing) => new($"{doing}: {Operator.FirstLine(NativeMethods.LastErrorText())}");
 }
 
 /// <summary>Counts tensors per thread, so that tests can run side by side.</summary>

@@ -35,7 +35,8 @@ public sealed class VerbTests
     [Fact]
     public async Task A_failed_write_advises_resume_only_where_the_verb_has_it()
     {
-        static void Write() => AtomicFile.Write("/nowhere/at/all", _ => throw new IOException("No space left on device", 28));
+        var folder = Directory.CreateTempSubdirectory("attune-").FullName;
+        void Write() => AtomicFile.Write(Path.Combine(folder, "file"), _ => throw new IOException("No space left on device", 28));
         using var log = new StringWriter();
         using var output = new ConsoleOutput(TextWriter.Null, log, isTerminal: false, TextReader.Null);
         var verb = new Verb("init", "", "").Does(output, (_, _) => Write());
@@ -46,6 +47,7 @@ public sealed class VerbTests
         var (code, resumable) = await Run(_ => Write());
         Assert.Equal(1, code);
         Assert.EndsWith(" or choose another --out, then continue with --resume\n", resumable);
+        Directory.Delete(folder, recursive: true);
     }
 
     [Fact]

@@ -5,15 +5,22 @@ namespace Attune.Torch.Tests;
 
 /// <summary>Batched products against sums of single products, for every way in which the matrices of a batch can lie in memory.</summary>
 [NoTensorLeaks]
-public sealed class BatchedProductTests
+public sealed class BatchedProductTests : IDisposable
 {
-    public static TheoryData<string, DType> Layouts()
+    private readonly int _threads = TorchRuntime.Threads;
+
+    public BatchedProductTests() => TorchRuntime.Threads = 2; // fewer than matrices: then the bridge's kernels take them, where it has any
+
+    public static TheoryData<string, int, DType> Layouts()
     {
-        var data = new TheoryData<string, DType>();
+        var data = new TheoryData<string, int, DType>();
         foreach (var layout in (string[])["rows", "columns", "part of wider rows", "part of longer columns", "one matrix for all", "one row for all", "every second value", "one batch entry"])
         {
-            data.Add(layout, DType.Float32);
-            data.Add(layout, DType.Float64);
+            foreach (var rows in (int[])[1, 3]) // one row is multiplied as a vector
+            {
+                data.Add(layout, rows, DType.Float32);
+                data.Add(layout, rows, DType.Float64);
+            }
         }
 
         return data;
@@ -21,13 +28,13 @@ public sealed class BatchedProductTests
 
     [Theory]
     [MemberData(nameof(Layouts))]
-    public void A_product_does_not_depend_on_how_its_factors_lie_in_memory(string layout, DType dtype)
+    public void A_product_does_not_depend_on_how_its_factors_lie_in_memory(string layout, int rows, DType dtype)
     {
         using var scope = TensorScope.Begin();
-        const int N = 5, Rows = 3, Inner = 4, Columns = 6;
-        var a = Laid(layout, N, Rows, Inner, dtype, 1);
+        const int N = 5, Inner = 4, Columns = 6;
+        var a = Laid(layout, N, rows, Inner, dtype, 1);
         var b = Laid(layout, N, Inner, Columns, dtype, 2);
-        var added = Drawn([N, Rows, Columns], dtype, 3);
+        var added = Drawn([N, rows, Columns], dtype, 3);
         var expected = (a.Unsqueeze(3) * b.Unsqueeze(1)).Sum(2);
         var tolerance = dtype == DType.Float64 ? 1e-12 : 1e-5;
 
@@ -50,24 +57,30 @@ public sealed class BatchedProductTests
         AssertClose((a.Unsqueeze(3) * b.Unsqueeze(1)).Sum(2), a.Bmm(b), 1e-12);
     }
 
-    [Fact]
-    public void A_product_is_the_same_with_one_thread_and_with_all()
+    [Theory]
+    [InlineData(32, 65, 64, 130)]
+    [InlineData(600, 1, 64, 200)]
+    [InlineData(4, 3, 8, 5)]
+    public void A_shared_out_product_is_the_same_with_one_thread_and_with_two(int count, int rows, int inner, int columns)
     {
         using var scope = TensorScope.Begin();
-        var threads = TorchRuntime.Threads;
-        var (a, b) = (Drawn([32, 65, 64], DType.Float32, 6), Drawn([32, 64, 130], DType.Float32, 7));
-        try
-        {
-            TorchRuntime.Threads = 1;
-            var alone = a.Bmm(b).ToArray<float>();
-            TorchRuntime.Threads = Math.Max(2, Environment.ProcessorCount);
+        var (a, b) = (Drawn([count, rows, inner], DType.Float32, 6), Drawn([count, inner, columns], DType.Float32, 7));
+        var two = a.Bmm(b).ToArray<float>();
+        TorchRuntime.Threads = 1;
+        var one = a.Bmm(b).ToArray<float>();
 
-            Assert.Equal(alone, a.Bmm(b).ToArray<float>());
-        }
-        finally
-        {
-            TorchRuntime.Threads = threads;
-        }
+        if (TorchRuntime.SharesBatches && rows > 1) // a single row is a vector for two threads, and for one where it is small
+            Assert.Equal(one, two);
+        Assert.All(one.Zip(two), pair => Assert.Equal(pair.First, pair.Second, 1e-4f));
+    }
+
+    [Fact]
+    public void Where_openblas_uses_openmp_the_bridge_shares_batches_out()
+    {
+        const string Maps = "/proc/self/maps";
+        var isExpected = TorchRuntime.Version.StartsWith("1.", StringComparison.Ordinal) && File.Exists(Maps) && File.ReadAllText(Maps).Contains("openblas-openmp", StringComparison.Ordinal);
+
+        Assert.Equal(isExpected, TorchRuntime.SharesBatches);
     }
 
     [Fact]
@@ -86,6 +99,8 @@ public sealed class BatchedProductTests
         AssertClose((weight.Unsqueeze(3) * b.Transpose(1, 2).Unsqueeze(1)).Sum(2), a.Grad!, 1e-12);
         AssertClose((a.Transpose(1, 2).Unsqueeze(3) * weight.Unsqueeze(1)).Sum(2), b.Grad!, 1e-12);
     }
+
+    public void Dispose() => TorchRuntime.Threads = _threads;
 
     private static Tensor Laid(string layout, int count, int rows, int columns, DType dtype, ulong seed) => layout switch
     {

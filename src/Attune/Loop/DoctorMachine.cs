@@ -107,7 +107,8 @@ public sealed record MachineReport
                 Blas = BlasOf(loaded) ?? BuiltInBlas(TorchRuntime.Configuration),
                 Threads = Environment.ProcessorCount,
                 CudaDevices = TorchRuntime.CudaDevices,
-                Operators = [.. Optional.Select(o => Operator.Exists(o.Name, o.Overload) ? new OperatorPath(o.Name, true, o.With) : new(o.Name, false, o.Without))],
+                Operators = [.. Optional.Select(o => Operator.Exists(o.Name, o.Overload) ? new OperatorPath(o.Name, true, o.With) : new(o.Name, false, o.Without)),
+                    new("aten::bmm", true, TorchRuntime.SharesBatches ? "the bridge's: each thread takes whole matrices of a batch" : "libtorch's own")],
             };
         }
         catch (TorchUnavailableException e)

@@ -1,4 +1,5 @@
 using Attune.Feedback;
+using Attune.Rollouts;
 using Attune.Runs;
 using Attune.Torch.Optimisers;
 using Attune.Updates;
@@ -125,8 +126,8 @@ public sealed record QuickstartPlan : IChecked
             yield return Problem.Of("answersPerRanking", $"is {AnswersPerRanking}", "at least 2", "4 is usual");
         else if (AnswersPerPrompt < AnswersPerRanking || AnswersPerPrompt % AnswersPerRanking != 0)
             yield return Problem.Of("answersPerPrompt", $"is {AnswersPerPrompt}", $"a multiple of answersPerRanking ({AnswersPerRanking})", "every answer is ranked once");
-        if (!(Temperature > 0) || !double.IsFinite(Temperature))
-            yield return Problem.Of("temperature", $"is {Temperature}", "above 0", "0.7 is usual");
+        if (!(Temperature >= SamplingOptions.LeastTemperature) || !double.IsFinite(Temperature))
+            yield return Problem.Of("temperature", $"is {Temperature}", $"at least {SamplingOptions.LeastTemperature}", "0.7 is usual");
         if (Votes < 1 || Votes > Math.Min(Crowd.Training, Crowd.HeldOut))
             yield return Problem.Of("votes", $"is {Votes}", $"1 to the {Math.Min(Crowd.Training, Crowd.HeldOut)} annotators of the smaller group", "3 is usual");
         if (HeldOutVotes < 1 || HeldOutVotes > Crowd.HeldOut)

@@ -42,8 +42,9 @@ public static class LogProbs
     /// <inheritdoc cref="OfTaken"/>
     public static TokenLogProbs WithLoggedEntropy(Tensor logits, Tensor tokens, double temperature = 1)
     {
+        using var scope = TensorScope.Begin(); // what only the entropy needed goes now, not after backward
         var all = Distribution(logits, temperature);
-        return new(Taken(all, tokens), EntropyOf(all.Detach()));
+        return new(scope.Keep(Taken(all, tokens)), scope.Keep(EntropyOf(all.Detach())));
     }
 
     /// <summary>Log-probability of each next token: logits at t against the token at t + 1.</summary>

@@ -5,7 +5,7 @@ namespace Attune.Rollouts;
 /// <summary>How the next token is drawn. The chain's order is that of transformers: penalty, bans, temperature, top-k, top-p, min-p.</summary>
 public sealed record SamplingOptions
 {
-    private const double LeastTemperature = 1e-4; // divided by much less, logits overflow float32
+    internal const double LeastTemperature = 1e-4; // divided by much less, logits overflow float32
 
     /// <summary>Take the most likely token; temperature and truncation then have no effect.</summary>
     public bool IsGreedy { get; init; }

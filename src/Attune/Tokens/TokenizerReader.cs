@@ -148,7 +148,7 @@ internal sealed class TokenizerReader(string path)
         if (!IsSet(root, "post_processor"))
             return null;
         var processor = root.GetProperty("post_processor");
-        var parts = TypeOf(processor) == "Sequence" && processor.TryGetProperty("processors", out var list) ? list.EnumerateArray().ToList() : [processor];
+        var parts = TypeOf(processor) == "Sequence" && processor.TryGetProperty("processors", out var list) && list.ValueKind == JsonValueKind.Array ? list.EnumerateArray().ToList() : [processor];
         foreach (var part in parts.Select(TypeOf))
             Refuse(part is not ("ByteLevel" or "TemplateProcessing"), "post_processor", () => part, "ByteLevel or TemplateProcessing");
         return processor.GetRawText();

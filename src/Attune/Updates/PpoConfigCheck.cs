@@ -1,3 +1,4 @@
+using Attune.Rollouts;
 using Attune.Runs;
 
 namespace Attune.Updates;
@@ -63,7 +64,7 @@ internal static class PpoConfigCheck
 
     private static IEnumerable<Problem> Sampling(PpoConfig c) =>
     [
-        .. Problem.Refuse("temperature", c.Temperature, c.Temperature > 0, "above 0", "0.7 or 1 is usual"),
+        .. Problem.Refuse("temperature", c.Temperature, c.Temperature >= SamplingOptions.LeastTemperature, $"at least {SamplingOptions.LeastTemperature}", "0.7 or 1 is usual"),
         .. Problem.Refuse("topK", c.TopK, c.TopK >= 0, "0 (off) or more", "0 is usual while training"),
         .. Problem.Refuse("topP", c.TopP, c.TopP is > 0 and <= 1, "above 0 and at most 1", "1 (off) is usual while training"),
         .. Problem.Refuse("minimumLength", c.MinimumLength, c.MinimumLength >= 0 && c.MinimumLength <= Math.Max(c.MaximumLength, 0),

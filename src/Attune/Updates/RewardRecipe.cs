@@ -1,3 +1,4 @@
+using Attune.Rollouts;
 using Attune.Runs;
 using Attune.Text;
 
@@ -100,7 +101,7 @@ public sealed record RewardScaleSettings : IChecked
             yield return Problem.Of("samples", $"is {Samples}", "at least 2, or 0 for none", "256 is usual");
         if (NewTokens < 1)
             yield return Problem.Of("newTokens", $"is {NewTokens}", "at least 1", "set it to the length of the policy's answers");
-        foreach (var problem in Problem.Refuse("temperature", Temperature, Temperature > 0, "above 0", "1 is usual"))
+        foreach (var problem in Problem.Refuse("temperature", Temperature, Temperature >= SamplingOptions.LeastTemperature, $"at least {SamplingOptions.LeastTemperature}", "1 is usual"))
             yield return problem;
         foreach (var problem in DataSource.CheckFormats(Prompts, "prompts", DataFormat.Text, DataFormat.Documents))
             yield return problem;

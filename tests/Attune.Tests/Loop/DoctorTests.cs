@@ -131,7 +131,7 @@ public sealed class DoctorTests : IDisposable
 
         Assert.Equal(TorchRuntime.Version, report.Libtorch);
         Assert.Equal(Environment.ProcessorCount, report.Cores);
-        Assert.Equal(3, report.Operators.Count);
+        Assert.Equal(4, report.Operators.Count);
         Assert.All(report.Operators, path => Assert.Equal(Operator.Exists(path.Name.Split('.')[0], path.Name.EndsWith("norm") ? "Scalar" : ""), path.IsThere));
         Assert.DoesNotContain(report.Warnings, line => line.Contains("memory") || line.Contains("disk"));
         if (OperatingSystem.IsLinux())

@@ -119,7 +119,7 @@ public sealed class PpoConfigTests
         { "valueCoefficient: -1", "ppo.valueCoefficient  is -1, expected 0 or more" },
         { "entropyCoefficient: -1", "ppo.entropyCoefficient  is -1, expected 0 or more" },
         { "pretrainingCoefficient: -1", "ppo.pretrainingCoefficient  is -1, expected 0 or more" },
-        { "temperature: 0", "ppo.temperature  is 0, expected above 0" },
+        { "temperature: 0", "ppo.temperature  is 0, expected at least 0.0001" },
         { "topK: -1", "ppo.topK  is -1, expected 0 (off) or more" },
         { "topP: 0", "ppo.topP  is 0, expected above 0 and at most 1" },
         { "minimumLength: 65", "ppo.minimumLength  is 65, expected between 0 and maximumLength (64)" },
