@@ -56,7 +56,7 @@ internal static class AttuneCommand
     private static string Version =>
         "attune " + typeof(AttuneCommand).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion.Split('+')[0];
 
-    private static VerbGroup[] Groups(ConsoleOutput output) =>
+    internal static VerbGroup[] Groups(ConsoleOutput output) =>
     [
         new("The whole way", [QuickstartVerb.Create(output)]),
         new("Text and tokens", [DataVerb.Create(output), TokenizerVerb.Create(output)]),

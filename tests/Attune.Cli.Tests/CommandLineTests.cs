@@ -1,3 +1,5 @@
+using Attune.Cli.Output;
+
 namespace Attune.Cli.Tests;
 
 public sealed class CommandLineTests
@@ -58,6 +60,20 @@ public sealed class CommandLineTests
         Assert.Equal(message, printed.Log);
         Assert.Equal(2, printed.ExitCode);
         Assert.Empty(printed.Result);
+    }
+
+    [Fact]
+    public void Every_verb_can_print_its_result_as_JSON()
+    {
+        using var output = new ConsoleOutput(TextWriter.Null, TextWriter.Null, isTerminal: false, TextReader.Null);
+
+        var leaves = AttuneCommand.Groups(output).SelectMany(group => group.Verbs).SelectMany(verb => verb.Subcommands.Count > 0 ? verb.Subcommands : [verb]).ToList();
+
+        Assert.Equal(
+            ["quickstart", "pairs", "train", "encode", "decode", "score", "sample", "pretrain", "sft", "reward", "ppo", "evaluate", "doctor", "init"],
+            leaves.Select(verb => verb.Name));
+        Assert.All(leaves, verb => Assert.Empty(verb.Subcommands));
+        Assert.Empty(leaves.Where(verb => !verb.Options.Contains(CommonOptions.Json)).Select(verb => verb.Name)); // none is excepted
     }
 
     [Theory]

@@ -10,7 +10,7 @@ internal static class EvaluateVerb
 {
     public static Command Create(ConsoleOutput output)
     {
-        var verb = new Verb("evaluate", "Compare models blind on held-out prompts and write a report.", "attune evaluate recipes/evaluate.yaml --out runs/evaluation")
+        var verb = new Verb("evaluate", "Compare models blind on held-out prompts and write a report.", "attune evaluate recipes/reviews-evaluate.yaml --out runs/reviews-evaluate")
         {
             CommonOptions.Recipe, CommonOptions.Out, CommonOptions.Resume, CommonOptions.Force, CommonOptions.Json,
         };
@@ -33,7 +33,7 @@ internal static class EvaluateVerb
                 return;
             progress.Dispose();
             if (parsed.GetValue(CommonOptions.Json))
-                output.Result.Write(ReportFile.Json(report));
+                output.Json(report);
             else
                 output.Line(string.Join('\n', EvaluationSummary.Lines(report)));
             output.Note($"The report is {Path.Combine(folder, Evaluating.PageName)}.");

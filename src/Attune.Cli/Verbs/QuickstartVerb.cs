@@ -14,7 +14,7 @@ internal static class QuickstartVerb
     private static readonly Option<Budget> BudgetOption = new("--budget") { Description = "How much work: small, standard or large", DefaultValueFactory = _ => Budget.Standard };
     private static readonly Option<int> SeedOption = new("--seed") { Description = "Decides everything that is drawn; same seed, same result", DefaultValueFactory = _ => 1 };
     private static readonly Option<int> RoundsOption = new("--rounds") { Description = "Rounds in all; each collects fresh judgments on the improved policy's answers", DefaultValueFactory = _ => 1 };
-    private static readonly Option<bool> NoKlOption = new("--no-kl") { Description = "No price for distance from the supervised model: shows reward hacking" };
+    private static readonly Option<bool> NoKlOption = new("--no-kl") { Description = "No price for distance from the supervised model, and no bonus for variety: shows reward hacking" };
     private static readonly Option<bool> DryRunOption = new("--dry-run") { Description = "Print what would be done, and stop" };
     private static readonly Option<QuickstartStage?> FromOption = new("--from") { Description = "Do this stage and all after it again: sft, compare, judge, reward, ppo or evaluate", HelpName = "STAGE" };
 
@@ -55,7 +55,7 @@ internal static class QuickstartVerb
                 return;
             progress.Dispose();
             if (asJson)
-                output.Result.Write(ReportFile.Json(report));
+                output.Json(report);
             else
                 output.Line("\n" + string.Join('\n', EvaluationSummary.Lines(report)));
             output.Note($"\nThe report, with answers to read: {new QuickstartFolder(start.Folder).Report(quickstart.Rounds)}");

@@ -18,6 +18,8 @@ internal static class EvaluationCheck
         var names = input.Models.Concat(input.Checkpoints).Concat(input.Base is { } untrained ? [untrained] : []).Select(m => m.Name).ToList();
         foreach (var (name, count) in names.CountBy(name => name).Where(entry => entry.Value > 1))
             yield return Problem.Of("models", $"has {count} of the name {name}, checkpoints and base included", "a name for each", "rename one");
+        foreach (var name in names.Intersect(EvaluationPlan.OwnRows(input)))
+            yield return Problem.Of("models", $"has the name {name}, which is that of one of the evaluation's own rows", "another name", "rename it");
         if (input.Judges.Count == 0)
             yield return Problem.Of("judges", "is empty", "at least one", "name a crowd, a reward model or a lexicon");
         foreach (var (name, count) in input.Judges.Select(panel => panel.Name).Append(AnswerRow.Reward).CountBy(name => name).Where(entry => entry.Value > 1))

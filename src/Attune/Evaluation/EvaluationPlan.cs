@@ -59,6 +59,10 @@ internal sealed class EvaluationPlan
     public static string FewShotName(EvaluationInput input) =>
         $"{input.Base!.Name}, {input.FewShot!.Demonstrations.Count} example{(input.FewShot.Demonstrations.Count == 1 ? "" : "s")}";
 
+    /// <summary>Names of the rows that the evaluation adds to those of the models, base and checkpoints.</summary>
+    public static IEnumerable<string> OwnRows(EvaluationInput input) =>
+        [.. input.Reward is null ? [] : input.Budget.BestOf.Select(BestOfName), .. input.Base is null || input.FewShot is null ? [] : new[] { FewShotName(input) }];
+
     /// <summary>Place of a model in tables: the models in the order given, then best-of-N by falling N, then the base.</summary>
     public int Rank(string model)
     {

@@ -1,3 +1,5 @@
+using System.Text.Json;
+
 namespace Attune.Evaluation;
 
 /// <summary>The report in a few lines of plain text, for a terminal or a log. Formatting only; colours are the terminal's business.</summary>
@@ -31,6 +33,11 @@ public static class EvaluationSummary
             t.Model, NumberText.Percent(t.Distinct1), NumberText.Percent(t.Distinct2), NumberText.Percent(t.Distinct3),
                 NumberText.Percent(t.Repetition), NumberText.Number(t.MeanWords), NumberText.Number(t.Perplexity),
         })]));
+        if (round.TextMetrics.Count > 0)
+        {
+            var over = round.DistinctVariant == DistinctVariant.PooledOverWords ? "all words" : "all n-grams";
+            lines.Add($"distinct-n: different n-word sequences over {over}, all answers of a model pooled ({JsonNamingPolicy.KebabCaseLower.ConvertName($"{round.DistinctVariant}")})");
+        }
         if (report.Checks.Count + report.Warnings.Count > 0)
             lines.Add("");
         lines.AddRange(report.Checks.Select(c => $"{(c.Passed ? "met    " : "not met")}  {c.Name}: {c.Value}"));

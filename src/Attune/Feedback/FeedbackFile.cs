@@ -3,6 +3,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Attune.Runs;
+using Attune.Text;
 
 namespace Attune.Feedback;
 
@@ -15,11 +16,11 @@ internal static class FeedbackFile
     private const int MostProblemsShown = 20;
 
     /// <summary>One record a line. Text stays readable instead of being escaped beyond ASCII.</summary>
-    public static FeedbackJson Lines { get; } = new(new(FeedbackJson.Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+    public static FeedbackJson Lines { get; } = new(new(FeedbackJson.Default.Options) { AllowDuplicateProperties = false, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
 
     /// <summary>One record a file, indented.</summary>
     public static FeedbackJson Document { get; } =
-        new(new(FeedbackJson.Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, WriteIndented = true });
+        new(new(FeedbackJson.Default.Options) { AllowDuplicateProperties = false, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, WriteIndented = true });
 
     /// <summary>A record as a line with its end.</summary>
     public static byte[] Line<T>(T record, JsonTypeInfo<T> type) => [.. JsonSerializer.SerializeToUtf8Bytes(record, type), (byte)'\n'];
@@ -45,13 +46,19 @@ internal static class FeedbackFile
         }
     }
 
-    /// <summary>All records of a file of JSON Lines; its last line may lack its end.</summary>
+    /// <summary>All records of a file of JSON Lines, plain or gzip; its last line may lack its end.</summary>
     /// <param name="path">The file.</param>
     /// <param name="type">What a line is.</param>
     /// <param name="faultOf">What is wrong with a record that did read, or null.</param>
     public static List<T> ReadLines<T>(string path, JsonTypeInfo<T> type, Func<T, string?> faultOf)
     {
-        var lines = Parse(Bytes(path), type, faultOf);
+        var lines = new List<ParsedLine<T>>();
+        using var reader = LineReader.Open(path);
+        while (reader.Next() is { } line)
+        {
+            if (!IsBlank(line.Bytes.Span))
+                lines.Add(One(line.Bytes.Span, line.Number, line.Offset, ended: true, type, faultOf));
+        }
         ThrowIfAny(path, lines);
         return lines.ConvertAll(line => line.Record!);
     }
@@ -66,7 +73,7 @@ internal static class FeedbackFile
             var length = Array.IndexOf(bytes, (byte)'\n', start) is var end and >= 0 ? end - start : bytes.Length - start;
             var content = bytes.AsSpan(start, length);
             number++;
-            if (content.Trim(" \t\r"u8).Length > 0)
+            if (!IsBlank(content))
                 lines.Add(One(content, number, start, start + length < bytes.Length, type, faultOf));
             start += length + 1;
         }
@@ -118,7 +125,9 @@ internal static class FeedbackFile
         }
     }
 
-    private static ParsedLine<T> One<T>(ReadOnlySpan<byte> content, int number, int offset, bool ended, JsonTypeInfo<T> type, Func<T, string?> faultOf)
+    private static bool IsBlank(ReadOnlySpan<byte> line) => line.Trim(" \t\r"u8).Length == 0;
+
+    private static ParsedLine<T> One<T>(ReadOnlySpan<byte> content, int number, long offset, bool ended, JsonTypeInfo<T> type, Func<T, string?> faultOf)
     {
         try
         {
@@ -137,4 +146,4 @@ internal static class FeedbackFile
 }
 
 /// <summary>A line of a file: its record, or what is wrong with it.</summary>
-internal sealed record ParsedLine<T>(int Number, int Offset, bool Ended, T? Record, string? Fault);
+internal sealed record ParsedLine<T>(int Number, long Offset, bool Ended, T? Record, string? Fault);

@@ -177,12 +177,12 @@ public sealed class JudgmentLog : IDisposable
                 : $"has the id {judgment.Id} of another judgment above, expected each id once";
         });
         // What is whole but wrong was not cut off by a killed writer; it is for a person to correct.
-        var torn = lines.Count > 0 && lines[^1] is { Ended: false, Fault: not null } last && !FeedbackFile.IsJson(bytes.AsSpan(last.Offset)) ? last : null;
+        var torn = lines.Count > 0 && lines[^1] is { Ended: false, Fault: not null } last && !FeedbackFile.IsJson(bytes.AsSpan((int)last.Offset)) ? last : null;
         if (torn is not null)
             lines.RemoveAt(lines.Count - 1);
         FeedbackFile.ThrowIfAny(path, lines);
         return new(
             lines.Select(line => line.Record!).DistinctBy(judgment => judgment.Id).ToList(),
-            torn is null ? null : new(torn.Number, torn.Offset, bytes.Length - torn.Offset));
+            torn is null ? null : new(torn.Number, torn.Offset, bytes.Length - (int)torn.Offset));
     }
 }

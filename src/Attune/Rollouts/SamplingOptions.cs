@@ -56,8 +56,8 @@ public sealed record SamplingOptions
             yield return Problem.Of(nameOf("topP"), $"is {TopP}", "above 0 and at most 1", "1 keeps all, 0.95 is usual");
         if (!(MinP is >= 0 and <= 1))
             yield return Problem.Of(nameOf("minP"), $"is {MinP}", "between 0 and 1", "0 keeps all, 0.05 is usual");
-        if (!(RepetitionPenalty > 0) || double.IsInfinity(RepetitionPenalty))
-            yield return Problem.Of(nameOf("repetitionPenalty"), $"is {RepetitionPenalty}", "above 0", "1 does nothing");
+        if (!(RepetitionPenalty is >= 0.01 and <= 100)) // far beyond sense, and logits stay in float32
+            yield return Problem.Of(nameOf("repetitionPenalty"), $"is {RepetitionPenalty}", "0.01 to 100", "1 does nothing, 1.2 is usual");
         if (MaximumNewTokens < 1)
             yield return Problem.Of(nameOf("maximumNewTokens"), $"is {MaximumNewTokens}", "at least 1", "64 is usual");
         if (MinimumNewTokens < 0 || MinimumNewTokens > Math.Max(1, MaximumNewTokens))

@@ -8,6 +8,8 @@ internal readonly struct JsonRow
     private const string Empty = "empty text";
     private const string Same = "chosen equals rejected";
 
+    private static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false };
+
     private readonly JsonElement _root;
 
     private JsonRow(JsonElement root) => _root = root;
@@ -18,10 +20,14 @@ internal readonly struct JsonRow
         line.RequireUtf8(); // a byte that is not UTF-8 has a better message here than the parser's
         try
         {
-            using var document = JsonDocument.Parse(line.Bytes);
+            using var document = JsonDocument.Parse(line.Bytes, Strict);
             if (document.RootElement.ValueKind != JsonValueKind.Object)
                 throw new RowException(0, $"holds {Name(document.RootElement)}", "a JSON object, one a line", "write each row as {\"field\": value, ...} on a line of its own");
             return convert(new(document.RootElement));
+        }
+        catch (JsonException error) when (error.BytePositionInLine is null) // a doubled field: the parser does not say where
+        {
+            throw new RowException(0, $"has a field twice ({error.Message.TrimEnd('.')})", "each field of an object once", "remove one of them");
         }
         catch (JsonException error)
         {

@@ -43,9 +43,13 @@ internal sealed class RowException(long byteInLine, string found, string expecte
 /// <summary>Reads a file line by line, decompressing it where it is gzip, in memory that the longest line decides.</summary>
 internal sealed class LineReader : IDisposable
 {
+    /// <summary>Bytes that a line and its end have at most; more is no file of lines.</summary>
+    public const int LongestLine = 1 << 28;
+
     private readonly string _path;
     private readonly Stream _stream;
     private readonly bool _isGzip;
+    private readonly int _longest;
     private byte[] _buffer = new byte[1 << 16];
     private int _start;  // of what is not yet handed out
     private int _filled;
@@ -53,9 +57,9 @@ internal sealed class LineReader : IDisposable
     private int _lines;
     private bool _atEnd;
 
-    private LineReader(string path, Stream stream, bool isGzip) => (_path, _stream, _isGzip) = (path, stream, isGzip);
+    private LineReader(string path, Stream stream, bool isGzip, int longest) => (_path, _stream, _isGzip, _longest) = (path, stream, isGzip, longest);
 
-    public static LineReader Open(string path)
+    public static LineReader Open(string path, int longest = LongestLine)
     {
         if (Directory.Exists(path))
             throw InputException.One(path, "is a folder", "a file", "name a file in it");
@@ -70,7 +74,7 @@ internal sealed class LineReader : IDisposable
             file.Position = 0;
             if (!isGzip && !isEmpty && path.EndsWith(".gz", StringComparison.OrdinalIgnoreCase))
                 throw InputException.One(path, "is not gzip though its name ends in .gz", "a gzip file", "get the file again, or rename it if it is not compressed");
-            var reader = new LineReader(path, isGzip ? GzipFile.Open(file) : file, isGzip);
+            var reader = new LineReader(path, isGzip ? GzipFile.Open(file) : file, isGzip, longest);
             file = null;
             return reader;
         }
@@ -132,6 +136,8 @@ internal sealed class LineReader : IDisposable
             _buffer.AsSpan(_start, _filled - _start).CopyTo(_buffer);
             (_start, _filled) = (0, _filled - _start);
         }
+        if (_filled == _buffer.Length && _filled >= _longest)
+            throw new InputException(_path, [Problem.Of($"line {_lines + 1}, byte {_offset}", $"is a line of {_longest} bytes or more", "a shorter one", "put line breaks between its documents, or name another file")]);
         if (_filled == _buffer.Length)
             Array.Resize(ref _buffer, _buffer.Length * 2);
         try

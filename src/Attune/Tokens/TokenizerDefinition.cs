@@ -59,6 +59,8 @@ internal sealed record TokenizerDefinition
             yield return new("added_tokens", $"has an empty token with id {token.Id}, expected some text; remove it");
         foreach (var twice in Added.GroupBy(token => token.Content).Where(group => group.Select(token => token.Id).Distinct().Count() > 1))
             yield return new("added_tokens", $"has '{twice.Key}' with ids {string.Join(" and ", twice.Select(token => token.Id))}, expected one; remove the others");
+        foreach (var twice in Added.GroupBy(token => token.Id).Where(group => group.Count() > 1))
+            yield return new("added_tokens", $"have id {twice.Key} for {string.Join(" and ", twice.Select(token => $"'{token.Content}'"))}, expected one token of that id; remove the others");
         foreach (var (part, name) in new[] { ("end", Roles.End), ("begin", Roles.Begin), ("padding", Roles.Padding) })
         {
             if (name is not null && Added.All(token => token.Content != name))

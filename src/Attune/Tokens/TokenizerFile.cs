@@ -11,6 +11,7 @@ internal static class TokenizerFile
     internal const string Settings = "tokenizer_config.json";
     private const string EndOfText = "<|endoftext|>";
 
+    private static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false };
     private static readonly (string Vocabulary, string Merges)[] OldPairs = [("vocab.json", "merges.txt"), ("encoder.json", "vocab.bpe")];
 
     public static Tokenizer Load(string path)
@@ -114,11 +115,15 @@ internal static class TokenizerFile
     {
         try
         {
-            var document = JsonDocument.Parse(File.ReadAllBytes(path));
+            var document = JsonDocument.Parse(File.ReadAllBytes(path), Strict);
             if (document.RootElement.ValueKind == JsonValueKind.Object)
                 return document;
             document.Dispose();
             throw InputException.One(path, "holds no JSON object", "a tokenizer's settings", "get the file again from where the model came from");
+        }
+        catch (JsonException error) when (error.LineNumber is null) // a doubled key: the parser does not say where
+        {
+            throw InputException.One(path, $"has a key twice ({error.Message.TrimEnd('.')})", "each key of an object once", "get the file again, or remove one of them");
         }
         catch (JsonException error)
         {

@@ -115,6 +115,8 @@ internal sealed class TokenizerReader(string path)
         var kinds = string.Join(" + ", steps.Select(TypeOf));
         Refuse(kinds != "Split + ByteLevel", "pre_tokenizer", () => steps.Count > 0 ? kinds : TypeOf(splitter), "ByteLevel, or Split + ByteLevel");
         Refuse(IsTrue(steps[1], "add_prefix_space"), "pre_tokenizer.add_prefix_space", () => "true", "false");
+        var usesRegex = steps[1].TryGetProperty("use_regex", out var given) ? given.GetRawText() : "missing and so true";
+        Refuse(usesRegex != "false", "pre_tokenizer.use_regex", () => usesRegex, "false after a Split, whose words would be cut again");
         Refuse(IsTrue(steps[0], "invert") || !steps[0].TryGetProperty("behavior", out var behaviour) || behaviour.ToString() != "Isolated",
             "pre_tokenizer.behavior", () => "not 'Isolated'", "Isolated, not inverted");
         var regex = steps[0].TryGetProperty("pattern", out var pattern) && pattern.ValueKind == JsonValueKind.Object && pattern.TryGetProperty("Regex", out var text) ? text.ToString() : null;

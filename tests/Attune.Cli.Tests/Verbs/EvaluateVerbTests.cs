@@ -1,5 +1,6 @@
 using Attune.Evaluation;
 using Attune.Models;
+using Attune.Runs;
 using Attune.Tokens;
 using Attune.Torch;
 
@@ -52,6 +53,7 @@ public sealed class EvaluateVerbTests : IDisposable
         var table = await Printed.By("evaluate", recipe, "--out", PathOf("out"));
         var json = await Printed.By("evaluate", recipe, "--out", PathOf("out"), "--resume", "--json");
         var again = await Printed.By("evaluate", recipe, "--out", PathOf("out"));
+        var written = await File.ReadAllTextAsync(PathOf("out/report.json"));
         var forced = await Printed.By("evaluate", recipe, "--out", PathOf("out"), "--force", "--seed", "2");
 
         Assert.Equal(0, table.ExitCode);
@@ -61,11 +63,14 @@ public sealed class EvaluateVerbTests : IDisposable
         Assert.EndsWith($"The report is {PathOf("out/report.html")}.\n", table.Log);
         Assert.Equal(0, json.ExitCode);
         Assert.Contains("is evaluated already; nothing was done.", json.Log);
-        Assert.Equal(4, ReportFile.Parse(json.Result).Rounds[0].Wins[0].Result.Prompts);
+        Assert.Equal(4, ReportFile.Parse(written).Rounds[0].Wins[0].Result.Prompts);
+        Assert.Equal(ResultFile.Json(ReportFile.Parse(written)) + "\n", json.Result);
+        Assert.Single(json.Result.TrimEnd('\n').Split('\n'));
+        Assert.DoesNotContain("\"NaN\"", json.Result);
         Assert.Equal(2, again.ExitCode);
         Assert.Contains("continue it with --resume", again.Log);
         Assert.Equal(0, forced.ExitCode);
-        Assert.NotEqual(json.Result, await File.ReadAllTextAsync(PathOf("out/report.json")));
+        Assert.NotEqual(written, await File.ReadAllTextAsync(PathOf("out/report.json")));
     }
 
     [Fact]
@@ -88,6 +93,9 @@ public sealed class EvaluateVerbTests : IDisposable
     }
 
     [Fact]
-    public async Task Help_shows_an_example() =>
-        Assert.EndsWith("Example:\n  attune evaluate recipes/evaluate.yaml --out runs/evaluation\n", (await Printed.By("evaluate", "--help")).Result);
+    public async Task Help_shows_an_example_of_a_recipe_that_is_there()
+    {
+        Assert.True(File.Exists(Attune.Tests.Repository.PathOf("recipes/reviews-evaluate.yaml")));
+        Assert.EndsWith("Example:\n  attune evaluate recipes/reviews-evaluate.yaml --out runs/reviews-evaluate\n", (await Printed.By("evaluate", "--help")).Result);
+    }
 }

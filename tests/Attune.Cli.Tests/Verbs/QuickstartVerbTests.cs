@@ -20,7 +20,8 @@ public sealed class QuickstartVerbTests(SmallQuickstart small) : IClassFixture<S
         Assert.Contains("distinct-2", printed.Result);
 
         var again = await small.Run(small.Line("straight", "--resume", "--json"));
-        Assert.Equal((0, await File.ReadAllTextAsync(Path.Combine(small.Straight, "round-1/evaluation/report.json"))), (again.ExitCode, again.Result));
+        var report = ReportFile.Parse(await File.ReadAllTextAsync(Path.Combine(small.Straight, "round-1/evaluation/report.json")));
+        Assert.Equal((0, ResultFile.Json(report) + "\n"), (again.ExitCode, again.Result));
         Assert.DoesNotContain("done in", again.Log);
     }
 
@@ -115,6 +116,7 @@ public sealed class QuickstartVerbTests(SmallQuickstart small) : IClassFixture<S
         Assert.Equal((0, ""), (json.ExitCode, json.Log));
         Assert.Equal(QuickstartPlan.Of(Budget.Standard).Prompts, System.Text.Json.JsonDocument.Parse(json.Result).RootElement.GetProperty("prompts").GetInt32());
         Assert.False(Directory.Exists(small.At("dry")));
+        Assert.Matches(@"--no-kl\s+No price for distance from the supervised model, and no bonus for variety", (await Printed.By("quickstart", "--help")).Result);
     }
 
     [Fact]

@@ -261,6 +261,20 @@ public sealed class EvaluatingTests : IDisposable
         Assert.False(Directory.Exists(_tiny.PathOf("a")));
     }
 
+    [Theory]
+    [InlineData("best of 4")]
+    [InlineData("base, 2 examples")]
+    public void A_model_may_not_be_named_like_a_row_that_the_evaluation_adds(string name)
+    {
+        var problem = Assert.Throws<InputException>(() => Evaluate("a", input => input with { Models = [input.Models[0] with { Name = name }, input.Models[1]] }));
+
+        Assert.Equal($"The evaluation has 1 problem\n  models  has the name {name}, which is that of one of the evaluation's own rows, expected another name; rename it", problem.Message);
+    }
+
+    [Fact]
+    public void A_name_of_a_row_that_is_not_added_is_free() =>
+        Assert.Equal("best of 3", Evaluate("a", input => input with { Models = [input.Models[0] with { Name = "best of 3" }, input.Models[1]] }).Headline.Model);
+
     /// <summary>An evaluation that goes on from answers in which the policy wrote something else.</summary>
     private EvaluationReport WithPolicysText(string name, Func<string, string> textOf, Func<EvaluationInput, EvaluationInput> change)
     {

@@ -17,6 +17,27 @@ public sealed class EvaluationSummaryTests
         ModelShownFirst = 0.5,
     };
 
+    [Theory]
+    [InlineData(DistinctVariant.PooledOverWords, "distinct-n: different n-word sequences over all words, all answers of a model pooled (pooled-over-words)")]
+    [InlineData(DistinctVariant.PooledOverNGrams, "distinct-n: different n-word sequences over all n-grams, all answers of a model pooled (pooled-over-n-grams)")]
+    public void The_text_measures_name_their_form_of_distinct_n(DistinctVariant variant, string line)
+    {
+        var lines = EvaluationSummary.Lines(new EvaluationReport
+        {
+            Title = "t",
+            Headline = new("PPO", "SFT"),
+            Rounds = [new()
+            {
+                Wins = [new() { Model = "PPO", Opponent = "SFT", Result = Rate() }],
+                TextMetrics = [new() { Model = "PPO" }],
+                DistinctVariant = variant,
+            }],
+        });
+
+        Assert.StartsWith("PPO ", lines[^2]);
+        Assert.Equal(line, lines[^1]);
+    }
+
     [Fact]
     public void Summary_starts_with_the_headline_and_aligns_its_tables()
     {

@@ -1,3 +1,5 @@
+using System.IO.Compression;
+using System.Text;
 using Attune.Feedback;
 using Attune.Runs;
 using Attune.Torch;
@@ -97,6 +99,33 @@ public sealed class PreferenceExportTests
 
         Assert.Equal([("x", "y"), ("x", "z")], PreferenceExport.Pairs([Three], log, People, new()).Select(p => (p.Chosen, p.Rejected)));
         Assert.Equal([1, 2, 2], PreferenceExport.Rankings([Three], log, People, new())[0].Ranks);
+    }
+
+    [Fact]
+    public void Files_are_read_compressed_and_with_a_byte_order_mark()
+    {
+        using var folder = new TemporaryFolder();
+        PreferenceExport.Write(folder.PathOf("preferences.jsonl"), PreferenceExport.Pairs([Pair], [Vote("a", 1)], People, new()));
+        var text = File.ReadAllText(folder.PathOf("preferences.jsonl"));
+        using (var gzip = new GZipStream(File.Create(folder.PathOf("preferences.jsonl.gz")), CompressionLevel.Fastest))
+            gzip.Write(Encoding.UTF8.GetBytes(text + "\n" + text));
+
+        Assert.Equal(["y", "y"], PreferenceExport.ReadPairs(folder.PathOf("preferences.jsonl.gz")).Select(row => row.Chosen));
+        Assert.Equal("y", Assert.Single(PreferenceExport.ReadPairs(folder.Write("marked.jsonl", "\uFEFF" + text))).Chosen);
+    }
+
+    [Fact]
+    public void A_key_that_stands_twice_is_named_with_its_line()
+    {
+        using var folder = new TemporaryFolder();
+        PreferenceExport.Write(folder.PathOf("preferences.jsonl"), PreferenceExport.Pairs([Pair], [Vote("a", 1)], People, new()));
+        var line = File.ReadAllText(folder.PathOf("preferences.jsonl"));
+        var bad = folder.Write("bad.jsonl", line + line.Replace("\"judges\":1", "\"judges\":1,\"judges\":2", StringComparison.Ordinal));
+
+        var problem = Assert.Single(Assert.Throws<InputException>(() => PreferenceExport.ReadPairs(bad)).Problems);
+
+        Assert.Equal($"line 2 (byte {Encoding.UTF8.GetByteCount(line)})", problem.Key);
+        Assert.Contains("Duplicate property 'judges'", problem.Message, StringComparison.Ordinal);
     }
 
     [Fact]

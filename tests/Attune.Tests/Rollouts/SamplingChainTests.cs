@@ -152,6 +152,17 @@ public sealed class SamplingChainTests
         Assert.Empty(new SamplingOptions { Temperature = 1e-4 }.Problems());
     }
 
+    [Theory]
+    [InlineData(1e-40)]
+    [InlineData(1e40)]
+    [InlineData(double.NaN)]
+    public void A_repetition_penalty_that_overflows_float32_is_refused(double penalty)
+    {
+        Assert.Equal($"is {penalty}, expected 0.01 to 100; 1 does nothing, 1.2 is usual", Assert.Single(new SamplingOptions { RepetitionPenalty = penalty }.Problems()).Message);
+        Assert.Empty(new SamplingOptions { RepetitionPenalty = 0.01 }.Problems());
+        Assert.Empty(new SamplingOptions { RepetitionPenalty = 100 }.Problems());
+    }
+
     [Fact]
     public void A_minimum_length_where_every_token_is_an_end_token_is_refused()
     {

@@ -101,6 +101,31 @@ public sealed class ReadersTests : IDisposable
     }
 
     [Fact]
+    public void A_line_without_an_end_in_sight_is_refused()
+    {
+        var path = _folder.Write("a.txt", $"x\n{new string('y', 200_000)}\n");
+
+        using (var reader = LineReader.Open(path, longest: 1 << 17))
+        {
+            Assert.Equal(1, reader.Next()!.Value.Number);
+            Assert.Equal($"{path} has 1 problem\n  line 2, byte 2  is a line of 131072 bytes or more, expected a shorter one; put line breaks between its documents, or name another file",
+                Assert.Throws<InputException>(() => reader.Next()).Message);
+        }
+
+        Assert.Equal(2, Readers.PlainText(path, new() { LinePerDocument = true }).Count());
+    }
+
+    [Fact]
+    public void A_field_that_stands_twice_is_named_with_its_line()
+    {
+        var check = Readers.Documents(_folder.Write("a.jsonl", "{\"text\": \"x\"}\n{\"text\": \"a\", \"more\": {\"b\": 1, \"b\": 2}}\n{\"text\": \"a\", \"text\": \"b\"}\n"), new()).Check();
+
+        static Problem Twice(string key, string field) =>
+            new(key, $"has a field twice (Duplicate property '{field}' encountered during deserialization), expected each field of an object once; remove one of them");
+        Assert.Equal([Twice("line 2, byte 14", "b"), Twice("line 3, byte 54", "text")], check.Problems);
+    }
+
+    [Fact]
     public void All_bad_lines_are_named_at_once()
     {
         var path = _folder.Write("a.jsonl", [.. "{\"prompt\": \"ü\", \"response\": \"x\"}\n{\"prompt\": 3, \"response\": \"x\"}\n[1]\n{\"prompt\": \"x\", \"answer\": \"y\"}\n{\"prompt\": \"\\ud800\", \"response\": \"\"}\n{\"a\": "u8, 0xFF, .. "}\n{\"prompt\" 1}"u8]);

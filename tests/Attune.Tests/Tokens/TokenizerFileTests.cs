@@ -76,6 +76,9 @@ public sealed class TokenizerFileTests
     [InlineData(", \"post_processor\": {\"type\": \"BertProcessing\"}", "post_processor  is BertProcessing, which is not supported, expected ByteLevel or TemplateProcessing; use a model with such a tokenizer")]
     [InlineData(", \"added_tokens\": [{\"id\": 300, \"content\": \"<x>\", \"rstrip\": true}]", "added_tokens.rstrip  is true for '<x>', which is not supported, expected false; use a model with such a tokenizer")]
     [InlineData(", \"added_tokens\": [{\"id\": 256, \"content\": \"<x>\"}]", "model.merges  make an added token, expected one that no text can spell; give the added token an id of its own")]
+    [InlineData(", \"added_tokens\": [{\"id\": 300, \"content\": \"<x>\"}, {\"id\": 300, \"content\": \"<y>\"}]", "added_tokens  have id 300 for '<x>' and '<y>', expected one token of that id; remove the others")]
+    [InlineData(", \"added_tokens\": [{\"id\": 300, \"content\": \"<x>\"}, {\"id\": 300, \"content\": \"<x>\"}]", "added_tokens  have id 300 for '<x>' and '<x>', expected one token of that id; remove the others")]
+    [InlineData(", \"added_tokens\": [{\"id\": 300, \"content\": \"<x>\"}, {\"id\": 301, \"content\": \"<x>\"}]", "added_tokens  has '<x>' with ids 300 and 301, expected one; remove the others")]
     [InlineData(", \"added_tokens\": [{\"id\": \"x\"}]", "added_tokens  have {\"id\": \"x\"}, expected an id and a content each; get the file again")]
     public void Components_that_are_not_known_are_refused_by_name(string also, string problem)
     {
@@ -103,6 +106,40 @@ public sealed class TokenizerFileTests
         using var folder = new TemporaryFolder();
         Assert.Contains(old, Small(merges: "[\"a b\"]"));
         AssertRefused(folder.Write("tokenizer.json", Small(merges: "[\"a b\"]").Replace(old, changed)), problem);
+    }
+
+    [Theory]
+    [InlineData(", \"use_regex\": true", "true")]
+    [InlineData(", \"use_regex\": null", "null")]
+    [InlineData("", "missing and so true")] // as Hugging Face's tokenizers read it
+    public void Bytes_that_would_cut_the_words_of_a_split_again_are_refused(string useRegex, string found)
+    {
+        using var folder = new TemporaryFolder();
+        var path = Path.Combine(folder.Path, "tokenizer.json");
+        BpeTrainer.Train(["1234"], new() { Split = SplitPattern.Llama3 }).Save(folder.Path);
+        var text = File.ReadAllText(path).Replace("\"use_regex\": false", "\"use_regex\":false", StringComparison.Ordinal);
+        File.WriteAllText(path, System.Text.RegularExpressions.Regex.Replace(text, @",\s*""use_regex"":false", useRegex));
+
+        AssertRefused(path, $"pre_tokenizer.use_regex  is {found}, which is not supported, expected false after a Split, whose words would be cut again; use a model with such a tokenizer");
+    }
+
+    [Fact]
+    public void A_plain_byte_level_cutter_cuts_as_GPT_2_unless_it_says_no()
+    {
+        using var folder = new TemporaryFolder();
+        const string Given = "\"add_prefix_space\": false}";
+
+        Assert.Equal(SplitPattern.Gpt2, Tokenizer.Load(folder.Write("missing.json", Small())).Split);
+        Assert.Equal(SplitPattern.Gpt2, Tokenizer.Load(folder.Write("true.json", Small().Replace(Given, "\"add_prefix_space\": false, \"use_regex\": true}"))).Split);
+        AssertRefused(folder.Write("false.json", Small().Replace(Given, "\"add_prefix_space\": false, \"use_regex\": false}")),
+            "pre_tokenizer.use_regex  is false, which is not supported, expected true, or a Split before it; use a model with such a tokenizer");
+    }
+
+    [Fact]
+    public void A_key_that_stands_twice_is_named()
+    {
+        using var folder = new TemporaryFolder();
+        AssertRefused(folder.Write("tokenizer.json", Small().Replace("\"ab\": 256", "\"ab\": 256, \"ab\": 258")), "has a key twice (Duplicate property 'ab' encountered during deserialization), expected each key of an object once; get the file again, or remove one of them");
     }
 
     [Fact]
