@@ -34,6 +34,7 @@ internal sealed class Verb(string name, string description, string example) : Co
     {
         try
         {
+            RefuseBoth(parsed);
             action();
             return stop.IsCancellationRequested ? Stopped(output, parsed) : ExitCode.Done;
         }
@@ -61,6 +62,14 @@ internal sealed class Verb(string name, string description, string example) : Co
     }
 
     private static bool Tracing => Environment.GetEnvironmentVariable("ATTUNE_TRACE") is "1";
+
+    /// <summary>One goes on with what is there, the other deletes it: neither is guessed.</summary>
+    private static void RefuseBoth(ParseResult parsed)
+    {
+        bool IsGiven(Option<bool> option) => parsed.CommandResult.Command.Options.Contains(option) && parsed.GetValue(option);
+        if (IsGiven(CommonOptions.Resume) && IsGiven(CommonOptions.Force))
+            throw InputException.One($"attune {parsed.CommandResult.Command.Name}", "has both --resume and --force", "one of them", "--resume goes on with what is in the folder, --force deletes it");
+    }
 
     private static string Again(ParseResult parsed) => Resumes(parsed) ? "continue with --resume" : "start again";
 

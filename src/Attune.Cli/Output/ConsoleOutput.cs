@@ -8,7 +8,7 @@ namespace Attune.Cli.Output;
 /// Everything the program says and is told: results go to standard output, progress, warnings and errors to standard error, so that
 /// <c>attune … &gt; file</c> holds results alone.
 /// </summary>
-internal sealed class ConsoleOutput(TextWriter result, TextWriter log, bool isTerminal, TextReader input) : IDisposable
+internal sealed class ConsoleOutput(TextWriter result, TextWriter log, bool isTerminal, TextReader input, bool canAsk = false) : IDisposable
 {
     private const int WidthWithoutTerminal = 160;
 
@@ -20,7 +20,8 @@ internal sealed class ConsoleOutput(TextWriter result, TextWriter log, bool isTe
             new StreamWriter(Console.OpenStandardOutput(), utf8, bufferSize: 1 << 14),
             new StreamWriter(Console.OpenStandardError(), utf8) { AutoFlush = true },
             isTerminal: !Console.IsErrorRedirected,
-            new LazyInput(new UTF8Encoding(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true)));
+            new LazyInput(new UTF8Encoding(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true)),
+            canAsk: !Console.IsErrorRedirected && !Console.IsInputRedirected);
     }
 
     /// <summary>Standard output.</summary>
@@ -51,7 +52,7 @@ internal sealed class ConsoleOutput(TextWriter result, TextWriter log, bool isTe
     public bool IsTerminal { get; } = isTerminal;
 
     /// <summary>Whether a person is there to answer a question.</summary>
-    public bool CanAsk => IsTerminal && !Console.IsInputRedirected;
+    public bool CanAsk { get; } = canAsk;
 
     /// <summary>Asks a question whose usual answer is yes.</summary>
     public bool Ask(string question)

@@ -33,20 +33,21 @@ internal static class QuickstartVerb
                 Resume = parsed.GetValue(CommonOptions.Resume),
                 Force = parsed.GetValue(CommonOptions.Force),
                 From = parsed.GetValue(FromOption),
-                Rounds = parsed.GetValue(RoundsOption),
+                Rounds = parsed.GetResult(RoundsOption) is { Implicit: false } ? parsed.GetValue(RoundsOption) : null,
             };
-            var plan = QuickstartPlan.Of(parsed.GetValue(BudgetOption), parsed.GetValue(SeedOption), leash: !parsed.GetValue(NoKlOption));
+            start.RequireRounds();
+            var plan = QuickstartPlan.Of(parsed.GetValue(BudgetOption), parsed.GetValue(SeedOption), leash: !parsed.GetValue(NoKlOption)) with { Rounds = start.AllRounds };
             var asJson = parsed.GetValue(CommonOptions.Json);
             if (parsed.GetValue(DryRunOption))
             {
                 if (asJson)
                     output.Json(plan);
                 else
-                    output.Line(string.Join('\n', PlanSummary.Lines(plan, start.Rounds)));
+                    output.Line(string.Join('\n', PlanSummary.Lines(plan)));
                 return;
             }
 
-            foreach (var line in PlanSummary.Lines(plan, start.Rounds))
+            foreach (var line in PlanSummary.Lines(plan))
                 output.Note(line);
             start = Offer(output, start);
             using var progress = output.Progress(TimeProvider.System);
@@ -63,7 +64,7 @@ internal static class QuickstartVerb
     }
 
     /// <summary>Asks a person at a terminal whether to go on with what is there.</summary>
-    private static QuickstartStart Offer(ConsoleOutput output, QuickstartStart start)
+    internal static QuickstartStart Offer(ConsoleOutput output, QuickstartStart start)
     {
         if (!output.CanAsk || !start.NeedsWord)
             return start;

@@ -3,7 +3,7 @@ using Attune.Runs;
 
 namespace Attune.Evaluation;
 
-/// <summary>Who gave the judgments that training read, in the report's form.</summary>
+/// <summary>Who gave the judgments that were collected, in the report's form.</summary>
 public static class AnnotatorReports
 {
     /// <summary>From a log of judgments.</summary>
@@ -13,19 +13,22 @@ public static class AnnotatorReports
     /// <exception cref="InputException">The log is missing or damaged.</exception>
     public static SourcedAnnotators Read(string log, Annotators? annotators, string reportFolder)
     {
+        var contents = JudgmentLog.Read(log);
         var source = new Source
         {
             Id = "judgments",
-            About = "The judgments that training read",
+            About = "The judgments that were collected; training reads those of training annotators",
             File = Path.GetRelativePath(reportFolder, log).Replace('\\', '/'),
+            Lines = $"1–{contents.Torn?.Number - 1 ?? File.ReadLines(log).Count()}",
         };
-        return new([.. AnnotatorStatistics.Of(JudgmentLog.Read(log).Judgments).Select(one => Row(one, annotators, source.Id))], source);
+        var rows = GroupAgreement.Of(contents.Judgments, annotators).SelectMany(group => group.People.Select(one => Row(one, group.Group, source.Id)));
+        return new([.. rows.OrderBy(row => row.Annotator, StringComparer.Ordinal)], source);
     }
 
-    private static AnnotatorRow Row(AnnotatorStatistics one, Annotators? annotators, string source) => new()
+    private static AnnotatorRow Row(AnnotatorStatistics one, AnnotatorGroup? group, string source) => new()
     {
         Annotator = one.AnnotatorId,
-        Group = annotators is null ? null : annotators.GroupOf(one.AnnotatorId) == AnnotatorGroup.HeldOut ? "held-out" : "training",
+        Group = group switch { AnnotatorGroup.Training => "training", AnnotatorGroup.HeldOut => "held-out", _ => null },
         Judgments = one.Judgments,
         Agreement = one.WithMajorityOfOthers.Trials > 0 ? one.WithMajorityOfOthers.Share : null,
         AgreementInterval = one.WithMajorityOfOthers.Trials > 0 ? one.WithMajorityOfOthers.Wilson() : null,

@@ -61,7 +61,7 @@ public sealed record EvaluateSettings : IChecked
     /// <summary>Run folder of reward: what it measured of the reward model is shown, and its metrics.</summary>
     public string? RewardRun { get; init; }
 
-    /// <summary>Log of the judgments that training read: who gave them is shown, and how far they agree.</summary>
+    /// <summary>Log of the judgments that were collected: who gave them is shown, and how far they agree.</summary>
     public string? Judgments { get; init; }
 
     /// <summary>Who judges, by the name in tables; the headline's judges first.</summary>

@@ -190,7 +190,7 @@ public sealed record EvaluationInput
     /// <summary>How the reward model did, to be shown.</summary>
     public RewardModelReport? RewardModel { get; init; }
 
-    /// <summary>Who gave the judgments that training read, to be shown.</summary>
+    /// <summary>Who gave the judgments that were collected, to be shown.</summary>
     public IReadOnlyList<AnnotatorRow> Annotators { get; init; } = [];
 
     /// <summary>Metrics over training, to be shown.</summary>

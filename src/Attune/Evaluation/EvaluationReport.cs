@@ -96,7 +96,7 @@ public sealed record RoundReport
     /// <summary>How the reward model did, or null when the reward is a function.</summary>
     public RewardModelReport? RewardModel { get; init; }
 
-    /// <summary>Who gave the judgments that training read.</summary>
+    /// <summary>Who gave the judgments that were collected.</summary>
     public IReadOnlyList<AnnotatorRow> Annotators { get; init; } = [];
 
     /// <summary>Metrics over training steps.</summary>

@@ -84,10 +84,25 @@ internal sealed class EvaluationSetup : IDisposable
             Round = earlier.Count + 1,
             Earlier = earlier,
             RewardModel = rewardModel?.Report,
+            Warnings = [.. LeftOut()],
             Annotators = annotators?.Rows ?? [],
             Curves = [.. curves.SelectMany(c => c.Curves)],
             Sources = [.. curves.Select(c => c.Source), .. new[] { rewardModel?.Source, annotators?.Source }.OfType<Source>()],
         };
+    }
+
+    /// <summary>Without what needs no training, nobody sees whether training was worth it.</summary>
+    private IEnumerable<string> LeftOut()
+    {
+        string Without(string baseline, string key) => $"Nothing is compared with {baseline} (expected: all simple baselines); the key {key} adds it.";
+        if (_settings.Base is null)
+            yield return Without("the untrained model", "evaluate.base");
+        if (_settings.FewShot is null)
+            yield return Without("the untrained model with examples in its prompt", "evaluate.fewShot");
+        if (_settings.Rewards.Count == 0)
+            yield return Without("best-of-N", "evaluate.rewards");
+        else if (!_settings.Budget.BestOf.Any(n => n > 1))
+            yield return Without("best-of-N", "evaluate.budget.bestOf");
     }
 
     /// <summary>Those the recipe names, or the ones that the ppo run keeps, thinned to the budget with the last kept.</summary>

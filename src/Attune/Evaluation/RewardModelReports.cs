@@ -40,11 +40,13 @@ public static class RewardModelReports
     {
         var result = ResultFile.Read<RewardResult>(runFolder)
             ?? throw InputException.One(Path.Combine(runFolder, ResultFile.Name), "is not there", "what a finished run of reward measured", "name its run folder, or leave it out");
+        var pairs = Path.Combine(runFolder, RewardTraining.EvaluationName);
         var source = new Source
         {
             Id = "reward-pairs",
             About = "Held-out pairs with the reward model's scores",
-            File = Path.GetRelativePath(reportFolder, Path.Combine(runFolder, "evaluation.jsonl")).Replace('\\', '/'),
+            File = Path.GetRelativePath(reportFolder, pairs).Replace('\\', '/'),
+            Lines = File.Exists(pairs) ? $"1–{File.ReadLines(pairs).Count()}" : null,
         };
         return new(Of(result, source.Id), source);
     }

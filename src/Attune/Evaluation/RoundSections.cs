@@ -276,7 +276,8 @@ internal static class RoundSections
                     parts.Number(NumberText.Percent(a.FirstShown), a.Source), parts.Number(NumberText.Percent(a.FirstShownByChance), a.Source),
                     parts.Number(NumberText.Number(a.MedianSeconds), a.Source),
                 })),
-            Paragraph("note", "Agrees with the others: share of pairs on which the annotator prefers what the majority of the other annotators prefers. First shown: share of judgments "
+            Paragraph("note", "Agrees with the others: share of pairs on which the annotator prefers what the majority of the other annotators of the same group prefers. Training reads "
+                + "the judgments of training annotators only. First shown: share of judgments "
                 + "whose best answer stood first; by chance: what someone blind to sides comes to."));
 
     private static XElement Curves(string id, RoundReport round, HtmlParts parts)

@@ -33,6 +33,11 @@ public sealed record Annotators(string SplitSeed, IReadOnlyList<Annotator> Peopl
     /// <summary>The group of a pseudonym, or null for one that is not known.</summary>
     public AnnotatorGroup? GroupOf(string id) => People.FirstOrDefault(person => person.Id == id)?.Group;
 
+    /// <summary>Everyone in the training group, where nobody is held out.</summary>
+    /// <param name="log">Who has judged.</param>
+    public static Annotators OfOneGroup(IReadOnlyList<Judgment> log) =>
+        new("", [.. log.Select(judgment => judgment.AnnotatorId).Distinct(StringComparer.Ordinal).Select(id => new Annotator(id, AnnotatorGroup.Training))]);
+
     /// <summary>Draws who is held out.</summary>
     /// <param name="ids">All pseudonyms, each once.</param>
     /// <param name="heldOut">How many are held out.</param>

@@ -55,10 +55,8 @@ public sealed record CrowdOptions : IChecked
             yield return Problem.Of("tieWithin", $"is {TieWithin}", "0 or more", "0 means no ties");
         if (SecondsPerWord < 0)
             yield return Problem.Of("secondsPerWord", $"is {SecondsPerWord}", "0 or more", "0.25 is usual");
-        if (TrainingTaste.PreferredWords <= 0)
-            yield return Problem.Of("trainingTaste.preferredWords", $"is {TrainingTaste.PreferredWords}", "above 0", "30 is usual");
-        if (HeldOutTaste.PreferredWords <= 0)
-            yield return Problem.Of("heldOutTaste.preferredWords", $"is {HeldOutTaste.PreferredWords}", "above 0", "30 is usual");
+        foreach (var problem in TrainingTaste.Problems("trainingTaste").Concat(HeldOutTaste.Problems("heldOutTaste")))
+            yield return problem;
         foreach (var problem in Bad.SelectMany((vices, i) => vices.Problems($"bad[{i}]")))
             yield return problem;
     }

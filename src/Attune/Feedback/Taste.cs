@@ -28,6 +28,20 @@ public sealed record Taste
 
     /// <summary>The length that is just right, in words.</summary>
     public double PreferredWords { get; init; } = 30;
+
+    /// <summary>What is out of range.</summary>
+    internal IEnumerable<Problem> Problems(string key)
+    {
+        (string Name, double Value, string Fix)[] finite =
+        [
+            ("positivity", Positivity, "1 is usual"), ("repetition", Repetition, "0.5 is usual"), ("length", Length, "0.3 is usual"), ("fluency", Fluency, "0.5 is usual, 0 leaves it out"),
+            ("fluentEnough", FluentEnough, "1 is usual, 100 sets no limit"),
+        ];
+        foreach (var (name, value, fix) in finite.Where(entry => !double.IsFinite(entry.Value)))
+            yield return Problem.Of($"{key}.{name}", $"is {value}", "a finite number", fix);
+        if (!(PreferredWords > 0 && double.IsFinite(PreferredWords)))
+            yield return Problem.Of($"{key}.preferredWords", $"is {PreferredWords}", "above 0", "30 is usual");
+    }
 }
 
 /// <summary>What makes some annotators worse than their taste. Chances are per judgment.</summary>

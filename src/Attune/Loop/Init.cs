@@ -1,5 +1,6 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Attune.Evaluation;
 using Attune.Models;
 using Attune.Runs;
 using Attune.Text;
@@ -13,7 +14,7 @@ namespace Attune.Loop;
 public static class Init
 {
     private const int TrainedDemonstrations = 48, HeldOutDemonstrations = 12, TrainingPrompts = 64, HeldOutPrompts = 16;
-    private const int LongestRow = 256;
+    private const int LongestRow = 256, MostExamples = 3;
 
     private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.CamelCase, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
@@ -29,7 +30,7 @@ public static class Init
             throw InputException.One(folder, File.Exists(folder) ? "is a file" : "is not empty", "a folder that is not there, or empty", "choose another, or remove what is in it");
         var model = Path.GetFullPath(baseModel ?? files.BaseModel);
         var description = ModelDescription.Read(model, TokenizerUse.Needed);
-        var contents = Contents(files, model, Math.Min(LongestRow, description.Config.MaximumPositions)).ToArray();
+        var contents = Contents(files, description).ToArray();
         AtomicFile.RequireWritable(folder);
         AtomicFolder.Add(folder, whole =>
         {
@@ -39,23 +40,34 @@ public static class Init
         return [.. contents.Select(file => file.Name)];
     }
 
-    private static IEnumerable<(string Name, string Text)> Contents(ShippedFiles files, string model, int longest)
+    private static IEnumerable<(string Name, string Text)> Contents(ShippedFiles files, ModelDescription model)
     {
+        var longest = Math.Min(LongestRow, model.Config.MaximumPositions);
         var shown = Readers.PromptResponses(files.Demonstrations, new()).Take(TrainedDemonstrations + HeldOutDemonstrations).ToArray();
         var (trained, heldOut) = (shown[..^HeldOutDemonstrations], shown[^HeldOutDemonstrations..]);
         var prompts = Lines(files.TrainingPrompts, TrainingPrompts).ToArray();
+        var asked = Lines(files.HeldOutPrompts, HeldOutPrompts).ToArray();
         yield return ("README.md", ProjectReadme.Text(prompts[0]));
-        yield return ("recipes/sft.yaml", ProjectRecipes.Sft(model, longest));
+        yield return ("recipes/sft.yaml", ProjectRecipes.Sft(model.Folder, longest));
         yield return ("recipes/reward.yaml", ProjectRecipes.Reward(longest));
         yield return ("recipes/ppo.yaml", ProjectRecipes.Ppo(longest));
-        yield return ("recipes/evaluate.yaml", ProjectRecipes.Evaluate(model, files.Words));
+        yield return ("recipes/evaluate.yaml", ProjectRecipes.Evaluate(model.Folder, files.Words, Examples(model, trained, asked)));
         yield return ("demonstrations.jsonl", Rows(trained.Select(row => new { row.Prompt, row.Response })));
         yield return ("demonstrations-heldout.jsonl", Rows(heldOut.Select(row => new { row.Prompt, row.Response })));
         yield return ("preferences.jsonl", Rows(Preferences(trained)));
         yield return ("preferences-heldout.jsonl", Rows(Preferences(heldOut)));
         yield return ("prompts.txt", Joined(prompts));
-        yield return ("prompts-heldout.txt", Joined(Lines(files.HeldOutPrompts, HeldOutPrompts)));
+        yield return ("prompts-heldout.txt", Joined(asked));
         yield return (".gitignore", "runs/\n");
+    }
+
+    /// <summary>Examples that fit before any of the prompts, whichever the evaluation draws; 0 where the model reads too little at once.</summary>
+    private static int Examples(ModelDescription model, PromptResponse[] rows, string[] prompts)
+    {
+        int Tokens(string text) => model.Tokenizer!.Encode(text).Length;
+        var longest = rows.Select(row => Tokens(FewShot.UsualTemplate.Replace("{prompt}", row.Prompt).Replace("{response}", row.Response)) + 1).OrderDescending().ToArray();
+        var room = model.Config.MaximumPositions - ProjectRecipes.AnswerTokens - prompts.Max(Tokens);
+        return Enumerable.Range(0, MostExamples + 1).Last(count => longest.Take(count).Sum() <= room || count == 0);
     }
 
     /// <summary>Examples of preferences: what was written for a prompt is better there than what was written for another.</summary>

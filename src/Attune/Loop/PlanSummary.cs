@@ -6,9 +6,9 @@ namespace Attune.Loop;
 public static class PlanSummary
 {
     /// <summary>The lines.</summary>
-    public static IEnumerable<string> Lines(QuickstartPlan plan, int rounds)
+    public static IEnumerable<string> Lines(QuickstartPlan plan)
     {
-        var each = rounds > 1 ? $", each of {rounds} rounds" : "";
+        var each = plan.Rounds > 1 ? $", each of {plan.Rounds} rounds" : "";
         yield return $"Quick start, budget {plan.Budget.ToString().ToLowerInvariant()}, seed {plan.Seed}{(plan.Leash ? "" : ", without a KL penalty")}";
         yield return $"  {QuickstartStage.Sft.Title(),-24}{Passes(plan.Sft.Epochs)} over the demonstrations, batches of {plan.Sft.Batch}";
         yield return $"  {QuickstartStage.Compare.Title(),-24}{Number(plan.Prompts * plan.AnswersPerPrompt)} answers to {plan.Prompts} prompts, at most {plan.AnswerTokens} tokens each{each}";

@@ -5,7 +5,8 @@ namespace Attune.Loop;
 /// <summary>The recipes of a new project, with comments. Paths are relative to the project's folder, but for what comes with Attune.</summary>
 internal static class ProjectRecipes
 {
-    private const int AnswerTokens = 32;
+    /// <summary>Most tokens of an answer.</summary>
+    public const int AnswerTokens = 32;
 
     public static string Sft(string model, int longest) => $$"""
         # Supervised fine-tuning: from examples the model learns what is asked of it, and to end its answers.
@@ -90,7 +91,7 @@ internal static class ProjectRecipes
 
         """;
 
-    public static string Evaluate(string model, string words) => $$"""
+    public static string Evaluate(string model, string words, int examples) => $$"""
         # Evaluation: both models answer prompts that nothing was trained on, and are compared blind.
         #   attune evaluate recipes/evaluate.yaml --out runs/evaluation
         seed: 1
@@ -104,7 +105,7 @@ internal static class ProjectRecipes
           prompts:
             - path: prompts-heldout.txt
               linePerDocument: true
-          rewards:                     # what ppo was trained against, as in its recipe
+        {{FewShot(examples)}}  rewards:                     # what ppo was trained against, as in its recipe
             - model: runs/reward/model
           rewardRun: runs/reward       # what it measured is shown
           ppoRun: runs/ppo             # its last checkpoints are the frontier
@@ -121,6 +122,13 @@ internal static class ProjectRecipes
           budget:
             bestOf: [1, 4]
             bestOfPrompts: 8
+
+        """;
+
+    private static string FewShot(int examples) => examples == 0 ? "" : $$"""
+          fewShot:                     # the base model with examples before each prompt: what needs no training
+            count: {{examples}}
+            demonstrations: {path: demonstrations.jsonl, format: prompts}
 
         """;
 

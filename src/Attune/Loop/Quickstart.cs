@@ -21,11 +21,11 @@ public sealed partial class Quickstart : IDisposable
     private readonly IProgressSink _progress;
     private readonly RunLock _held;
 
-    internal Quickstart(QuickstartFolder folder, QuickstartPlan plan, ShippedFiles files, IProgressSink progress, int rounds, RunLock held) =>
-        (_folder, _plan, _files, _progress, Rounds, _held) = (folder, plan, files, progress, rounds, held);
+    internal Quickstart(QuickstartFolder folder, QuickstartPlan plan, ShippedFiles files, IProgressSink progress, RunLock held) =>
+        (_folder, _plan, _files, _progress, _held) = (folder, plan, files, progress, held);
 
     /// <summary>Rounds in all.</summary>
-    public int Rounds { get; }
+    public int Rounds => _plan.Rounds;
 
     /// <summary>Does what is left.</summary>
     /// <returns>The last round's report; null where it was asked to stop.</returns>

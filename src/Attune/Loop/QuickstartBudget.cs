@@ -31,6 +31,10 @@ public sealed record QuickstartPlan : IChecked
     /// <summary>Whether the policy is kept near the supervised model; without the leash it finds the reward's loopholes.</summary>
     public bool Leash { get; init; } = true;
 
+    /// <summary>Rounds in all, as <see cref="QuickstartStart.Rounds"/> has it. More may be asked for later: they change nothing of those before.</summary>
+    [ResultNeutral]
+    public int Rounds { get; init; } = 1;
+
     /// <summary>Where to compute.</summary>
     public ComputeSettings Compute { get; init; } = new();
 
@@ -120,6 +124,8 @@ public sealed record QuickstartPlan : IChecked
     /// <inheritdoc/>
     public IEnumerable<Problem> Check()
     {
+        if (Rounds < 1)
+            yield return Problem.Of("rounds", $"is {Rounds}", "at least 1", "2 goes round once more with answers of the improved policy");
         if (Prompts < 1)
             yield return Problem.Of("prompts", $"is {Prompts}", "at least 1", "48 makes a small quick start");
         if (AnswersPerRanking < 2)

@@ -111,6 +111,10 @@ public sealed record QuickstartFolder(string Root)
         return round;
     }
 
+    /// <summary>Rounds that were asked for when it began or last went on; at least 1.</summary>
+    /// <exception cref="InputException">The stored plan does not read.</exception>
+    public int PlannedRounds() => File.Exists(Plan) ? Recipe.Load<QuickstartPlan>(Plan, []).Rounds : 1;
+
     private string LastFile(QuickstartStage stage, int round) => stage switch
     {
         QuickstartStage.Sft => Path.Combine(Sft, ResultFile.Name),

@@ -21,10 +21,9 @@ internal static class QuickstartNeeds
     /// <param name="files">What comes with the program.</param>
     /// <param name="folder">Where it goes.</param>
     /// <param name="there">Bytes that are in the folder already.</param>
-    /// <param name="rounds">Rounds in all.</param>
     /// <param name="memory">Memory that may be taken.</param>
     /// <exception cref="InputException">All that is missing.</exception>
-    public static void Require(QuickstartPlan plan, ShippedFiles files, QuickstartFolder folder, long there, int rounds, MemoryBudget memory)
+    public static void Require(QuickstartPlan plan, ShippedFiles files, QuickstartFolder folder, long there, MemoryBudget memory)
     {
         var missing = files.Check().ToArray();
         if (missing.Length > 0)
@@ -40,7 +39,7 @@ internal static class QuickstartNeeds
         {
             if (memory.Check("memory", Memory(plan, start.Config, longest), "end other programs, or free some of the container's") is { } tooMuch)
                 problems.Add(tooMuch);
-            if (DiskSpace.Check(folder.Root, Math.Max(0, Disk(plan, start.Config, rounds) - there), "models and checkpoints") is { } tooLittle)
+            if (DiskSpace.Check(folder.Root, Math.Max(0, Disk(plan, start.Config) - there), "models and checkpoints") is { } tooLittle)
                 problems.Add(tooLittle);
         }
         problems.ThrowIfAny();
@@ -75,13 +74,13 @@ internal static class QuickstartNeeds
     }
 
     /// <summary>Bytes that all rounds leave on the disk: each stage's model, and its checkpoints with weights and Adam's moments.</summary>
-    internal static long Disk(QuickstartPlan plan, TransformerConfig config, int rounds)
+    internal static long Disk(QuickstartPlan plan, TransformerConfig config)
     {
         var weights = MemoryEstimate.Weights(config, plan.Compute.DType);
         var trained = 3 * weights;
         var sft = weights + 2 * trained; // the new checkpoint is whole before the old one goes
         var reward = weights + 2 * trained;
         var ppo = weights + (Quickstart.FrontierPoints + 2) * (2 * trained + weights); // policy, critic, and the policy as a model folder
-        return TextFiles + sft + rounds * (reward + ppo);
+        return TextFiles + sft + plan.Rounds * (reward + ppo);
     }
 }

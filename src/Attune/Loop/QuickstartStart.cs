@@ -17,8 +17,12 @@ public sealed record QuickstartStart
     /// <summary>Do this stage of the last round, and all that follow, again.</summary>
     public QuickstartStage? From { get; init; }
 
-    /// <summary>Rounds in all; those that have begun are finished whatever it says.</summary>
-    public int Rounds { get; init; } = 1;
+    /// <summary>Rounds in all; null for as many as were asked for before, or one. Those that have begun are finished whatever it says.</summary>
+    public int? Rounds { get; init; }
+
+    /// <summary>Rounds in all, with what the folder holds.</summary>
+    /// <exception cref="InputException">The stored plan does not read.</exception>
+    public int AllRounds => Force ? Rounds ?? 1 : Math.Max(Rounds ?? new QuickstartFolder(Folder).PlannedRounds(), new QuickstartFolder(Folder).LastRound());
 
     /// <summary>What is in the folder, for a person who is asked whether to go on; null where there is nothing.</summary>
     public static string? Found(string folder)
@@ -32,11 +36,21 @@ public sealed record QuickstartStart
             if (!kept.IsDone(stage, stage == QuickstartStage.Sft ? 1 : round))
                 return $"holds a quick start that stopped in round {round} before the end of \"{stage.Title()}\"";
         }
+        if (kept.PlannedRounds() is var planned && round < planned)
+            return $"holds a quick start that stopped after round {round} of {planned}";
         return $"holds a finished quick start of {(round == 1 ? "one round" : $"{round} rounds")}";
     }
 
     /// <summary>Whether a person has to say first what becomes of what is there.</summary>
     public bool NeedsWord => !Resume && !Force && From is null && Found(Folder) is not null && !IsNextRound(new(Folder));
+
+    /// <summary>Fails where the number of rounds makes no sense.</summary>
+    /// <exception cref="InputException">It is below 1.</exception>
+    public void RequireRounds()
+    {
+        if (Rounds < 1)
+            throw InputException.One("--rounds", $"is {Rounds}", "at least 1", "2 goes round once more with answers of the improved policy");
+    }
 
     /// <summary>
     /// Looks at folder, shipped files, memory and disk; only where all of them will do is anything written or removed. The folder is this
@@ -52,12 +66,11 @@ public sealed record QuickstartStart
     {
         ArgumentNullException.ThrowIfNull(plan);
         ArgumentNullException.ThrowIfNull(files);
-        if (Rounds < 1)
-            throw InputException.One("--rounds", $"is {Rounds}", "at least 1", "2 goes round once more with answers of the improved policy");
+        RequireRounds();
         var kept = new QuickstartFolder(Path.GetFullPath(Folder)); // paths in the stages' recipes hold from everywhere
         Refuse(kept, plan);
-        var rounds = Force ? Rounds : Math.Max(Rounds, kept.LastRound());
-        QuickstartNeeds.Require(plan, files, kept, Force ? 0 : kept.Size(), rounds, memory);
+        plan = plan with { Rounds = AllRounds };
+        QuickstartNeeds.Require(plan, files, kept, Force ? 0 : kept.Size(), memory);
         AtomicFile.RequireWritable(Folder);
         var held = RunLock.Take(Folder);
         try
@@ -67,7 +80,7 @@ public sealed record QuickstartStart
                 kept.ForgetAll();
             else if (From is { } stage)
                 kept.Forget(stage, stage == QuickstartStage.Sft ? 1 : kept.LastRound());
-            return new(kept, plan, files, progress, rounds, held);
+            return new(kept, plan, files, progress, held);
         }
         catch
         {
@@ -78,7 +91,7 @@ public sealed record QuickstartStart
 
     private void Refuse(QuickstartFolder kept, QuickstartPlan plan)
     {
-        if (Found(Folder) is not { } found)
+        if (!File.Exists(kept.Plan))
         {
             if (Resume || From is not null)
                 throw InputException.One(Folder, "holds no quick start", "one to go on with", "leave out --resume and --from to begin one there");
@@ -89,12 +102,12 @@ public sealed record QuickstartStart
         if (Force)
             return;
         if (NeedsWord)
-            throw InputException.One(Folder, found, "an empty folder", "continue it with --resume, repeat a part with --from STAGE, begin anew with --force, or choose another --out");
+            throw InputException.One(Folder, Found(Folder)!, "an empty folder", "continue it with --resume, repeat a part with --from STAGE, begin anew with --force, or choose another --out");
         var differences = Recipe.Differences(File.ReadAllText(kept.Plan), plan);
         if (differences.Count > 0)
             throw new InputException(kept.Plan, differences);
     }
 
     /// <summary>More rounds than there are, after the last one's end: nothing that is there is touched.</summary>
-    private bool IsNextRound(QuickstartFolder kept) => kept.LastRound() < Rounds && kept.IsDone(QuickstartStage.Evaluate, kept.LastRound());
+    private bool IsNextRound(QuickstartFolder kept) => Rounds > kept.LastRound() && kept.IsDone(QuickstartStage.Evaluate, kept.LastRound());
 }

@@ -58,6 +58,7 @@ public sealed class EvaluateRecipeTests : IDisposable
         Assert.Equal(new Headline("PPO", "SFT"), report.Headline);
         Assert.Equal(["held-out crowd", "word list", "another reward"], report.Rounds[0].Wins.Select(w => w.Judges).Distinct());
         Assert.Equal(["base", "base, 2 examples", "SFT", "best of 2", "PPO"], report.Rounds[0].Baselines.Select(b => b.Model));
+        Assert.DoesNotContain(report.Warnings, warning => warning.Contains("Nothing is compared"));
         Assert.Equal(["step 5", "PPO"], report.Rounds[0].Frontier!.Policy.Select(p => p.Label));
         Assert.Equal("../ppo/metrics.jsonl", report.Sources.Single(s => s.Id == report.Rounds[0].Curves.Single().Source).File);
         // the reward that was trained against and the judge are the same folder, so their scores are equal
@@ -70,6 +71,24 @@ public sealed class EvaluateRecipeTests : IDisposable
         var said = new Attune.Tests.Runs.RecordedProgress();
         Assert.Equal(ReportFile.Json(report), ReportFile.Json(Evaluate(recipe, "out", resume: true, said)!));
         Assert.EndsWith("is evaluated already; nothing was done.", Assert.Single(said.Lines));
+    }
+
+    [Fact]
+    public void A_baseline_that_is_left_out_is_named_with_the_key_that_adds_it()
+    {
+        var yaml = string.Join('\n', Yaml().Split('\n').Where(line => !new[] { "base:", "fewShot:", "rewards:", "checkpoints:", "held-out crowd:" }.Any(line.TrimStart().StartsWith)));
+
+        var report = Evaluate(Recipe.Parse<EvaluateRecipe>(yaml, "r.yaml", []), "bare")!;
+
+        string[] expected =
+        [
+            "Nothing is compared with the untrained model (expected: all simple baselines); the key evaluate.base adds it.",
+            "Nothing is compared with the untrained model with examples in its prompt (expected: all simple baselines); the key evaluate.fewShot adds it.",
+            "Nothing is compared with best-of-N (expected: all simple baselines); the key evaluate.rewards adds it.",
+        ];
+        Assert.Equal(expected, report.Warnings.Take(3));
+        Assert.All(expected, warning => Assert.Contains($"warning  {warning}", EvaluationSummary.Lines(report)));
+        Assert.All(expected, warning => Assert.Contains(warning, File.ReadAllText(_tiny.PathOf("bare/report.html"))));
     }
 
     [Fact]

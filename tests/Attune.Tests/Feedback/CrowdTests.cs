@@ -220,6 +220,35 @@ public sealed class CrowdTests
     }
 
     [Fact]
+    public void Fluency_pleases_up_to_a_point_worked_by_hand()
+    {
+        var scale = new FeatureScale(Mean: new(0.1, 0.2, 0.5, -3), Spread: new(0.2, 0.1, 0.5, 0.5));
+        var taste = new Taste { Positivity = 2, Repetition = 0.5, Length = 0.3, Fluency = 0.4, FluentEnough = 1 };
+        double Liked(double fluency) => scale.Utility(taste, new(Positivity: 0.3, Repetition: 0.4, LengthError: 1, fluency));
+
+        // 2·(0.3 − 0.1)/0.2 − 0.5·(0.4 − 0.2)/0.1 − 0.3·(1 − 0.5)/0.5 = 2 − 1 − 0.3 = 0.7; fluency −2.75 is half a deviation above the mean, −2 two
+        Assert.Equal(0.7 + 0.4 * 0.5, Liked(-2.75), 12);
+        Assert.Equal(0.7 + 0.4, Liked(-2.5), 12);
+        Assert.Equal(0.7 + 0.4, Liked(-2), 12);
+        Assert.Equal(0.7 - 0.4 * 2, Liked(-4), 12);
+    }
+
+    [Theory]
+    [InlineData(double.NaN)]
+    [InlineData(double.NegativeInfinity)]
+    [InlineData(double.PositiveInfinity)]
+    public void A_taste_of_numbers_that_are_none_is_refused(double value)
+    {
+        var taste = new Taste { Positivity = value, Repetition = value, Length = value, Fluency = value, FluentEnough = value, PreferredWords = value };
+
+        var problems = new CrowdOptions { TrainingTaste = taste, HeldOutTaste = new() { FluentEnough = value } }.Check().ToList();
+
+        string[] names = ["positivity", "repetition", "length", "fluency", "fluentEnough", "preferredWords"];
+        Assert.Equal([.. names.Select(name => $"trainingTaste.{name}"), "heldOutTaste.fluentEnough"], problems.Select(problem => problem.Key));
+        Assert.Equal($"is {value}, expected a finite number; 1 is usual, 100 sets no limit", problems[^1].Message);
+    }
+
+    [Fact]
     public void A_judge_by_score_needs_no_crowd()
     {
         IJudge longest = new ScoreJudge("longest", (_, answer) => answer.Text.Length, tieWithin: 2);

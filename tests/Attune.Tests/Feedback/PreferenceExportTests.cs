@@ -93,6 +93,27 @@ public sealed class PreferenceExportTests
     }
 
     [Fact]
+    public void A_ranking_of_nine_gives_thirty_six_pairs_and_one_common_order()
+    {
+        var nine = Comparison.From(new("r", [.. "abcdefghi".Select(letter => new Answer { Source = "s", Text = $"{letter}" })]), new Seed(1), 2);
+        Judgment Ranked(string who, int[] ranks) => Rank(who, ranks) with { ComparisonId = nine.Id, Order = nine.OrderFor(who[0]) };
+        // two from a down to i, one the other way round: each pair goes 2:1 to the earlier letter, but i and h are level for the first
+        var log = new[] { Ranked("a", [1, 2, 3, 4, 5, 6, 7, 8, 8]), Ranked("b", [1, 2, 3, 4, 5, 6, 7, 8, 9]), Ranked("c", [9, 8, 7, 6, 5, 4, 3, 2, 1]) };
+        Assert.All(log, judgment => Assert.Null(judgment.Fault()));
+
+        var pairs = PreferenceExport.Pairs([nine], log, People, new() { Ties = TieRule.Keep });
+        var ranking = Assert.Single(PreferenceExport.Rankings([nine], log, People, new()));
+
+        Assert.Equal(36, pairs.Count);
+        Assert.Equal(36, pairs.Select(pair => pair.Id).Distinct().Count());
+        Assert.All(pairs, pair => Assert.True(string.CompareOrdinal(pair.Chosen, pair.Rejected) < 0));
+        Assert.Equal([.. Enumerable.Repeat(2 / 3.0, 35), 0.5], pairs.Select(pair => pair.PChosen)); // h and i: one each, one level
+        Assert.Equal([1, 2, 3, 4, 5, 6, 7, 8, 8], ranking.Ranks);
+        double[] shares = [.. Enumerable.Range(0, 7).Select(k => ((8 - k) * 2 + k) / 24.0), (0.5 + 7 / 3.0) / 8, (0.5 + 7 / 3.0) / 8]; // 2/3 over later letters, 1/3 over earlier ones
+        Assert.All(ranking.Shares.Zip(shares), pair => Assert.Equal(pair.Second, pair.First, 12));
+    }
+
+    [Fact]
     public void A_choice_among_three_leaves_the_losers_uncompared()
     {
         var log = new[] { Rank("a", [1, 2, 2]) with { Outcome = Outcome.Choice } };

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Attune.Evaluation;
 using Attune.Loop;
 using Attune.Runs;
 using Attune.Text;
@@ -27,6 +28,19 @@ public sealed class InitTests : IDisposable
         Assert.Equal(["evaluate", "ppo", "reward", "sft"], recipes.Select(path => Doctor.StageOf(path, [])));
         Assert.All(recipes, path => Doctor.Load(path, []));
         Assert.All(recipes, path => Assert.Contains($"#   attune {Path.GetFileNameWithoutExtension(path)} recipes/{Path.GetFileName(path)} --out runs/", File.ReadAllText(path)));
+    }
+
+    [Theory]
+    [InlineData(64, 0)]
+    [InlineData(4096, 3)]
+    public void The_evaluation_has_examples_for_the_base_model_where_it_can_read_them(int context, int examples)
+    {
+        var model = _tiny.Model("reader", shape: _tiny.Pretrain.Model with { Context = context });
+
+        Init.Write(Project, Shipped, model);
+
+        var recipe = (EvaluateRecipe)Doctor.Load(At("recipes/evaluate.yaml"), []);
+        Assert.Equal((examples, examples > 0 ? "demonstrations.jsonl" : null), (recipe.Evaluate.FewShot?.Count ?? 0, recipe.Evaluate.FewShot?.Demonstrations.Path));
     }
 
     [Fact]

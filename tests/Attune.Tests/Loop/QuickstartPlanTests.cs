@@ -1,4 +1,5 @@
 using Attune.Loop;
+using Attune.Models;
 using Attune.Runs;
 
 namespace Attune.Tests.Loop;
@@ -37,11 +38,20 @@ public sealed class QuickstartPlanTests
     }
 
     [Fact]
+    public void The_standard_plan_is_estimated_to_stay_below_3_GiB()
+    {
+        var config = HuggingFaceFolder.ReadConfig(Repository.PathOf("models/base"));
+        var longest = new[] { "train", "heldout" }.Max(part => File.ReadLines(Repository.PathOf($"data/quickstart/prompts-{part}.txt")).Max(line => line.Length));
+
+        Assert.InRange(QuickstartNeeds.Memory(QuickstartPlan.Of(Budget.Standard), config, longest), 256L << 20, (3L << 30) - 1);
+    }
+
+    [Fact]
     public void Everything_that_is_wrong_with_a_plan_is_named()
     {
-        var plan = new QuickstartPlan { Prompts = 0, AnswersPerPrompt = 3, Votes = 6, HeldOutVotes = 6, HeldOutPrompts = 0, Ppo = new() { Steps = 0 }, Crowd = new() { Agreement = 1 } };
+        var plan = new QuickstartPlan { Rounds = 0, Prompts = 0, AnswersPerPrompt = 3, Votes = 6, HeldOutVotes = 6, HeldOutPrompts = 0, Ppo = new() { Steps = 0 }, Crowd = new() { Agreement = 1 } };
 
-        Assert.Equal(["prompts", "answersPerPrompt", "votes", "heldOutVotes", "heldOutPrompts", "crowd.agreement", "ppo.steps"], plan.Check().Select(problem => problem.Key));
+        Assert.Equal(["rounds", "prompts", "answersPerPrompt", "votes", "heldOutVotes", "heldOutPrompts", "crowd.agreement", "ppo.steps"], plan.Check().Select(problem => problem.Key));
     }
 
     [Fact]
@@ -57,6 +67,6 @@ public sealed class QuickstartPlanTests
               Reward model            1 pass, batches of 16 rankings, each of 2 rounds
               PPO                     4 steps of 8 answers, 1 pass over them, each of 2 rounds
               Evaluation              6 held-out prompts, 5 of 5 held-out annotators each, best of 1, 2, each of 2 rounds
-            """, string.Join('\n', PlanSummary.Lines(plan with { Leash = false }, rounds: 2)));
+            """, string.Join('\n', PlanSummary.Lines(plan with { Leash = false, Rounds = 2 })));
     }
 }

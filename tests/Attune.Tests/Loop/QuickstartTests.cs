@@ -3,6 +3,7 @@ using Attune.Feedback;
 using Attune.Loop;
 using Attune.Runs;
 using Attune.Tests.Runs;
+using Attune.Updates;
 
 namespace Attune.Tests.Loop;
 
@@ -29,6 +30,8 @@ public sealed class QuickstartTests(TinyQuickstart tiny) : IClassFixture<TinyQui
         Assert.All(expected, file => Assert.True(new FileInfo(Path.Combine(tiny.Straight, file)).Length > 0, file));
         var round = Assert.Single(tiny.StraightReport.Rounds);
         Assert.Equal(6, round.Wins[0].Result.Prompts);
+        foreach (var (source, file) in new[] { ("judgments", "round-1/judgments.jsonl"), ("reward-pairs", "round-1/reward/evaluation.jsonl") })
+            Assert.Equal($"1–{File.ReadLines(Path.Combine(tiny.Straight, file)).Count()}", tiny.StraightReport.Sources.Single(one => one.Id == source).Lines);
         Assert.Equal(TinyQuickstart.Plan.Ppo.Steps, Checkpoints.Of(Path.Combine(tiny.Straight, "round-1/ppo")).Count); // all kept: points of the frontier
         Assert.Empty(Directory.EnumerateFileSystemEntries(tiny.Straight, "*.attune-tmp-*", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = 0 }));
     }
@@ -117,28 +120,60 @@ public sealed class QuickstartTests(TinyQuickstart tiny) : IClassFixture<TinyQui
 
         Assert.Equal([1, 2], report.Rounds.Select(round => round.Number));
         var after = tiny.Left("rounds");
-        Assert.All(before, file => Assert.Equal(file.Value, after[file.Key]));
+        Assert.All(before.Where(file => file.Key != "quickstart.yaml"), file => Assert.Equal(file.Value, after[file.Key])); // which holds the number of rounds
         var folder = new QuickstartFolder(tiny.At("rounds"));
+        Assert.Equal(2, Recipe.Load<QuickstartPlan>(folder.Plan, []).Rounds);
+        var reward = Recipe.Load<RewardRecipe>(Attune.Runs.Run.RecipePath(folder.Reward(2)), []);
+        Assert.Equal((folder.RewardModel(1), null), (reward.Continue, reward.From));
+        Assert.Equal([folder.Rankings(1), folder.Rankings(2)], reward.Preferences.Select(source => source.Path));
+        var (first, second) = (JudgmentLog.Read(folder.Judgments(1)).Judgments, JudgmentLog.Read(folder.Judgments(2)).Judgments);
+        Assert.Equal(first.Count + second.Count, first.Concat(second).Select(judgment => judgment.Id).Distinct().Count());
         Assert.All(ComparisonFile.Read(folder.Comparisons(2)), pair => Assert.Equal((2, "PPO, round 1"), (pair.Round, pair.Answers[0].Source)));
         var page = File.ReadAllText(folder.Report(2));
         Assert.Contains("Round 1", page);
         Assert.Contains("Round 2", page);
 
-        // both at once is the same, and going on without --rounds means all rounds that have begun
-        using var stop = new StopWhen { Report = r => r.Stage == "reward model" };
-        Assert.Null(tiny.Run("two", new() { Folder = "", Rounds = 2 }, progress: new InRound(2, stop), stop: stop.Token));
-        Assert.NotNull(tiny.Run("two", Resume));
-        Assert.Empty(tiny.Differences("rounds", "two"));
+        // both at once is the same, and going on without --rounds means all rounds that were asked for, wherever it stopped
+        foreach (var (name, round) in new[] { ("two", 2), ("one", 1) })
+        {
+            using var stop = new StopWhen { Report = r => r.Stage == "reward model" };
+            Assert.Null(tiny.Run(name, new() { Folder = "", Rounds = 2 }, progress: new InRound(round, stop), stop: stop.Token));
+            Assert.Equal(2, tiny.Run(name, Resume)!.Rounds.Count);
+            Assert.Empty(tiny.Differences("rounds", name));
+        }
+    }
+
+    [Fact]
+    public void Between_two_rounds_it_says_how_many_were_asked_for()
+    {
+        var folder = new QuickstartFolder(tiny.Copy("between"));
+        File.WriteAllText(folder.Plan, File.ReadAllText(folder.Plan).Replace("rounds: 1", "rounds: 3"));
+
+        Assert.Equal("holds a quick start that stopped after round 1 of 3", QuickstartStart.Found(folder.Root));
+        Assert.Equal(3, new QuickstartStart { Folder = folder.Root, Resume = true }.AllRounds);
+        Assert.Equal(1, new QuickstartStart { Folder = folder.Root, Resume = true, Rounds = 1 }.AllRounds);
+        Assert.Equal(1, new QuickstartStart { Folder = folder.Root, Force = true }.AllRounds);
+    }
+
+    [Fact]
+    public void Without_a_leash_it_goes_round_twice_as_well()
+    {
+        var plan = TinyQuickstart.Plan with { Leash = false, Ppo = QuickstartPlan.Of(Budget.Small, leash: false).Ppo with { Steps = 2, PromptsPerStep = 8, WarmUpSteps = 0 } };
+
+        var report = tiny.Run("no-kl-twice", new() { Folder = "", Rounds = 2 }, plan)!;
+
+        Assert.Equal([1, 2], report.Rounds.Select(round => round.Number));
+        Assert.Contains("PPO, round 1", report.Rounds[1].Baselines.Select(row => row.Model));
     }
 
     [Fact]
     public void A_policy_whose_answers_are_all_the_same_ends_the_quick_start_with_what_to_do()
     {
-        var collapsed = TinyQuickstart.Plan with { Temperature = 1e-6, Prompts = 5 };
+        var collapsed = TinyQuickstart.Plan with { Temperature = 1e-4, Prompts = 5 };
 
         var failure = Assert.Throws<RunFailedException>(() => tiny.Run("collapsed", plan: collapsed));
 
-        Assert.Contains("gave the same text again and again to each of 5 prompts at temperature 1E-06, expected different answers to compare; raise the temperature", failure.Message, StringComparison.Ordinal);
+        Assert.Contains("gave the same text again and again to each of 5 prompts at temperature 0.0001, expected different answers to compare; raise the temperature", failure.Message, StringComparison.Ordinal);
         Assert.False(new QuickstartFolder(tiny.At("collapsed")).IsDone(QuickstartStage.Compare, 1));
     }
 
