@@ -113,10 +113,10 @@ public sealed record QuickstartPlan : IChecked
             {
                 AnswersPerPrompt = 18,
                 BestOfPrompts = 64,
-                Sft = SftFor(epochs: 3),
+                Sft = SftFor(epochs: 4),
                 Ppo = PpoFor(steps: 66, leash),
             },
-            _ => new QuickstartPlan { Sft = SftFor(epochs: 3), Ppo = PpoFor(steps: 22, leash) },
+            _ => new QuickstartPlan { Sft = SftFor(epochs: 4), Ppo = PpoFor(steps: 22, leash) },
         };
         return plan with { Budget = budget, Seed = seed, Leash = leash };
     }
@@ -153,7 +153,7 @@ public sealed record QuickstartPlan : IChecked
         Batch = 16,
         MicroBatch = 8,
         Epochs = epochs,
-        LearningRate = 2e-3,
+        LearningRate = 1e-3,
         WarmUpSteps = 5,
         Optimiser = new() { Beta2 = 0.95, WeightDecay = 0.1 },
     };
