@@ -17,7 +17,7 @@ public sealed class DoctorVerbTests : IDisposable
         Assert.Contains("libtorch", table.Result);
         Assert.Contains("aten::scaled_dot_product_attention", table.Result);
         var document = JsonDocument.Parse(json.Result).RootElement;
-        Assert.Equal(3, document.GetProperty("operators").GetArrayLength());
+        Assert.Equal(4, document.GetProperty("operators").GetArrayLength());
         var problems = document.GetProperty("problems").GetArrayLength();
         Assert.Equal((problems > 0 ? 2 : 0, problems > 0 ? 2 : 0), (table.ExitCode, json.ExitCode));
     }

@@ -68,7 +68,7 @@ public sealed class FeedbackVerbsTests : IDisposable
         Assert.Matches("""--minimum-votes +is 0, expected at least 1; 1 keeps all that was judged""", wrong.Log);
         Assert.Matches("""--held-out +stands without --annotators, expected the file that says who is held out; add --annotators annotators.json""", wrong.Log);
         Assert.Matches("""--out +is .*/judgments.jsonl, which is read, expected another file than those read; choose another --out""", wrong.Log);
-        Assert.Matches("""none.jsonl +is not there, expected a file; check the path, or run the stage that writes it""", wrong.Log);
+        Assert.Matches("""none.jsonl +does not exist, expected a file; correct the path""", wrong.Log);
         Assert.Equal($"{At("judgments.jsonl")} has 1 problem\n  decides none of the 4 comparisons, expected a majority with at least 4 votes of the group on one of them; "
             + "name the --comparisons and --annotators that go with this log, or lower --minimum-votes\n", few.Log);
         Assert.Contains("--comparisons  is missing, expected the comparisons.jsonl that was judged", bare.Log);
