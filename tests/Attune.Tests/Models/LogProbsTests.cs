@@ -8,6 +8,21 @@ namespace Attune.Tests.Models;
 [NoTensorLeaks]
 public sealed class LogProbsTests
 {
+    [Fact]
+    public void A_logged_entropy_is_the_same_number_without_history()
+    {
+        using var scope = TensorScope.Begin();
+        var logits = Tensor.From([0.5, -1, 2, 0, 0, 3], 2, 3);
+        logits.RequiresGrad = true;
+        var tokens = Tensor.From([2L, 0L], 2);
+
+        var (learned, logged) = (LogProbs.WithEntropy(logits, tokens, 0.7), LogProbs.WithLoggedEntropy(logits, tokens, 0.7));
+
+        Assert.Equal(learned.Entropy.ToDoubles(), logged.Entropy.ToDoubles());
+        Assert.Equal(learned.LogProbs.ToDoubles(), logged.LogProbs.ToDoubles());
+        Assert.Equal((true, false, true), (learned.Entropy.RequiresGrad, logged.Entropy.RequiresGrad, logged.LogProbs.RequiresGrad));
+    }
+
     [Fact] // openai/summarize-from-feedback's test
     public void Known_labels_under_equal_and_impossible_logits()
     {
