@@ -204,7 +204,7 @@ public sealed class Run : IDisposable
             var found = Checkpoints.Latest(folder) is { } latest ? $"holds a run, saved after {latest.Step} steps" : "holds a run that was never saved";
             throw InputException.One(folder, found, "an empty folder", "continue it with --resume, or choose another --out");
         }
-        if (Directory.Exists(folder) && Directory.EnumerateFileSystemEntries(folder).Any(e => !Path.GetFileName(e).StartsWith('.')))
+        if (ReadFailure.HoldsAny(folder, name => !name.StartsWith('.')))
             throw InputException.One(folder, "holds files that are not a run's", "an empty folder", "choose another --out");
     }
 
