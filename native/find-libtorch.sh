@@ -60,6 +60,8 @@ try_libtorch() {
 find_libtorch() {
     case $(uname -s) in Darwin) library_ending=dylib ;; *) library_ending=so ;; esac
     if [ -n "${ATTUNE_LIBTORCH:-}" ]; then
+        # The bridge remembers where it found libtorch: a relative path would hold from one folder alone.
+        absolute=$(CDPATH='' cd -- "$ATTUNE_LIBTORCH" 2>/dev/null && pwd) && ATTUNE_LIBTORCH=$absolute
         for above in . .. ../..; do
             try_libtorch "$ATTUNE_LIBTORCH/lib" "$ATTUNE_LIBTORCH/include" ATTUNE_LIBTORCH && return
             try_libtorch "$ATTUNE_LIBTORCH" "$ATTUNE_LIBTORCH/$above/include" ATTUNE_LIBTORCH && return

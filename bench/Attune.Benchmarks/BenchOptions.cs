@@ -17,12 +17,15 @@ internal sealed record BenchOptions
     /// <summary>Without the yardstick: for a profiler, or where there is no PyTorch. No ratios then, and no file.</summary>
     public bool IsAlone { get; init; }
 
+    /// <summary>What a result file's name ends with, so that some parts never take the place of all.</summary>
+    public string FileMark => AllParts.All(Parts.Contains) ? "" : "-" + string.Join('-', Parts);
+
     /// <summary>English text for the tokenizer's parts; every *.txt below it.</summary>
     public string? Corpus { get; init; } = Environment.GetEnvironmentVariable("ATTUNE_FIXTURES") is { Length: > 0 } fixtures ? Path.Combine(fixtures, "data", "corpus") : null;
 
     public static string Usage =>
         $"""
-        ./attune bench [options]: speed and memory against eager PyTorch on this machine; writes bench/results/DATE-MACHINE.md
+        ./attune bench [options]: speed and memory against eager PyTorch on this machine; writes bench/results/DATE-MACHINE.md (behind that the parts where not all were measured)
           --only PART,PART   of {string.Join(", ", AllParts)}; all by default
           --rounds N         rounds in which both sides take turns, 9 by default
           --threads N        threads an operator may use, every core by default

@@ -45,7 +45,7 @@ Console.Out.Write(text);
 if (eager is null)
     return 0;
 var results = Directory.CreateDirectory(Path.Combine(bench, "results")).FullName;
-var file = Path.Combine(results, string.Create(CultureInfo.InvariantCulture, $"{today:yyyy-MM-dd}-{Machine.FileName}.md"));
+var file = Path.Combine(results, string.Create(CultureInfo.InvariantCulture, $"{today:yyyy-MM-dd}-{Machine.FileName}{options.FileMark}.md"));
 await File.WriteAllTextAsync(file, text.ToString()).ConfigureAwait(false);
 await Console.Error.WriteLineAsync($"written: {file}").ConfigureAwait(false);
 return 0;

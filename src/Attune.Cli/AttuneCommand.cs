@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
+using System.Globalization;
 using System.Reflection;
 using System.Runtime.InteropServices;
 using Attune.Cli.Output;
@@ -19,6 +20,21 @@ internal static class AttuneCommand
     private const string About = "Attune teaches language models from human feedback: text to model, answers to judgments, reward, policy, evaluation.";
 
     public static async Task<int> RunAsync(IReadOnlyList<string> args, ConsoleOutput output)
+    {
+        try
+        {
+            var code = await Answer(args, output);
+            output.Flush(); // of help and the version; a verb has done so itself
+            return code;
+        }
+        catch (RunFailedException e)
+        {
+            output.Note(e.Message);
+            return ExitCode.Failed;
+        }
+    }
+
+    private static async Task<int> Answer(IReadOnlyList<string> args, ConsoleOutput output)
     {
         if (args is ["--version" or "version"])
         {
@@ -112,7 +128,7 @@ internal static class AttuneCommand
         if (problems.Count == 0 && verbs.Length > 0)
             problems.Add(Problem.Of("", "has no verb", $"one of {string.Join(", ", verbs)}", $"see {path} --help"));
         if (problems.Count == 0)
-            problems.AddRange(parsed.Errors.Select(e => Missing(e, path) ?? Misread(e.Message, path)));
+            problems.AddRange(parsed.Errors.Select(e => Missing(e, path) ?? Misread(e, path)));
         return new(path, problems);
     }
 
@@ -132,22 +148,33 @@ internal static class AttuneCommand
         return symbol?.Description is not [var first, .. var rest] ? null : Problem.Of(key, found, char.ToLowerInvariant(first) + rest, $"see {path} --help");
     }
 
-    /// <summary>System.CommandLine names .NET types in its message about a value that does not fit; people think in numbers.</summary>
-    private static Problem Misread(string message, string path)
+    /// <summary>System.CommandLine names .NET types in its message about a value that does not fit; people think in numbers and words.</summary>
+    private static Problem Misread(ParseError error, string path)
     {
-        var parts = message.Split('\'');
-        if (!message.StartsWith("Cannot parse argument", StringComparison.Ordinal) || parts.Length < 6)
-            return Problem.Of("", $"cannot be read: {message.TrimEnd('.')}", "a line as its help shows it", $"see {path} --help");
-        var expected = parts[5] switch
-        {
-            "System.Int32" or "System.Int64" or "System.UInt64" => "a whole number",
-            "System.Double" or "System.Single" => "a number",
-            "System.Boolean" => "true or false",
-            "Attune.Text.DataFormat" => "text or documents",
-            "Attune.Runs.Precision" => "float32, bfloat16 or float64",
-            var other => other,
-        };
-        return Problem.Of(parts[3], $"is {parts[1]}", expected, $"see {path} --help");
+        var parts = error.Message.Split('\'');
+        if (!error.Message.StartsWith("Cannot parse argument", StringComparison.Ordinal) || parts.Length < 6)
+            return Problem.Of("", $"cannot be read: {error.Message.TrimEnd('.')}", "a line as its help shows it", $"see {path} --help");
+        var option = (error.SymbolResult as OptionResult ?? error.SymbolResult?.Parent as OptionResult)?.Option;
+        return Problem.Of(parts[3], $"is {parts[1]}", Fitting(option, parts[1], parts[5]), $"see {path} --help");
+    }
+
+    /// <summary>The values that an option takes; of whole numbers their range where the value is one outside it.</summary>
+    private static string Fitting(Option? option, string value, string typeName)
+    {
+        var isWhole = System.Numerics.BigInteger.TryParse(value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out _);
+        var type = option is null ? null : Nullable.GetUnderlyingType(option.ValueType) ?? option.ValueType;
+        if (type == typeof(int))
+            return isWhole ? $"a whole number from {int.MinValue} to {int.MaxValue}" : "a whole number";
+        if (type == typeof(ulong))
+            return isWhole ? $"a whole number from 0 to {ulong.MaxValue}" : "a whole number";
+        if (type == typeof(double))
+            return "a number";
+        if (type == typeof(bool))
+            return "true or false";
+        if (type is not { IsEnum: true })
+            return typeName;
+        var words = option!.HelpName is { } help && help.Contains('|') ? help.Split('|') : [.. Enum.GetNames(type).Select(name => name.ToLowerInvariant())]; // a verb may take only some
+        return $"{string.Join(", ", words[..^1])} or {words[^1]}";
     }
 
     private static string PathOf(ParseResult parsed)

@@ -36,6 +36,7 @@ internal sealed class Verb(string name, string description, string example) : Co
         {
             RefuseBoth(parsed);
             action();
+            output.Flush(); // here, as a result that cannot be written is a failure of the verb
             return stop.IsCancellationRequested ? Stopped(output, parsed) : ExitCode.Done;
         }
         catch (InputException e)

@@ -155,8 +155,11 @@ public sealed partial class Tensor
     public Tensor Mv(Tensor vector) => MathOps.Mv.Call(this, vector);
 
     /// <summary>x·weightᵀ + bias: <c>[…, in] → […, out]</c> with weight <c>[out, in]</c>.</summary>
+    /// <exception cref="TorchException">The shapes are others.</exception>
     public static Tensor Linear(Tensor x, Tensor weight, Tensor? bias = null)
     {
+        if (x.Shape.Length == 0 || weight.Shape.Length != 2 || x.Size(-1) != weight.Size(1))
+            throw new TorchException($"Linear({x.Describe()}, {weight.Describe()}): the shapes do not fit, expected x [..., in] and weight [out, in]; transpose the weight or correct the widths");
         // One row is bound by reading the weights once, which a matrix-vector product does and a matrix product does not.
         if (x.Count != weight.Shape[1] || x.Device.Kind != DeviceKind.Cpu)
             return MathOps.Linear.Call(x, weight, bias);

@@ -97,6 +97,8 @@ public sealed unsafe partial class Tensor : IDisposable
         var sizes = stackalloc long[MaximumRank];
         TorchRuntime.Check(NativeMethods.TensorInfo(Pointer, &info, sizes, MaximumRank));
         GC.KeepAlive(this);
+        if (info.Rank > MaximumRank)
+            throw new TorchException($"{method} on a tensor of {info.Rank} axes, expected at most {MaximumRank}; join some with View or Reshape before");
         _dtype = (DType)info.DType;
         _device = new((DeviceKind)info.DeviceType, Math.Max(0, info.DeviceIndex));
         return _shape = new ReadOnlySpan<long>(sizes, info.Rank).ToArray();

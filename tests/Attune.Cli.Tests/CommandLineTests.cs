@@ -49,6 +49,12 @@ public sealed class CommandLineTests
     [InlineData("tokenizer encode x y", "attune tokenizer encode has 1 problem\n  y  is not expected here, expected nothing more; see attune tokenizer encode --help\n")]
     [InlineData("tokenizer encode", "attune tokenizer encode has 1 problem\n  tokenizer  is missing, expected model folder or tokenizer.json; see attune tokenizer encode --help\n")]
     [InlineData("tokenizer train x --vocabulary many", "attune tokenizer train has 1 problem\n  --vocabulary  is many, expected a whole number; see attune tokenizer train --help\n")]
+    [InlineData("tokenizer train x --vocabulary 1e9", "attune tokenizer train has 1 problem\n  --vocabulary  is 1e9, expected a whole number; see attune tokenizer train --help\n")]
+    [InlineData("tokenizer train x --vocabulary 3000000000", "attune tokenizer train has 1 problem\n  --vocabulary  is 3000000000, expected a whole number from -2147483648 to 2147483647; see attune tokenizer train --help\n")]
+    [InlineData("tokenizer train x --format csv", "attune tokenizer train has 1 problem\n  --format  is csv, expected text or documents; see attune tokenizer train --help\n")]
+    [InlineData("sample x --seed -1", "attune sample has 1 problem\n  --seed  is -1, expected a whole number from 0 to 18446744073709551615; see attune sample --help\n")]
+    [InlineData("sample x --top-p most", "attune sample has 1 problem\n  --top-p  is most, expected a number; see attune sample --help\n")]
+    [InlineData("score x --dtype half", "attune score has 1 problem\n  --dtype  is half, expected float32, bfloat16 or float64; see attune score --help\n")]
     [InlineData("tokenizer train x --vocabulary", "attune tokenizer train has 1 problem\n  --vocabulary  has no value, expected pieces altogether; see attune tokenizer train --help\n")]
     [InlineData("data pairs --worse x --out y", "attune data pairs has 1 problem\n  --better  is missing, expected texts that people called good, a line each; see attune data pairs --help\n")]
     [InlineData("tokenizer train x --vocabulary 300 --vocabulary 301", "attune tokenizer train has 1 problem\n  --vocabulary  is given 2 times, expected once; see attune tokenizer train --help\n")]
@@ -60,6 +66,19 @@ public sealed class CommandLineTests
         Assert.Equal(message, printed.Log);
         Assert.Equal(2, printed.ExitCode);
         Assert.Empty(printed.Result);
+    }
+
+    [Theory]
+    [InlineData("--version", "")]
+    [InlineData("score models/base --ids '5 17 3' --json", ", then start again")]
+    public void A_result_that_cannot_be_written_is_a_failure(string line, string advice)
+    {
+        var program = $"cd '{Attune.Tests.Repository.Root}' && exec dotnet '{Path.Combine(AppContext.BaseDirectory, "Attune.Cli.dll")}' {line} >/dev/full";
+
+        var (code, _, log) = SmallDisk.Outcome("sh", "-c", program);
+
+        Assert.Equal($"standard output could not be written: No space left on device, expected a place with room; write the result elsewhere{advice}\n", log);
+        Assert.Equal(1, code);
     }
 
     [Fact]

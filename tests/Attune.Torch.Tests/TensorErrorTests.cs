@@ -84,6 +84,25 @@ public sealed class TensorErrorTests
         Assert.Empty(size.CallMany(0, x, 0));
     }
 
+    [Fact]
+    public void Shapes_that_do_not_fit_a_linear_map_are_refused()
+    {
+        using var scope = TensorScope.Begin();
+        const string Why = "the shapes do not fit, expected x [..., in] and weight [out, in]; transpose the weight or correct the widths";
+        Refused($"Linear(float32 [2,2], float32 [3,4]): {Why}", () => Tensor.Linear(Tensor.Zeros([2, 2]), Tensor.Zeros([3, 4]))); // as many numbers as one row has
+        Refused($"Linear(float32 [1,4], float32 [4]): {Why}", () => Tensor.Linear(Tensor.Zeros([1, 4]), Tensor.Zeros([4])));
+        Refused($"Linear(float32 [], float32 [3,1]): {Why}", () => Tensor.Linear(Tensor.Zeros([]), Tensor.Zeros([3, 1])));
+    }
+
+    [Fact]
+    public void More_axes_than_there_is_room_for_are_refused()
+    {
+        using var scope = TensorScope.Begin();
+        var most = Tensor.Zeros([.. Enumerable.Repeat(1L, 16)]);
+        Assert.Equal(16, most.Shape.Length);
+        Refused("Shape on a tensor of 17 axes, expected at most 16; join some with View or Reshape before", () => most.Unsqueeze(0).Shape);
+    }
+
     private static void Refused(string beginning, Action action) => Assert.StartsWith(beginning, Assert.Throws<TorchException>(action).Message);
 
     private static void Refused(string beginning, Func<object?> read) => Refused(beginning, () => { _ = read(); });

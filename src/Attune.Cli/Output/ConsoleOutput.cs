@@ -62,13 +62,13 @@ internal sealed class ConsoleOutput(TextWriter result, TextWriter log, bool isTe
     }
 
     /// <summary>A line of the result.</summary>
-    public void Line(string text) => Result.Write(text + "\n");
+    public void Line(string text) => Write(text + "\n");
 
     /// <summary>The result as one JSON document.</summary>
-    public void Json<T>(T document) => Result.Write(ResultFile.Json(document) + "\n");
+    public void Json<T>(T document) => Write(ResultFile.Json(document) + "\n");
 
     /// <summary>The result as a table.</summary>
-    public void Table(TextTable table) => Result.Write(table.Render(Width()));
+    public void Table(TextTable table) => Write(table.Render(Width()));
 
     /// <summary>A line beside the result.</summary>
     public void Note(string text) => Log.Write(text + "\n");
@@ -76,10 +76,35 @@ internal sealed class ConsoleOutput(TextWriter result, TextWriter log, bool isTe
     /// <summary>A sink that shows progress on standard error.</summary>
     public ConsoleProgress Progress(TimeProvider time) => new(Log, IsTerminal, Width, time);
 
+    /// <summary>Hands the result on; until then some of it may be held back.</summary>
+    /// <exception cref="RunFailedException">Standard output takes no more.</exception>
+    public void Flush() => Tell(Result.Flush);
+
     public void Dispose()
     {
-        Result.Flush();
-        Log.Flush();
+        try
+        {
+            Result.Flush();
+            Log.Flush();
+        }
+        catch (IOException)
+        {
+            // Flush has told of it; what comes here is on the way out of something else
+        }
+    }
+
+    private void Write(string text) => Tell(() => Result.Write(text));
+
+    private static void Tell(Action write)
+    {
+        try
+        {
+            write();
+        }
+        catch (IOException e)
+        {
+            throw new RunFailedException($"standard output could not be written: {e.Message.TrimEnd('.')}, expected a place with room; write the result elsewhere", e);
+        }
     }
 
     private int Width()

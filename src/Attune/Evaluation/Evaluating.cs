@@ -27,7 +27,7 @@ public static class Evaluating
         if (File.Exists(done))
         {
             run.Progress.Say($"{run.Folder} is evaluated already; nothing was done.");
-            return ReportFile.Parse(File.ReadAllText(done));
+            return ReportFile.Read(done);
         }
 
         using var setup = new EvaluationSetup(recipe, run.Folder, run.Progress);

@@ -25,11 +25,17 @@ internal sealed class EvaluationSetup : IDisposable
     private readonly InputProblems _problems = new("The recipe");
     private readonly List<IDisposable> _opened = [];
 
-    public EvaluationSetup(EvaluateRecipe recipe, string folder, IProgressSink progress)
+    /// <summary>Opens what a recipe names.</summary>
+    /// <param name="recipe">The recipe.</param>
+    /// <param name="folder">Where the report goes.</param>
+    /// <param name="progress">Where warnings go.</param>
+    /// <param name="memory">The memory there is; null asks the machine.</param>
+    /// <exception cref="InputException">Something cannot be used; lists every problem.</exception>
+    public EvaluationSetup(EvaluateRecipe recipe, string folder, IProgressSink progress, MemoryBudget? memory = null)
     {
         _settings = recipe.Evaluate;
         (_folder, _compute, _seed) = (folder, recipe.Compute.Open(), new Seed((ulong)recipe.Seed));
-        _memory = recipe.Compute.Memory(progress);
+        _memory = memory ?? recipe.Compute.Memory(progress);
         try
         {
             Input = Open();
@@ -135,7 +141,8 @@ internal sealed class EvaluationSetup : IDisposable
             .Concat(checkpoints.Select(c => (Key: $"evaluate.checkpoints.{c.Key}", Folder: c.Value)))
             .Concat(_settings.Base is { } untrained ? [(Key: "evaluate.base", Folder: untrained)] : []).ToList();
         var configs = folders.Select(entry => _problems.Try(entry.Key, () => EvaluationCheck.Checked(entry.Folder))).ToList();
-        RequireMemory([.. configs.OfType<TransformerConfig>()]);
+        if (!HasRoomFor([.. configs.OfType<TransformerConfig>()]))
+            return null; // reading weights would take the memory that is not there
         var at = folders.FindIndex(entry => entry.Key == $"evaluate.models.{ReferenceName}");
         if (configs[at] is null || _problems.Try(folders[at].Key, () => TextModel.Load(folders[at].Folder, _compute)) is not { } reference)
             return null;
@@ -201,28 +208,23 @@ internal sealed class EvaluationSetup : IDisposable
         var path = Path.Combine(folder, Evaluating.ReportName);
         if (!File.Exists(path))
             throw InputException.One(path, "is not there", "the report of an earlier round", "name the folder of a finished evaluation");
-        try
-        {
-            return new(ReportFile.Parse(File.ReadAllText(path)), Path.GetRelativePath(_folder, folder));
-        }
-        catch (FormatException e)
-        {
-            throw InputException.One(path, $"cannot be read: {e.Message}", "a report", "evaluate that round again");
-        }
+        return new(ReportFile.Read(path), Path.GetRelativePath(_folder, folder));
     }
 
-    /// <summary>Base and reference stay in memory beside the model that is sampled from, and every reward model.</summary>
-    private void RequireMemory(List<TransformerConfig> models)
+    /// <summary>Whether there is memory for all of them; where not, it is a problem. Base and reference stay in memory beside the model that is sampled from, and every reward model.</summary>
+    private bool HasRoomFor(List<TransformerConfig> models)
     {
         if (models.Count == 0)
-            return;
+            return true;
         const int rows = 64;
         var rewards = _settings.Rewards.Concat(_settings.Judges.Values.Select(judge => judge.Reward).OfType<RewardPart>()).Count(part => part.Model is not null);
         var largest = models.MaxBy(config => config.WeightBytes(_compute.DType))!;
         var bytes = MemoryEstimate.Process + (3 + rewards) * largest.WeightBytes(_compute.DType)
             + MemoryEstimate.Cache(largest, rows, largest.MaximumPositions, _compute.DType)
             + MemoryEstimate.ForwardPass(largest, MicroBatch, largest.MaximumPositions, (long)MicroBatch * _settings.Sampling.MaximumNewTokens, _compute.DType);
-        if (_memory.Check("evaluate.models", bytes, "compare smaller models") is { } problem)
-            _problems.Add(problem);
+        if (_memory.Check("evaluate.models", bytes, "compare smaller models") is not { } problem)
+            return true;
+        _problems.Add(problem);
+        return false;
     }
 }

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Attune.Runs;
 
 namespace Attune.Evaluation;
 
@@ -12,6 +13,20 @@ public static class ReportFile
 {
     /// <summary>Writes the JSON document, indented.</summary>
     public static string Json(EvaluationReport report) => JsonSerializer.Serialize(report, ReportJson.Default.EvaluationReport) + "\n";
+
+    /// <summary>Reads a stored report.</summary>
+    /// <exception cref="InputException">The file cannot be read, or is no report.</exception>
+    public static EvaluationReport Read(string path)
+    {
+        try
+        {
+            return Parse(ReadFailure.Told(path, () => File.ReadAllText(path)));
+        }
+        catch (FormatException e)
+        {
+            throw InputException.One(path, $"is no whole report ({e.Message.TrimEnd('.')})", "what an evaluation wrote", "delete it and go on with that evaluation with --resume, which writes it anew");
+        }
+    }
 
     /// <summary>Reads what <see cref="Json"/> wrote; unknown properties are an error.</summary>
     /// <exception cref="FormatException">The text is not such a document, or of another schema version.</exception>

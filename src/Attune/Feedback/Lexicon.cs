@@ -109,7 +109,7 @@ internal static class WordListFile
         var problems = new List<Problem>();
         var found = new Dictionary<string, double>(StringComparer.Ordinal);
         var number = 0;
-        foreach (var line in File.ReadLines(path))
+        foreach (var line in ReadFailure.Told(path, () => File.ReadAllLines(path)))
         {
             number++;
             if (line.Length == 0 || line[0] == comment)

@@ -26,7 +26,7 @@ public static class Init
     /// <exception cref="InputException">The folder holds something, or the model cannot be used.</exception>
     public static IReadOnlyList<string> Write(string folder, ShippedFiles files, string? baseModel = null)
     {
-        if (File.Exists(folder) || (Directory.Exists(folder) && Directory.EnumerateFileSystemEntries(folder).Any()))
+        if (File.Exists(folder) || ReadFailure.HoldsAny(folder))
             throw InputException.One(folder, File.Exists(folder) ? "is a file" : "is not empty", "a folder that is not there, or empty", "choose another, or remove what is in it");
         var model = Path.GetFullPath(baseModel ?? files.BaseModel);
         var description = ModelDescription.Read(model, TokenizerUse.Needed);

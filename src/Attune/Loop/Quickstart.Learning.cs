@@ -97,7 +97,7 @@ public sealed partial class Quickstart
             Compute = compute,
             Seed = SeedOf("evaluate"),
             Round = round,
-            Earlier = [.. Enumerable.Range(1, round - 1).Select(r => new EarlierRound(ReportFile.Parse(File.ReadAllText(Path.Combine(_folder.Evaluation(r), Evaluating.ReportName))), Path.GetRelativePath(report, _folder.Evaluation(r))))],
+            Earlier = [.. Enumerable.Range(1, round - 1).Select(r => new EarlierRound(ReportFile.Read(Path.Combine(_folder.Evaluation(r), Evaluating.ReportName)), Path.GetRelativePath(report, _folder.Evaluation(r))))],
             RewardModel = rewardModel.Report,
             Annotators = annotators.Rows,
             Curves = [.. stages.SelectMany(stage => stage.Curves)],

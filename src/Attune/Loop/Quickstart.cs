@@ -44,7 +44,7 @@ public sealed partial class Quickstart : IDisposable
             }
         }
 
-        return ReportFile.Parse(File.ReadAllText(Path.Combine(_folder.Evaluation(Rounds), Evaluating.ReportName)));
+        return ReportFile.Read(Path.Combine(_folder.Evaluation(Rounds), Evaluating.ReportName));
     }
 
     /// <summary>Lets go of the folder.</summary>

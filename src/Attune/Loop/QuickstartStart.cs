@@ -95,7 +95,7 @@ public sealed record QuickstartStart
         {
             if (Resume || From is not null)
                 throw InputException.One(Folder, "holds no quick start", "one to go on with", "leave out --resume and --from to begin one there");
-            if (Directory.Exists(Folder) && Directory.EnumerateFileSystemEntries(Folder).Any(e => !Path.GetFileName(e).StartsWith('.')))
+            if (ReadFailure.HoldsAny(Folder, name => !name.StartsWith('.')))
                 throw InputException.One(Folder, "holds files that are not a quick start's", "an empty folder", "choose another --out");
             return;
         }

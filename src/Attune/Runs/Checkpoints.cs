@@ -40,6 +40,11 @@ public sealed class Checkpoints
         if (Directory.Exists(path))
             return; // equal by construction: a step's state does not depend on when it is saved
         AtomicFolder.Write(path, fill);
+    }
+
+    /// <summary>Deletes what the settings do not keep.</summary>
+    internal void Prune()
+    {
         var all = Of(Path.GetDirectoryName(_folder)!);
         foreach (var old in all.SkipLast(_settings.KeepLast).Where(c => _settings.KeepEvery == 0 || c.Step % _settings.KeepEvery != 0))
             AtomicFile.Discard(old.Folder);

@@ -143,6 +143,8 @@ public sealed class Run : IDisposable
         Touch();
         _metrics.Append(step, metrics);
         _recorded = step;
+        if (step == _saved)
+            _checkpoints.Prune(); // not before: until a step succeeds from the newest, the one before it is the last that is known to be good
         foreach (var (name, value) in metrics.Where(m => !double.IsFinite(m.Value)))
             Progress.Warn($"step {step}: {name} is {value}, expected a finite number; stored as null");
     }
@@ -167,6 +169,8 @@ public sealed class Run : IDisposable
     /// <summary>Closes the metrics and lets go of the folder.</summary>
     public void Dispose()
     {
+        if (_saved >= 0)
+            _checkpoints.Prune();
         _metrics.Dispose();
         _lock.Dispose();
     }
@@ -204,7 +208,7 @@ public sealed class Run : IDisposable
             var found = Checkpoints.Latest(folder) is { } latest ? $"holds a run, saved after {latest.Step} steps" : "holds a run that was never saved";
             throw InputException.One(folder, found, "an empty folder", "continue it with --resume, or choose another --out");
         }
-        if (Directory.Exists(folder) && Directory.EnumerateFileSystemEntries(folder).Any(e => !Path.GetFileName(e).StartsWith('.')))
+        if (ReadFailure.HoldsAny(folder, name => !name.StartsWith('.')))
             throw InputException.One(folder, "holds files that are not a run's", "an empty folder", "choose another --out");
     }
 

@@ -6,7 +6,7 @@ public sealed record RunSettings : IChecked
     /// <summary>Save after so many steps; 0 saves only when stopped. A step may take minutes or milliseconds, so recipes differ.</summary>
     public int CheckpointEvery { get; init; } = 100;
 
-    /// <summary>Checkpoints to keep for resuming, at least 1; older ones are deleted.</summary>
+    /// <summary>Checkpoints to keep for resuming, at least 1; older ones are deleted once a step has succeeded from the newest, or the run ends.</summary>
     public int KeepLast { get; init; } = 2;
 
     /// <summary>Checkpoints at multiples of so many steps are kept for good, for curves over training; 0 keeps none.</summary>

@@ -117,7 +117,7 @@ public sealed record DataSource : IChecked
         if (!Directory.Exists(Path) && !pattern.Contains('*'))
             return [Path]; // its reader says what is wrong with it
         var files = Directory.Exists(folder)
-            ? Directory.EnumerateFiles(folder, pattern).Where(file => !IsLeftOut(System.IO.Path.GetFileName(file))).Order(StringComparer.Ordinal).ToArray()
+            ? ReadFailure.Told(folder, () => Directory.GetFiles(folder, pattern)).Where(file => !IsLeftOut(System.IO.Path.GetFileName(file))).Order(StringComparer.Ordinal).ToArray()
             : [];
         return files.Length > 0 ? files : throw InputException.One(Path, "matches no file", "at least one", "check the path");
     }

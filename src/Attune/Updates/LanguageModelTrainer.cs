@@ -42,8 +42,13 @@ public sealed class LanguageModelTrainer : IDisposable
     internal AdamW Optimiser => _optimiser;
 
     /// <summary>Writes all that the next step depends on, besides the rows: weights and the optimiser's moments.</summary>
-    public void SaveState(string path) =>
+    /// <exception cref="RunFailedException">The last step broke a weight; nothing is written.</exception>
+    public void SaveState(string path)
+    {
+        if (TrainerState.FirstBroken(_model.NamedParameters()) is { } broken)
+            throw Broke((int)_optimiser.Steps - 1, WithBroken(broken));
         TrainerState.Write(path, State(), new Dictionary<string, double> { ["optimiser.steps"] = _optimiser.Steps });
+    }
 
     /// <summary>Reads what <see cref="SaveState"/> wrote into a model of the same shape.</summary>
     /// <exception cref="InputException">The file is damaged or of another model.</exception>
@@ -86,8 +91,13 @@ public sealed class LanguageModelTrainer : IDisposable
         var broken = TrainerState.FirstBroken(_model.NamedParameters());
         var loss = broken is null ? Evaluate(_rows.Select(RowsOf(step))).Loss : double.NaN;
         if (!double.IsFinite(loss))
-            throw new RunFailedException($"step {step}: its update left {(broken is null ? $"a loss of {loss}" : $"{broken} with a value whose square is not finite")}, expected finite numbers; begin anew with a lower learning rate than {_schedule.At(step):G3} (what was saved before is kept until then)");
+            throw Broke(step, broken is null ? $"a loss of {loss}" : WithBroken(broken));
     }
+
+    private RunFailedException Broke(int step, string left) =>
+        new($"step {step}: its update left {left}, expected finite numbers; begin anew with a lower learning rate than {_schedule.At(step):G3} (what was saved before is kept until then)");
+
+    private static string WithBroken(string parameter) => $"{parameter} with a value whose square is not finite";
 
     /// <summary>The mean loss on other rows, in nats a token, summed over all of them before it is divided.</summary>
     public (double Loss, int Tokens) Evaluate(TokenBatch rows)

@@ -23,7 +23,7 @@ internal static class RewardScaleFile
             return null;
         try
         {
-            using var json = JsonDocument.Parse(File.ReadAllText(path));
+            using var json = JsonDocument.Parse(ReadFailure.Told(path, () => File.ReadAllText(path)));
             var scale = new RewardScale(json.RootElement.GetProperty("gain").GetDouble(), json.RootElement.GetProperty("bias").GetDouble());
             if (scale.Gain != 0 && double.IsFinite(scale.Gain) && double.IsFinite(scale.Bias))
                 return scale;

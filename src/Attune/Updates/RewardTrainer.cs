@@ -104,8 +104,11 @@ public sealed class RewardTrainer : IDisposable
 
     /// <summary>Writes all that the rest of the run depends on: weights, moments, step.</summary>
     /// <param name="folder">A checkpoint's folder.</param>
+    /// <exception cref="RunFailedException">The last step broke a weight; nothing is written.</exception>
     public void SaveState(string folder)
     {
+        if (TrainerState.FirstBroken(_model.NamedParameters()) is { } broken)
+            throw Broke(NextStep - 1, $"{broken} with a value whose square is");
         var numbers = new Dictionary<string, double>(Identity()) { ["step"] = NextStep, ["optimiser.steps"] = _optimiser.Steps };
         TrainerState.Write(Path.Combine(folder, StateFile), Tensors(), numbers);
     }
@@ -161,6 +164,7 @@ public sealed class RewardTrainer : IDisposable
             ["reward/margin"] = lead,
             ["learning_rate"] = rate,
             ["gradient_norm"] = norm,
+            ["tensors_live"] = TorchRuntime.LiveTensors,
         };
     }
 
@@ -215,12 +219,13 @@ public sealed class RewardTrainer : IDisposable
     {
         var broken = TrainerState.FirstBroken(_model.NamedParameters());
         var isFine = broken is null && _model.Score([.. Batch(step).SelectMany(e => e.Sequences)], _config.MicroBatchSequences).All(double.IsFinite);
-        if (isFine)
-            return;
-        throw new RunFailedException(
-            $"Reward training stopped at step {step} of {Steps}: its update left {(broken is null ? "scores that are" : $"{broken} with a value whose square is")} not finite, expected finite numbers; "
-            + $"the last checkpoint is kept: begin anew with a learningRate below {_config.LearningRate}.");
+        if (!isFine)
+            throw Broke(step, broken is null ? "scores that are" : $"{broken} with a value whose square is");
     }
+
+    private RunFailedException Broke(int step, string what) => new(
+        $"Reward training stopped at step {step} of {Steps}: its update left {what} not finite, expected finite numbers; "
+        + $"the last checkpoint is kept: begin anew with a learningRate below {_config.LearningRate}.");
 
     private bool IsValidationDue() =>
         NextStep == Steps || (_config.ValidationInterval > 0 && NextStep % _config.ValidationInterval == 0);

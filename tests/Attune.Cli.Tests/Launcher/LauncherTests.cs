@@ -43,6 +43,29 @@ public sealed class LauncherTests
     }
 
     [Fact]
+    public void A_relative_path_to_libtorch_holds_from_every_folder()
+    {
+        using var sandbox = new Sandbox();
+
+        sandbox.Run(["bridge"], from: sandbox.Folder, libtorch: "libtorch");
+
+        Assert.Contains($"-Wl,-rpath,{sandbox.Libtorch}/lib ", Assert.Single(sandbox.Calls, call => call.StartsWith("c++ ", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public void Benchmarks_that_do_not_build_say_so()
+    {
+        using var sandbox = new Sandbox();
+        sandbox.Tool("dotnet", "echo 'error CS1002: ; expected'; exit 1");
+
+        var outcome = sandbox.Run(["bench"]);
+
+        Assert.Equal((2, ""), (outcome.ExitCode, outcome.Output));
+        Assert.EndsWith("error CS1002: ; expected\nThe benchmark has 1 problem\n  bench  does not build, expected no error and no warning; the lines above name file and line\n", outcome.Errors);
+        Assert.False(Path.Exists(Path.Combine(sandbox.Root, ".build/build.lock")));
+    }
+
+    [Fact]
     public void It_works_from_another_folder_and_through_links()
     {
         using var sandbox = new Sandbox();

@@ -62,6 +62,36 @@ public sealed class PublishTests
     }
 
     [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_publish_that_fails_leaves_what_was_there_and_the_next_works(bool isFirst)
+    {
+        using var sandbox = Prepare();
+        if (!isFirst)
+            sandbox.Run(["publish", "../two words"]);
+        else
+            Directory.CreateDirectory(Published(sandbox));
+        var before = Files();
+        sandbox.Tool("dotnet", """
+            while [ "$1" != -o ]; do shift; done
+            mkdir -p "$2"; echo half > "$2/Attune.Cli"
+            echo "error CS1002: ; expected"; exit 1
+            """);
+
+        var failed = sandbox.Run(["publish", "../two words"]);
+
+        Assert.Equal(2, failed.ExitCode);
+        Assert.Equal("error CS1002: ; expected\nThe program has 1 problem\n  src  cannot be published, expected no error; the lines above say why\n", failed.Errors[failed.Errors.IndexOf("error", StringComparison.Ordinal)..]);
+        Assert.Equal(before, Files());
+        Publishes(sandbox);
+        Assert.Equal(0, sandbox.Run(["publish", "../two words"]).ExitCode);
+        Assert.Contains("program/Attune.Cli", Files().Keys);
+        Assert.False(Directory.Exists(Path.Combine(Published(sandbox), ".attune-new")));
+
+        SortedDictionary<string, string> Files() => new(Directory.GetFiles(Published(sandbox), "*", SearchOption.AllDirectories).ToDictionary(file => Path.GetRelativePath(Published(sandbox), file), File.ReadAllText));
+    }
+
+    [Theory]
     [InlineData]
     [InlineData("one", "two")]
     public void It_wants_exactly_one_folder(params string[] folders)
@@ -92,7 +122,28 @@ public sealed class PublishTests
         using (var compressed = new GZipStream(size, CompressionLevel.Fastest, leaveOpen: true))
             TarFile.CreateFromDirectory(folder, compressed, includeBaseDirectory: false);
         Assert.InRange(size.Length, 10_000_000, 60_000_000);
-        Assert.Equal(0, sandbox.Run(["--help"], Path.Combine(folder, "attune"), from: "/", environment: machine).ExitCode);
+
+        // where there is no .NET
+        machine["PATH"] = sandbox.PathWithout("dotnet");
+        machine["DOTNET_ROOT"] = machine["ATTUNE_HOME"] = null;
+        Outcome Start(params string[] line) => sandbox.Run(line, Path.Combine(folder, "attune"), from: "/", environment: machine);
+        var help = Start("--help");
+        Assert.True(help.ExitCode == 0, help.Errors);
+        var score = Start("score", Path.Combine(folder, "models/base"), "--ids", "5 17 3", "--json");
+        Assert.True(score.ExitCode == 0, score.Errors);
+        Assert.Contains("\"logProbs\":", score.Output);
+        sandbox.Write("sft.yaml", $$"""
+            from: {{folder}}/models/base
+            data: [{path: {{folder}}/data/quickstart/demonstrations.jsonl, format: prompts}]
+            rows: {longest: 128}
+            sft: {epochs: 1}
+            """);
+        var doctor = Start("doctor", Path.Combine(sandbox.Folder, "sft.yaml"), "--json");
+        Assert.True(doctor.ExitCode == 0, doctor.Errors);
+        Assert.Contains("\"stage\":\"sft\"", doctor.Output);
+        var shipped = Start("doctor", Path.Combine(folder, "recipes/base.yaml")); // its texts do not come with Attune
+        Assert.Equal(2, shipped.ExitCode);
+        Assert.Contains("ATTUNE_FIXTURES", shipped.Errors);
     }
 
     private static string Published(Sandbox sandbox) => Path.Combine(sandbox.Folder, "two words");
@@ -100,6 +151,11 @@ public sealed class PublishTests
     private static Sandbox Prepare()
     {
         var sandbox = new Sandbox();
+        Publishes(sandbox);
+        return sandbox;
+    }
+
+    private static void Publishes(Sandbox sandbox) =>
         sandbox.Tool("dotnet", """
             while [ "$1" != -o ]; do shift; done
             mkdir -p "$2"
@@ -107,6 +163,4 @@ public sealed class PublishTests
             echo 'for argument in "$@"; do echo "[$argument]"; done; echo "bridge=$ATTUNE_BRIDGE"'; } > "$2/Attune.Cli"
             chmod +x "$2/Attune.Cli"
             """);
-        return sandbox;
-    }
 }

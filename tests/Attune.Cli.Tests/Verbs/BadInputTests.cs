@@ -211,6 +211,35 @@ public sealed class BadInputTests : IDisposable
         Assert.Empty(Directory.GetFileSystemEntries(locked));
     }
 
+    [UnprivilegedFact]
+    public void What_this_user_may_not_read_is_refused()
+    {
+        var hidden = Directory.CreateDirectory(_tiny.At("hidden")).FullName;
+        SmallDisk.Outcome("cp", "-R", Attune.Tests.Repository.PathOf("data"), _tiny.At("data"));
+        Directory.CreateDirectory(_tiny.At("models"));
+        SmallDisk.Outcome("cp", "-R", _tiny.At("model"), _tiny.At("models/base"));
+        SmallDisk.Outcome("chmod", "-R", "a+rX", _tiny.Folder);
+        SmallDisk.Outcome("chmod", "0700", hidden);
+        SmallDisk.Outcome("chmod", "0600", _tiny.At("words.tsv"));
+        using var program = new ReadableProgram();
+        const string Why = "cannot be opened: user nobody may not read it, expected a file or folder that this user may read; change its permissions or name another";
+
+        string[][] lines = [["init", hidden], ["quickstart", "--out", hidden], .. TinyRecipes.Verbs.Select(verb => (string[])[verb, _tiny.RecipeOf(verb), "--out", hidden])];
+        foreach (var line in lines)
+        {
+            var (code, result, log) = program.AsNobody(_tiny.Folder, line);
+
+            Assert.True((code, result) == (2, "") && log.EndsWith($"{hidden} has 1 problem\n  {Why}\n"), $"{line[0]}, exit code {code}: {log}");
+        }
+
+        Directory.CreateDirectory(_tiny.At("open"));
+        SmallDisk.Outcome("chmod", "a+rwx", _tiny.At("open"));
+        var data = program.AsNobody(_tiny.Folder, "pretrain", _tiny.RecipeOf("pretrain"), "--out", _tiny.At("open/run"), "--corpus", $"[{{path: {hidden}}}]");
+        var words = program.AsNobody(_tiny.Folder, "evaluate", _tiny.RecipeOf("evaluate"), "--out", _tiny.At("open/run"));
+        Assert.True(data.ExitCode == 2 && data.Log.Contains($"{hidden}  {Why}"), data.Log);
+        Assert.True(words.ExitCode == 2 && words.Log.Contains($"{_tiny.At("words.tsv")} {Why}"), words.Log);
+    }
+
     [Theory]
     [InlineData("ppo", "--ppo.microBatch", "1000000000", "lower ppo.microBatch (now 1000000000)")]
     [InlineData("pretrain", "--model.context", "4000000", "lower pretrain.microBatch (now 4)")]
@@ -239,18 +268,49 @@ public sealed class BadInputTests : IDisposable
         Assert.False(File.Exists(_tiny.At("run/report.json")));
     }
 
+    /// <summary>A rate so high that the weights are lost with one update: their squares are no numbers any more, or the next step's loss is none.</summary>
     [Theory]
-    [MemberData(nameof(VerbsWithCheckpoints))]
-    public async Task A_loss_that_is_no_number_names_the_step_and_keeps_the_last_checkpoint(string verb)
+    [InlineData("pretrain", "1e+30")]
+    [InlineData("pretrain", "1000000000000000")]
+    [InlineData("sft", "1e+30")]
+    [InlineData("sft", "1000000000000000")]
+    [InlineData("reward", "1e+30")]
+    [InlineData("reward", "1000000000000000")]
+    [InlineData("ppo", "1e+30")]
+    [InlineData("ppo", "1000000000000000")]
+    public async Task A_loss_that_is_no_number_names_the_step_and_keeps_the_last_good_checkpoint(string verb, string rate)
     {
-        string[] inOneGo = verb == "ppo" ? ["--ppo.epochs", "1", "--ppo.minibatches", "1"] : []; // so that the first step is done before anything is seen
-        var rate = verb == "ppo" ? "1e15" : "1e30"; // ppo saves no weights whose squares are not finite
-        var printed = await _tiny.Run(verb, [$"--{verb}.learningRate", rate, $"--{verb}.warmUpSteps", "0", "--run.checkpointEvery", "1", .. inOneGo]);
+        string[] line = ["--run.checkpointEvery", "1", .. verb switch
+        {
+            "reward" => Array.Empty<string>(), // counts epochs
+            "ppo" => ["--ppo.steps", "8", "--ppo.epochs", "1", "--ppo.minibatches", "1"],
+            _ => [$"--{verb}.steps", "8"],
+        }];
+        var straight = await _tiny.Run(verb, [.. line, "--run.keepLast", "100"]);
+        Assert.True(straight.ExitCode == 0, straight.Log);
+        var run = _tiny.At("run");
+        foreach (var late in Checkpoints.Of(run).Where(checkpoint => checkpoint.Step > 3))
+            Directory.Delete(late.Folder, recursive: true);
+        Assert.Equal(3, Checkpoints.Latest(run)?.Step);
+        File.Delete(Path.Combine(run, "result.json"));
+        Directory.Delete(Path.Combine(run, "model"), recursive: true);
+        var recipe = File.ReadAllText(Run.RecipePath(run));
+        var wild = Regex.Replace(recipe, $@"(?m)(?<=^{verb}:(\n  .*)*\n  learningRate: ).*", rate);
+        Assert.NotEqual(recipe, wild);
+        File.WriteAllText(Run.RecipePath(run), wild); // as if the run had begun so
+        string[] resumed = [.. line, "--resume", "--run.keepLast", "1"];
+
+        var printed = await _tiny.Run(verb, [.. resumed, $"--{verb}.learningRate", rate]);
 
         Assert.True((printed.ExitCode, printed.Result) == (1, ""), $"exit code {printed.ExitCode}: {printed.Log}");
         Assert.Matches(@"(?i)step \d+.*expected (a )?(finite )?numbers?.*; ", printed.Log);
-        var saved = Assert.IsType<Checkpoint>(Checkpoints.Latest(_tiny.At("run")));
-        Assert.Equal(saved.Step, MetricsLog.Read(Run.MetricsPath(_tiny.At("run"))).Count);
-        Assert.False(File.Exists(_tiny.At("run/result.json")));
+        Assert.False(File.Exists(Path.Combine(run, "result.json")));
+
+        // what was kept is good: at the old rate it goes on to the same end
+        File.WriteAllText(Run.RecipePath(run), recipe);
+        var again = await _tiny.Run(verb, resumed);
+        Assert.True(again.ExitCode == 0, again.Log);
+        Assert.Equal(straight.Result, again.Result);
+        Assert.Single(Checkpoints.Of(run));
     }
 }

@@ -98,10 +98,10 @@ public sealed class LanguageModelVerbsTests : IDisposable
     [Fact]
     public async Task A_loss_that_is_no_number_exits_with_1_names_the_step_and_keeps_the_last_checkpoint()
     {
-        var printed = await Printed.By("sft", _tiny.Sft, "--out", _tiny.At("run"), "--sft.learningRate", "1e30", "--sft.warmUpSteps", "0", "--run.checkpointEvery", "1");
+        var printed = await Printed.By("sft", _tiny.Sft, "--out", _tiny.At("run"), "--sft.learningRate", "1e15", "--sft.warmUpSteps", "0", "--run.checkpointEvery", "1");
 
         Assert.Equal((1, ""), (printed.ExitCode, printed.Result));
-        Assert.Matches(@"\nstep \d+: the loss is \S+ and the gradient's length \S+, expected finite numbers; begin anew with a lower learning rate than 1E\+30", "\n" + printed.Log);
+        Assert.Matches(@"\nstep \d+: the loss is \S+ and the gradient's length \S+, expected finite numbers; begin anew with a lower learning rate than 1E\+15", "\n" + printed.Log);
         Assert.NotNull(Checkpoints.Latest(_tiny.At("run")));
         Assert.False(Directory.Exists(Path.Combine(_tiny.At("run"), "model")));
     }

@@ -128,8 +128,8 @@ public sealed class QuickstartVerbTests(SmallQuickstart small) : IClassFixture<S
 
         Assert.Equal([2, 2, 2], new[] { rounds.ExitCode, budget.ExitCode, stage.ExitCode });
         Assert.EndsWith("--rounds has 1 problem\n  is 0, expected at least 1; 2 goes round once more with answers of the improved policy\n", rounds.Log);
-        Assert.Contains("--budget  is huge, expected", budget.Log);
-        Assert.Contains("--from  is train, expected", stage.Log);
+        Assert.Equal("attune quickstart has 1 problem\n  --budget  is huge, expected small, standard or large; see attune quickstart --help\n", budget.Log);
+        Assert.Equal("attune quickstart has 1 problem\n  --from  is train, expected sft, compare, judge, reward, ppo or evaluate; see attune quickstart --help\n", stage.Log);
         Assert.False(Directory.Exists(small.At("none")));
     }
 

@@ -136,6 +136,31 @@ public sealed class EvaluateRecipeTests : IDisposable
     }
 
     [Fact]
+    public void Too_little_memory_is_said_before_any_weights_are_read()
+    {
+        var recipe = Recipe.Parse<EvaluateRecipe>(Yaml(), "r.yaml", []);
+        File.WriteAllText(_tiny.PathOf("sft/tokenizer.json"), "{"); // read together with the weights, whose header alone was looked at before
+
+        var problem = Assert.Throws<InputException>(() => new EvaluationSetup(recipe, _tiny.PathOf("out"), SilentProgress.Instance, new MemoryBudget(1 << 20, 1 << 30)));
+
+        Assert.Equal("evaluate.models", Assert.Single(problem.Problems).Key);
+        Assert.Contains("available; compare smaller models", problem.Message);
+    }
+
+    [Fact]
+    public void A_report_that_is_damaged_is_named_when_the_run_goes_on()
+    {
+        var recipe = Recipe.Parse<EvaluateRecipe>(Yaml(), "r.yaml", []);
+        Run.Open(recipe, new() { Folder = _tiny.PathOf("out") }).Dispose();
+        File.WriteAllText(_tiny.PathOf("out/report.json"), "{\"schema\":\"attune.report/1\",");
+
+        var problem = Assert.Throws<InputException>(() => Evaluate(recipe, "out", resume: true));
+
+        Assert.StartsWith($"{_tiny.PathOf("out/report.json")} has 1 problem\n  is no whole report (", problem.Message);
+        Assert.EndsWith("), expected what an evaluation wrote; delete it and go on with that evaluation with --resume, which writes it anew", problem.Message);
+    }
+
+    [Fact]
     public void Long_curves_are_thinned_with_both_ends_kept()
     {
         var points = TrainingCurves.Thinned([.. Enumerable.Range(0, 1_000).Select(k => new CurvePoint(k, k))]);

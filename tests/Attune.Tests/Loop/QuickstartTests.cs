@@ -77,6 +77,18 @@ public sealed class QuickstartTests(TinyQuickstart tiny) : IClassFixture<TinyQui
     }
 
     [Fact]
+    public void A_damaged_report_of_a_finished_quick_start_is_named()
+    {
+        var report = Path.Combine(tiny.Copy("damaged"), "round-1/evaluation/report.json");
+        var whole = File.ReadAllText(report);
+        File.WriteAllText(report, whole[..^10]);
+
+        var problem = Assert.Throws<InputException>(() => tiny.Run("damaged", Resume));
+
+        Assert.Equal(report, problem.Title);
+    }
+
+    [Fact]
     public void Annotators_are_split_before_anything_is_trained()
     {
         using var stop = new StopWhen { Report = _ => true };

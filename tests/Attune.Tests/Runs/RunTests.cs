@@ -206,14 +206,31 @@ public sealed class RunTests : IDisposable
         Assert.Equal(["step-000002"], Directory.GetFileSystemEntries(Path.Combine(Folder, "checkpoints")).Select(Path.GetFileName));
     }
 
+    [Fact]
+    public void An_old_checkpoint_goes_when_a_step_has_succeeded_from_a_newer_one()
+    {
+        using (var run = Run.Open(new Settings(), new() { Folder = Folder, Settings = new() { CheckpointEvery = 1, KeepLast = 1 } }))
+        {
+            Train(run, until: 3);
+            Assert.Equal([2, 3], Checkpoints.Of(Folder).Select(c => c.Step)); // nobody knows yet whether step 3 succeeds
+            run.Record(3, new Dictionary<string, double>());
+            Assert.Equal([3], Checkpoints.Of(Folder).Select(c => c.Step));
+            run.SaveForResume(4, folder => File.WriteAllText(Path.Combine(folder, "sum"), "3"));
+        }
+
+        Assert.Equal([4], Checkpoints.Of(Folder).Select(c => c.Step)); // it ended without a failure
+    }
+
     [Theory]
-    [InlineData(true, new[] { 2, 4 })]
-    [InlineData(false, new[] { 2 })]
-    public void A_write_that_fails_right_after_a_checkpoint_keeps_it_and_a_step_that_fails_does_not(bool isWrite, int[] kept)
+    [InlineData(true, 2, new[] { 2, 4 })]
+    [InlineData(true, 1, new[] { 4 })]
+    [InlineData(false, 2, new[] { 2 })]
+    [InlineData(false, 1, new[] { 2 })]
+    public void A_write_that_fails_right_after_a_checkpoint_keeps_it_and_a_step_that_fails_does_not(bool isWrite, int keepLast, int[] kept)
     {
         var failure = isWrite ? WriteFailure.WhileRunning("metrics.jsonl", new IOException("No space left on device", 28)) : new RunFailedException("step 4: the loss is NaN");
 
-        Assert.Same(failure, Assert.Throws<RunFailedException>(() => Run.Within(new Settings(), new() { Folder = Folder, Settings = new() { CheckpointEvery = 2 } }, run =>
+        Assert.Same(failure, Assert.Throws<RunFailedException>(() => Run.Within(new Settings(), new() { Folder = Folder, Settings = new() { CheckpointEvery = 2, KeepLast = keepLast } }, run =>
         {
             Train(run, until: 4);
             return run.NextStep < 4 ? throw failure : 0;

@@ -22,19 +22,20 @@ public sealed class AdamWTests
         Assert.Equal(16.3, FirstStep(AdamForm.PyTorch, 1e-5) / FirstStep(AdamForm.TensorFlow, 1e-5), 0.05);
     }
 
-    [Fact]
-    public void Three_steps_with_weight_decay_match_the_recurrence_written_out()
+    /// <summary>
+    /// Of w², from 2, with an ε that cannot be overlooked. The first step by hand: decay leaves 2·(1 − 0.001) = 1.998; the gradient is 4, so m = 0.4 and √v = 0.4,
+    /// corrected 4 and 4: PyTorch's form takes 0.01·4/(4 + 0.5) = 0.00889 off, TensorFlow's 0.01·(0.1/0.1)·0.4/(0.4 + 0.5) = 0.00444.
+    /// </summary>
+    [Theory]
+    [InlineData(AdamForm.PyTorch, 1.989111111111111, 1.978237004004767, 1.9673784757281128)]
+    [InlineData(AdamForm.TensorFlow, 1.9935555555555555, 1.9862645058000816, 1.9784917327874527)]
+    public void Three_steps_with_weight_decay_match_the_recurrence_worked_out(AdamForm form, params double[] expected)
     {
         using var scope = TensorScope.Begin();
         using var layer = new Scalar(2.0);
-        using var optimiser = new AdamW(layer.NamedParameters(), new AdamWOptions { Beta1 = 0.9, Beta2 = 0.99, Epsilon = 1e-8, WeightDecay = 0.1 });
-        double w = 2, m = 0, v = 0;
-        for (var t = 1; t <= 3; t++)
+        using var optimiser = new AdamW(layer.NamedParameters(), new AdamWOptions { Beta1 = 0.9, Beta2 = 0.99, Epsilon = 0.5, WeightDecay = 0.1, Form = form });
+        foreach (var w in expected)
         {
-            var g = 2 * w; // of w²
-            m = 0.9 * m + 0.1 * g;
-            v = 0.99 * v + 0.01 * g * g;
-            w = w * (1 - 0.01 * 0.1) - 0.01 * (m / (1 - Math.Pow(0.9, t))) / (Math.Sqrt(v / (1 - Math.Pow(0.99, t))) + 1e-8);
             layer.Value.Square().Sum().Backward();
             optimiser.Step(0.01);
             Assert.Equal(w, layer.Value.Item(), 1e-12);
@@ -95,6 +96,16 @@ public sealed class AdamWTests
         Assert.Equal(5, GradientClip.ByGlobalNorm(both, 1.0), 1e-12);
         a.Value.Grad!.ShouldBeNear([0.6], tolerance: 1e-6);
         b.Value.Grad!.ShouldBeNear([0.8], tolerance: 1e-6);
+    }
+
+    [Fact]
+    public void Clipping_leaves_gradients_below_the_length_as_they_are()
+    {
+        using var scope = TensorScope.Begin();
+        using var a = new Scalar(3.0);
+        (a.Value * 0.1).Sum().Backward();
+        Assert.Equal(0.1, GradientClip.ByGlobalNorm(a.Parameters, 0.11), 1e-12);
+        Assert.Equal([0.1], a.Value.Grad!.ToArray<double>()); // to the bit
     }
 
     [Theory]
