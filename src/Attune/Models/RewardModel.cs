@@ -33,10 +33,11 @@ public sealed class RewardModel : Module
     /// <summary>A reward model to be trained: a copy of a policy's transformer with a fresh head (Ziegler et al. 2019).</summary>
     /// <param name="policy">Where the weights come from, usually the fine-tuned model; stays its owner's. Its output layer is not copied.</param>
     /// <param name="seed">Decides the head's first weights.</param>
-    public static RewardModel Create(CausalLm policy, Seed seed)
+    /// <param name="start">How wide they are drawn.</param>
+    public static RewardModel Create(CausalLm policy, Seed seed, HeadStart start = HeadStart.Root)
     {
         var config = policy.Config with { Head = HeadKind.Score };
-        var model = new RewardModel(CausalLm.Blank(config, policy.Compute), ScalarHead.ForReward(config.Width, seed.For("score"), policy.Compute));
+        var model = new RewardModel(CausalLm.Blank(config, policy.Compute), ScalarHead.ForReward(config.Width, seed.For("score"), policy.Compute, start));
         using var scope = TensorScope.Begin();
         using var frozen = Autograd.NoGrad();
         var weights = policy.NamedParameters().ToDictionary(p => p.Name, p => p.Parameter.Value);

@@ -3,6 +3,16 @@ using Attune.Torch.Modules;
 
 namespace Attune.Models;
 
+/// <summary>How wide a fresh reward head's weights are drawn; they are normal with mean 0, and its bias is 0. D is the model's width.</summary>
+public enum HeadStart
+{
+    /// <summary>Standard deviation 1/√(D+1) (Ziegler et al. 2019).</summary>
+    Root,
+
+    /// <summary>Standard deviation 1/(D+1) (OpenRLHF): first scores hardly differ.</summary>
+    Inverse,
+}
+
 /// <summary>One number per place: hidden·w + b. Reads rewards and values.</summary>
 public sealed class ScalarHead : Module
 {
@@ -15,11 +25,12 @@ public sealed class ScalarHead : Module
         _bias = Register("bias", Tensor.Zeros([1], compute));
     }
 
-    /// <summary>A fresh reward head: normal with standard deviation 1/√(d+1), bias 0 (Ziegler et al. 2019).</summary>
-    public static ScalarHead ForReward(int width, Seed seed, Compute compute)
+    /// <summary>A fresh reward head.</summary>
+    public static ScalarHead ForReward(int width, Seed seed, Compute compute, HeadStart start = HeadStart.Root)
     {
         using var scope = TensorScope.Begin();
-        return new(Initialise.Normal([1, width], 1 / Math.Sqrt(width + 1), seed, compute), compute);
+        var deviation = start == HeadStart.Root ? 1 / Math.Sqrt(width + 1) : 1.0 / (width + 1);
+        return new(Initialise.Normal([1, width], deviation, seed, compute), compute);
     }
 
     /// <summary>A fresh value head: all zero, so that the first values say nothing (Ziegler et al. 2019).</summary>

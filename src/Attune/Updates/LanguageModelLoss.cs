@@ -30,7 +30,7 @@ public static class LanguageModelLoss
         var index = Tensor.From(places.ToArray(), places.Count).To(model.Compute.Device);
         var target = Tensor.From(targets.ToArray(), targets.Count).To(model.Compute.Device);
         var hidden = model.HiddenAt(ModelInput.Of(batch.Ids, batch.Segments, batch.Rows, model.Compute), index); // [N, D]
-        var logits = model.Logits(hidden).To(DType.Float32); // [N, V]
+        var logits = model.Logits(hidden).Wide(); // [N, V]
         return new(CrossEntropy.Call(logits, target, Argument.None, SumReduction), places.Count);
     }
 

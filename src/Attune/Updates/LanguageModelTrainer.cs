@@ -19,6 +19,7 @@ public sealed class LanguageModelTrainer : IDisposable
     private readonly AdamW _optimiser;
     private readonly LearningRateSchedule _schedule;
     private readonly Seed _order;
+    private readonly Lazy<double> _data;
     private (long Epoch, int[] Rows) _permutation = (-1, []);
 
     /// <summary>Prepares training of a model on rows of tokens.</summary>
@@ -33,6 +34,7 @@ public sealed class LanguageModelTrainer : IDisposable
         Steps = config.StepsFor(rows.Rows);
         _schedule = new LearningRateSchedule(config.LearningRate, config.Schedule, Steps, config.WarmUpSteps, config.FinalShare);
         _optimiser = new AdamW(model.NamedParameters(), config.Optimiser);
+        _data = new(() => TrainerState.HashOf([[rows.Width], rows.Ids, rows.Segments, Array.ConvertAll(rows.LossMask, isPredicted => isPredicted ? 1 : 0)]));
     }
 
     /// <summary>Steps of the whole training.</summary>
@@ -41,18 +43,18 @@ public sealed class LanguageModelTrainer : IDisposable
     /// <summary>The optimiser; its moments are saved with the weights.</summary>
     internal AdamW Optimiser => _optimiser;
 
-    /// <summary>Writes all that the next step depends on, besides the rows: weights and the optimiser's moments.</summary>
+    /// <summary>Writes all that the next step depends on: weights, the optimiser's moments, and a hash of the rows instead of them.</summary>
     /// <exception cref="RunFailedException">The last step broke a weight; nothing is written.</exception>
     public void SaveState(string path)
     {
         if (TrainerState.FirstBroken(_model.NamedParameters()) is { } broken)
             throw Broke((int)_optimiser.Steps - 1, WithBroken(broken));
-        TrainerState.Write(path, State(), new Dictionary<string, double> { ["optimiser.steps"] = _optimiser.Steps });
+        TrainerState.Write(path, State(), new Dictionary<string, double>(Identity()) { ["optimiser.steps"] = _optimiser.Steps });
     }
 
-    /// <summary>Reads what <see cref="SaveState"/> wrote into a model of the same shape.</summary>
-    /// <exception cref="InputException">The file is damaged or of another model.</exception>
-    public void LoadState(string path) => _optimiser.Steps = (long)TrainerState.ReadInto(path, State())["optimiser.steps"];
+    /// <summary>Reads what <see cref="SaveState"/> wrote into a model of the same shape, trained on the same rows.</summary>
+    /// <exception cref="InputException">The file is damaged, of another model or of other rows.</exception>
+    public void LoadState(string path) => _optimiser.Steps = (long)TrainerState.ReadInto(path, State(), Identity())["optimiser.steps"];
 
     /// <summary>Learns from one batch; which rows it has is a function of the step alone, so a resumed training sees the same.</summary>
     /// <param name="step">From 0.</param>
@@ -120,6 +122,8 @@ public sealed class LanguageModelTrainer : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _optimiser.Dispose();
+
+    private Dictionary<string, double> Identity() => new() { ["rows"] = _rows.Rows, ["data"] = _data.Value };
 
     private (string Name, Tensor Value)[] State() =>
         [.. _model.NamedParameters().Select(p => (p.Name, p.Parameter.Value)), .. _optimiser.State()];

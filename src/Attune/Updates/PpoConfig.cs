@@ -248,6 +248,8 @@ public sealed record PpoConfig : IChecked
             yield return "Answers are sampled from a truncated distribution (topK, topP or minimumLength), but log-probs are those of the full one: ratios and KL are biased.";
         if (KlCoefficient == 0)
             yield return "klCoefficient is 0: nothing holds the policy near the reference, so expect it to find the reward's loopholes.";
+        if (this is { KlIn: KlPlace.Loss, KlEstimator: KlEstimator.K1, KlCoefficient: > 0 })
+            yield return "klIn is loss with klEstimator k1, whose gradient is 0 on average: it holds the policy near nothing; choose k2 or k3-plus, or klIn: reward.";
         if (Discount < 1)
             yield return $"discount is {Discount}: a score paid {MaximumLength} tokens later counts {Math.Pow(Discount, MaximumLength):P0}; 1 is usual for language.";
     }

@@ -50,7 +50,13 @@ internal sealed class PpoInputs : IDisposable
         problems.Add(recipe.Ppo.Check().Select(p => p with { Key = "ppo." + p.Key })); // a recipe made in code has not been checked
         var start = problems.Try("from", () => ModelDescription.Read(recipe.From, TokenizerUse.Needed));
         var prompts = start is null ? null : problems.Try("prompts", () => PpoPrompts.Read(recipe, start.Tokenizer!, seed));
-        var bytes = start is null ? 0 : Memory(start.Config, recipe.Ppo, compute.DType, prompts?.Training.Max(p => p.Length) ?? 1, JudgeBytes(recipe, compute.DType));
+        if (start is not null && recipe.Ppo.PretrainingCoefficient > 0 && recipe.Pretraining.Length > start.Config.MaximumPositions)
+        {
+            problems.Add(Problem.Of("pretraining.length", $"is {recipe.Pretraining.Length}", $"at most the {start.Config.MaximumPositions} tokens that the policy reads",
+                "lower it; longer documents are cut into several pieces"));
+        }
+
+        var bytes = start is null ? 0 : Memory(start.Config, recipe, compute.DType, prompts);
         var tooMuch = memory.Check("memory", bytes, recipe.Ppo.MicroBatch > 1 ? $"lower ppo.microBatch (now {recipe.Ppo.MicroBatch}), or take a smaller model" : "take a smaller model");
         if (tooMuch is not null)
             problems.Add(tooMuch);
@@ -129,6 +135,19 @@ internal sealed class PpoInputs : IDisposable
         return CausalLm.Load(folder, Policy.Model.Compute);
     }
 
+    /// <summary>What a whole recipe takes: <see cref="Memory(TransformerConfig, PpoConfig, DType, long, long)"/>, or more where a pass over pretraining text or the held-out look does, bytes.</summary>
+    internal static long Memory(TransformerConfig config, PpoRecipe recipe, DType dtype, PpoPrompts? prompts)
+    {
+        var (ppo, judges) = (recipe.Ppo, JudgeBytes(recipe, dtype));
+        var longest = prompts is null ? 1 : prompts.Training.Concat(prompts.HeldOut).Max(p => p.Length);
+        var sampled = ppo with { PromptsPerStep = Math.Max(ppo.RolloutsPerStep, prompts?.HeldOut.Count ?? 0), SamplesPerPrompt = 1 }; // a look samples all of its prompts
+        var step = Memory(config, sampled, dtype, longest, judges);
+        if (ppo.PretrainingCoefficient <= 0)
+            return step;
+        long rows = Math.Min(ppo.MicroBatch, recipe.Pretraining.Rows), length = recipe.Pretraining.Length;
+        return Math.Max(step, Kept(config, ppo, dtype, judges) + MemoryEstimate.TrainingPass(config, rows, length, rows * length, dtype));
+    }
+
     /// <summary>What is trained, what is read, and the larger of a pass of the update and the cache of the sampler, bytes.</summary>
     /// <param name="config">The policy's shape, and the critic's.</param>
     /// <param name="ppo">The method.</param>
@@ -142,8 +161,12 @@ internal sealed class PpoInputs : IDisposable
         var passes = MemoryEstimate.TrainingPass(config, rows, width, rows * ppo.MaximumLength, dtype) * trained;
         var sampled = Math.Min(ppo.RolloutsPerStep, 64);
         var sampling = MemoryEstimate.Cache(config, sampled, width, dtype) + MemoryEstimate.ForwardPass(config, sampled, prompt, sampled, dtype);
-        return MemoryEstimate.Process + MemoryEstimate.Trained(config, dtype) * trained + MemoryEstimate.Weights(config, dtype) + judges + Math.Max(passes, sampling);
+        return Kept(config, ppo, dtype, judges) + Math.Max(passes, sampling);
     }
+
+    /// <summary>Policy, critic, reference and judges, bytes.</summary>
+    private static long Kept(TransformerConfig config, PpoConfig ppo, DType dtype, long judges) =>
+        MemoryEstimate.Process + MemoryEstimate.Trained(config, dtype) * (ppo.Critic == CriticKind.Separate ? 2 : 1) + MemoryEstimate.Weights(config, dtype) + judges;
 
     /// <summary>Bytes of the reward models' weights; those whose config cannot be read are told of when they are opened.</summary>
     private static long JudgeBytes(PpoRecipe recipe, DType dtype)

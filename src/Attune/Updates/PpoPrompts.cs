@@ -25,6 +25,9 @@ internal sealed class PpoPrompts
     /// <summary>Prompts left out: too long, or without any token.</summary>
     public int Dropped { get; private init; }
 
+    /// <summary>Prompts of the held-out judge, cut as they are asked, that are learned from as well.</summary>
+    public int Shared { get; private init; }
+
     /// <summary>Reads all prompts.</summary>
     /// <exception cref="InputException">A file has problems, or no prompt is left.</exception>
     public static PpoPrompts Read(PpoRecipe recipe, Tokenizer tokenizer, Seed seed)
@@ -51,8 +54,12 @@ internal sealed class PpoPrompts
                 "at least 2", "name a file with prompts of its own")]);
         }
 
-        return new(training.Prompts, [.. heldOut.Prompts.Take(recipe.HeldOut?.Prompts ?? 0)], seed)
+        static string Name(int[] prompt) => string.Join(' ', prompt);
+        int[][] judged = [.. heldOut.Prompts.Take(recipe.HeldOut?.Prompts ?? 0)];
+        var learned = judged.Length == 0 ? [] : training.Prompts.Select(Name).ToHashSet();
+        return new(training.Prompts, judged, seed)
         {
+            Shared = judged.Count(prompt => learned.Contains(Name(prompt))),
             Shortened = training.Shortened + heldOut.Shortened,
             Dropped = training.Dropped + heldOut.Dropped,
         };

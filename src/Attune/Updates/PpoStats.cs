@@ -5,7 +5,7 @@ namespace Attune.Updates;
 /// <summary>Sums of one micro-batch over its response tokens, still on the device.</summary>
 /// <param name="Policy">Surrogate loss and what the clip did.</param>
 /// <param name="Value">Value loss.</param>
-/// <param name="Entropy">Σ exact entropy, nats; null where it was not computed.</param>
+/// <param name="Entropy">Σ exact entropy, nats; null where it is not logged.</param>
 /// <param name="Kl">Σ KL term of the loss, nats; null where KL is in the reward.</param>
 internal readonly record struct PpoSums(PpoLossSums Policy, ValueLossSums Value, Tensor? Entropy, Tensor? Kl)
 {
@@ -106,7 +106,7 @@ internal sealed class PpoStats
             metrics[$"reward/{name}"] = part.Average();
     }
 
-    /// <summary>Exact entropy, over the minibatches where it was computed.</summary>
+    /// <summary>Exact entropy, over the minibatches that gave it: those of the first epoch.</summary>
     private double Entropy()
     {
         var with = _minibatches.Where(m => m.Sums[(int)PpoSum.Entropy] != 0).ToArray();

@@ -22,6 +22,9 @@ public sealed record PpoSetup(PpoModels Models, SamplingOptions Sampling, Prompt
     /// <summary>Text for PPO-ptx; needed where its coefficient is not 0.</summary>
     public PretrainingSource? Pretraining { get; init; }
 
+    /// <summary>Stands for the prompts and texts: a state that was saved with another number is refused. 0 for data that no file can change.</summary>
+    public double DataHash { get; init; }
+
     /// <summary>Bytes of a token; needed for stop texts only.</summary>
     public Func<int, byte[]>? BytesOf { get; init; }
 }
@@ -141,7 +144,7 @@ public sealed class PpoTrainer : IDisposable
         }
 
         Directory.CreateDirectory(folder);
-        var numbers = new Dictionary<string, double>
+        var numbers = new Dictionary<string, double>(Identity())
         {
             ["step"] = NextStep,
             ["klCoefficient"] = KlCoefficient,
@@ -150,11 +153,11 @@ public sealed class PpoTrainer : IDisposable
         TrainerState.Write(Path.Combine(folder, StateFile), _update.State(), numbers);
     }
 
-    /// <summary>Reads what <see cref="SaveState"/> wrote into models of the same shape.</summary>
-    /// <exception cref="InputException">The file is damaged or of another model.</exception>
+    /// <summary>Reads what <see cref="SaveState"/> wrote into models of the same shape, asked the same prompts.</summary>
+    /// <exception cref="InputException">The file is damaged, of another model or of other prompts.</exception>
     public void LoadState(string folder)
     {
-        var numbers = TrainerState.ReadInto(Path.Combine(folder, StateFile), _update.State());
+        var numbers = TrainerState.ReadInto(Path.Combine(folder, StateFile), _update.State(), Identity());
         NextStep = (int)numbers["step"];
         KlCoefficient = numbers["klCoefficient"];
         _update.OptimiserSteps = (long)numbers["optimiser.steps"];
@@ -162,6 +165,8 @@ public sealed class PpoTrainer : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _update.Dispose();
+
+    private Dictionary<string, double> Identity() => new() { ["data"] = _setup.DataHash };
 
     private static IEnumerable<Problem> Conflicts(PpoConfig config, PpoSetup setup)
     {

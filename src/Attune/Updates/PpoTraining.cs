@@ -89,6 +89,7 @@ public static class PpoTraining
         var setup = new PpoSetup(inputs.Models, inputs.Sampling, step => inputs.Prompts.Of(step, recipe.Ppo.PromptsPerStep, recipe.Ppo.SamplesPerPrompt), inputs.Reward, seed)
         {
             Pretraining = inputs.Pretraining,
+            DataHash = TrainerState.HashOf([.. inputs.Prompts.Training, [], .. inputs.Prompts.HeldOut, [], .. inputs.Pretraining?.Invoke(seed) ?? []]), // of text for PPO-ptx, what one draw gives
         };
         using var trainer = new PpoTrainer(recipe.Ppo, setup);
         var heldOut = inputs.Judge is { } judge ? new PpoHeldOut(inputs.Policy.Model, inputs.Sampling, inputs.Prompts.HeldOut, inputs.Reward, judge, seed) : null;
@@ -138,6 +139,8 @@ public static class PpoTraining
             progress.Warn($"{prompts.Shortened} prompts lost their beginning and {prompts.Dropped} were left out: prompts.maximumTokens is {recipe.Prompts.MaximumTokens}");
         if (prompts.Training.Count < ppo.PromptsPerStep)
             progress.Warn($"there are {prompts.Training.Count} prompts for ppo.promptsPerStep of {ppo.PromptsPerStep}: some are asked several times a step");
+        if (prompts.Shared > 0)
+            progress.Warn($"{prompts.Shared} of the {prompts.HeldOut.Count} prompts of the held-out judge are learned from as well: its figures look better than they are; give heldOut.data prompts of its own");
         progress.Say(string.Create(CultureInfo.InvariantCulture,
             $"{inputs.Policy.Model.Config.ParameterCount:N0} parameters, {prompts.Training.Count:N0} prompts, {ppo.RolloutsPerStep} answers a step, {ppo.Epochs * ppo.Minibatches} optimiser steps each"));
     }

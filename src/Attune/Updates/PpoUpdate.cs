@@ -61,7 +61,7 @@ internal sealed class PpoUpdate : IDisposable
     public float[] Values(PpoBatch batch)
     {
         var critic = _models.Critic ?? _models.Policy;
-        return Read(batch, batch.PlaceRows, critic, slice => _models.ValueHead.Forward(slice.Hidden(critic).Valued).To(DType.Float32));
+        return Read(batch, batch.PlaceRows, critic, slice => _models.ValueHead.Forward(slice.Hidden(critic).Valued));
     }
 
     /// <summary>All epochs over a batch with advantages and returns.</summary>
@@ -147,7 +147,7 @@ internal sealed class PpoUpdate : IDisposable
         var (logp, entropy) = Score(logits, slice.Tokens, context.WantsEntropy);                      // [n], as all below but values
         if (_models.Critic is { } own)
             valued = batch.Slice(rows, own.Compute, forValues: true).Hidden(own).Valued;
-        var values = _models.ValueHead.Forward(valued).To(DType.Float32);                             // [m]
+        var values = _models.ValueHead.Forward(valued).Wide();                                        // [m]
         Tensor Taken(float[] flat) => PpoBatch.Take(batch.TokenRows, flat, rows, device);
         Tensor TakenValues(float[] flat) => PpoBatch.Take(batch.PlaceRows, flat, rows, device);
         var all = Ones(logp);
@@ -157,11 +157,12 @@ internal sealed class PpoUpdate : IDisposable
         total = policy.Loss + value.Loss * (_config.ValueCoefficient * context.ValueShare);
         if (_config.EntropyCoefficient != 0)
             total += EntropyBonus.Of(entropy!, all, _config.EntropyCoefficient);
+        var logged = context.WantsEntropy ? entropy!.Sum() : null; // a bonus reads later epochs' entropies too
         if (_config.KlIn == KlPlace.Reward)
-            return new(policy, value, entropy?.Sum(), Kl: null);
+            return new(policy, value, logged, Kl: null);
         var kl = KlEstimators.Of(logp, Taken(batch.RefLogProbs), _config.KlEstimator, _config.KlClampLogRatio).Sum();
         total += kl * context.KlCoefficient;
-        return new(policy, value, entropy?.Sum(), kl);
+        return new(policy, value, logged, kl);
     }
 
     private static Tensor Ones(Tensor like) => Tensor.Full([like.Count], 1, new Compute(like.Device, DType.Bool));
@@ -202,7 +203,7 @@ internal sealed class PpoUpdate : IDisposable
         {
             using var scope = TensorScope.Begin();
             var slice = batch.Slice(micro, model.Compute, forValues: ReferenceEquals(layout, batch.PlaceRows));
-            layout.Put(results, micro, read(slice).ToArray<float>());
+            layout.Put(results, micro, read(slice).To(DType.Float32).ToArray<float>()); // as the sampler keeps its log-probs and values
         }
 
         return results;
@@ -246,7 +247,7 @@ internal sealed class PpoUpdate : IDisposable
     private static double MaxOrNaN(double a, double b) => double.IsNaN(a) || double.IsNaN(b) ? double.NaN : Math.Max(a, b);
 
     /// <param name="KlCoefficient">Current price per nat, for a KL in the loss.</param>
-    /// <param name="WantsEntropy">Whether entropies are computed even if no loss reads them.</param>
+    /// <param name="WantsEntropy">Whether entropies are logged, and so computed even if no loss reads them.</param>
     /// <param name="Seed">Of this minibatch.</param>
     private readonly record struct MinibatchContext(double KlCoefficient, bool WantsEntropy, Seed Seed)
     {

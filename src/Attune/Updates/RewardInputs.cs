@@ -38,7 +38,7 @@ internal sealed record RewardInputs
         }
 
         problems.ThrowIfAny();
-        problems.Try(() => RewardSeeds.Require(recipe.Beside));
+        problems.Try(() => RewardSeeds.Require(recipe));
         var folder = (recipe.Continue ?? recipe.From)!;
         var config = problems.Try(() => Shape(folder, recipe.Continue is not null ? HeadKind.Score : HeadKind.NextToken));
         var tokenizer = problems.Try(() => Tokenizer.Load(folder));

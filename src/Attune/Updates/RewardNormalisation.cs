@@ -26,8 +26,9 @@ public static class RewardNormalisation
     /// <summary>Solves for gain and bias.</summary>
     /// <param name="scores">Raw scores of reference-policy samples, at least two that differ.</param>
     /// <param name="variance">Population in the original.</param>
+    /// <param name="shiftOnly">Whether the gain stays 1.</param>
     /// <exception cref="ArgumentException">The scores do not differ, or one is not finite: no gain exists.</exception>
-    public static RewardScale Solve(ReadOnlySpan<double> scores, VarianceKind variance = VarianceKind.Population)
+    public static RewardScale Solve(ReadOnlySpan<double> scores, VarianceKind variance = VarianceKind.Population, bool shiftOnly = false)
     {
         Span<double> all = new double[scores.Length];
         all.Fill(1);
@@ -36,6 +37,6 @@ public static class RewardNormalisation
         if (!(spread > 0) || !double.IsFinite(spread))
             throw new ArgumentException(
                 $"{scores.Length} reference scores between {moments.Min:G6} and {moments.Max:G6} have no usable spread, expected at least two finite scores that differ; check that the reward model reads the answers.");
-        return new(1 / spread, -moments.Mean / spread);
+        return shiftOnly ? new(1, -moments.Mean) : new(1 / spread, -moments.Mean / spread);
     }
 }

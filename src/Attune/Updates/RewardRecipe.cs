@@ -70,6 +70,16 @@ public sealed record RewardDataSettings : IChecked
     }
 }
 
+/// <summary>When scores get their scale.</summary>
+public enum NormaliseTime
+{
+    /// <summary>After training.</summary>
+    After,
+
+    /// <summary>Before training, so that the loss begins in the same units for every head, and again after it (Ziegler 2019).</summary>
+    Both,
+}
+
 /// <summary>
 /// How scores get their scale after training: the <c>normalise</c> section. Answers of the reference policy, sampled here or given, are to
 /// score mean 0 and standard deviation 1 (Ziegler 2019).
@@ -78,6 +88,12 @@ public sealed record RewardScaleSettings : IChecked
 {
     /// <summary>Answers to score; 0 leaves the scale as training made it.</summary>
     public int Samples { get; init; } = 256;
+
+    /// <summary>When: after training, or before it as well.</summary>
+    public NormaliseTime When { get; init; } = NormaliseTime.After;
+
+    /// <summary>Whether only the bias moves, so that the mean is 0 and the deviation stays as training made it (InstructGPT, whose answers are the labellers').</summary>
+    public bool ShiftOnly { get; init; }
 
     /// <summary>Folder of the policy that samples; the one of <c>from</c> where not set.</summary>
     public string? Reference { get; init; }

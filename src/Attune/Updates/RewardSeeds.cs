@@ -23,22 +23,25 @@ public sealed record RewardSeeds
     /// <summary>By how much the model is more often right, mean over the seeds.</summary>
     public required IReadOnlyList<AccuracyFigure> LeadOverNulls { get; init; }
 
-    /// <summary>Fails where a folder holds no finished run, before anything else is done.</summary>
+    /// <summary>Fails where a folder that the recipe puts beside its run holds no finished run of the same settings and a seed of its own, before anything else is done.</summary>
     /// <exception cref="InputException">All such folders.</exception>
-    public static void Require(IReadOnlyList<string> folders)
+    public static void Require(RewardRecipe recipe)
     {
         var problems = new InputProblems("beside");
-        foreach (var folder in folders)
-            problems.Try(() => Finished(folder));
+        var (seen, seeds) = (new HashSet<string>(), new Dictionary<int, string> { [recipe.Seed] = "this run" });
+        foreach (var folder in recipe.Beside)
+            problems.Try(() => Require(folder, recipe, seen, seeds));
         problems.ThrowIfAny();
     }
 
     /// <summary>Joins finished runs.</summary>
-    /// <param name="folders">Their folders, at least one.</param>
-    /// <exception cref="InputException">One is not finished, or they report on different pairs.</exception>
-    public static RewardSeeds Of(IReadOnlyList<string> folders)
+    /// <param name="recipe">Their recipe but for the seed; names the other runs.</param>
+    /// <param name="own">The folder of the recipe's own run.</param>
+    /// <exception cref="InputException">One is not finished, of other settings or of a seed that is there already, or they report on different pairs.</exception>
+    public static RewardSeeds Of(RewardRecipe recipe, string own)
     {
-        Require(folders);
+        Require(recipe);
+        string[] folders = [own, .. recipe.Beside];
         var results = folders.Select(Finished).ToArray();
         var runs = folders.Select(folder => ResultFile.ReadLines<ReportedPair>(Path.Combine(folder, RewardTraining.EvaluationName))).ToArray();
         for (var k = 1; k < runs.Length; k++)
@@ -62,8 +65,21 @@ public sealed record RewardSeeds
         double[] Mean(Func<ReportedPair, double> of) => [.. Enumerable.Range(0, runs[0].Count).Select(pair => runs.Average(run => of(run[pair])))];
     }
 
+    /// <summary>A seed that counted twice would make the mean, and the spread beside it, those of fewer runs than they say.</summary>
+    private static void Require(string folder, RewardRecipe recipe, HashSet<string> seen, Dictionary<int, string> seeds)
+    {
+        if (!seen.Add(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))))
+            throw InputException.One(folder, "is named twice", "each run once", "leave it out once");
+        var seed = Finished(folder).Seed;
+        if (!seeds.TryAdd(seed, folder))
+            throw InputException.One(folder, $"has seed {seed}, as {seeds[seed]} has", "a seed of its own", "leave it out, or run it with another seed");
+        var others = Recipe.Differences(File.ReadAllText(Run.RecipePath(folder)), recipe with { Seed = seed });
+        if (others.Count > 0)
+            throw InputException.One(folder, $"has other settings ({string.Join(", ", others.Select(other => other.Key))})", "those of this recipe but for the seed", "leave it out, or run it with this recipe");
+    }
+
     private static (int, string?, string, int) Key(ReportedPair pair) => (pair.Pair, pair.Id, pair.Source, pair.Prompt);
 
-    private static RewardResult Finished(string folder) => ResultFile.Read<RewardResult>(folder)
+    private static RewardResult Finished(string folder) => (File.Exists(Run.RecipePath(folder)) ? ResultFile.Read<RewardResult>(folder) : null)
         ?? throw InputException.One(folder, "holds no finished run", $"a folder with {ResultFile.Name}", "let that run end first");
 }

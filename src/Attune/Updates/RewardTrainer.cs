@@ -24,6 +24,7 @@ public sealed class RewardTrainer : IDisposable
     private readonly AdamW _optimiser;
     private readonly LearningRateSchedule _schedule;
     private readonly int _stepsPerEpoch;
+    private readonly Lazy<double> _data;
     private (int Epoch, int[] Indices) _order = (-1, []); // only remembered, never saved
 
     /// <summary>A trainer that stands before its first step.</summary>
@@ -40,6 +41,7 @@ public sealed class RewardTrainer : IDisposable
         Steps = _stepsPerEpoch * config.Epochs;
         _schedule = new(config.LearningRate, config.Schedule, Steps, config.WarmUpSteps, config.FinalShare);
         _optimiser = new AdamW(model.NamedParameters(), config.Adam);
+        _data = new(() => TrainerState.HashOf(examples.SelectMany(e => e.Sequences)));
     }
 
     /// <summary>Steps of the whole run.</summary>
@@ -85,13 +87,14 @@ public sealed class RewardTrainer : IDisposable
     /// <param name="model">The model; its head changes.</param>
     /// <param name="references">Token ids of prompts with answers that the reference policy wrote, 256 in the original.</param>
     /// <param name="microBatch">Sequences in one forward pass.</param>
+    /// <param name="shiftOnly">Whether the deviation stays as it is.</param>
     /// <returns>What happened to every score; evaluations need it to speak of probabilities.</returns>
-    public static RewardScale Normalise(RewardModel model, IReadOnlyList<int[]> references, int microBatch = 16)
+    public static RewardScale Normalise(RewardModel model, IReadOnlyList<int[]> references, int microBatch = 16, bool shiftOnly = false)
     {
         RewardScale scale;
         try
         {
-            scale = RewardNormalisation.Solve(model.Score(references, microBatch));
+            scale = RewardNormalisation.Solve(model.Score(references, microBatch), shiftOnly: shiftOnly);
         }
         catch (ArgumentException e)
         {
@@ -231,7 +234,7 @@ public sealed class RewardTrainer : IDisposable
         NextStep == Steps || (_config.ValidationInterval > 0 && NextStep % _config.ValidationInterval == 0);
 
     /// <summary>Which run a state belongs to; a seed above 2⁵³ is rounded, which only makes this check weaker.</summary>
-    private Dictionary<string, double> Identity() => new() { ["steps"] = Steps, ["examples"] = _examples.Count, ["seed"] = _seed.Value };
+    private Dictionary<string, double> Identity() => new() { ["steps"] = Steps, ["examples"] = _examples.Count, ["data"] = _data.Value, ["seed"] = _seed.Value };
 
     private List<(string Name, Tensor Value)> Tensors() =>
         [.. _model.NamedParameters().Select(p => (p.Name, p.Parameter.Value)), .. _optimiser.State()];

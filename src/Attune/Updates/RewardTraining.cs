@@ -36,6 +36,8 @@ public static class RewardTraining
             var seed = new Seed((ulong)recipe.Seed).For("reward");
             var inputs = RewardInputs.Read(recipe, seed, available, run.Progress, stop);
             using var model = Start(recipe, compute, seed);
+            if (recipe.Normalise.When == NormaliseTime.Both && run.ResumedFrom is null)
+                Scale(model, inputs, recipe, run, seed.For("references before"), stop); // training sees these scores: they are no part of the model's scale
             return Train(model, inputs.Data, recipe, run, seed, stop) is { } steps ? Finish(model, inputs, recipe, run, steps, seed, stop) : null;
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
@@ -56,7 +58,17 @@ public static class RewardTraining
         }
 
         using var policy = CausalLm.Load(recipe.From!, compute);
-        return RewardModel.Create(policy, seed);
+        return RewardModel.Create(policy, seed, recipe.Reward.HeadStart);
+    }
+
+    /// <summary>Sets the scale by answers of the reference policy; says how many there were.</summary>
+    private static (RewardScale Scale, int References) Scale(RewardModel model, RewardInputs inputs, RewardRecipe recipe, Run run, Seed seed, CancellationToken stop)
+    {
+        var data = recipe.Data with { Longest = recipe.Data.Longest ?? inputs.Config.MaximumPositions };
+        run.Progress.Say("setting the scale by the reference policy's answers");
+        var references = inputs.References.Sequences(inputs.Tokenizer, data, model.Compute, seed, stop);
+        var scale = references.Count > 0 ? RewardTrainer.Normalise(model, references, recipe.Reward.MicroBatchSequences, recipe.Normalise.ShiftOnly) : RewardScale.Identity;
+        return (scale, references.Count);
     }
 
     /// <returns>Steps of the whole training; null where it was stopped before its end.</returns>
@@ -78,13 +90,9 @@ public static class RewardTraining
 
     private static RewardResult Finish(RewardModel model, RewardInputs inputs, RewardRecipe recipe, Run run, int steps, Seed seed, CancellationToken stop)
     {
-        var data = recipe.Data with { Longest = recipe.Data.Longest ?? inputs.Config.MaximumPositions };
-        var micro = recipe.Reward.MicroBatchSequences;
-        run.Progress.Say("setting the scale by the reference policy's answers");
-        var references = inputs.References.Sequences(inputs.Tokenizer, data, model.Compute, seed.For("references"), stop);
-        var scale = references.Count > 0 ? RewardTrainer.Normalise(model, references, micro) : RewardScale.Identity;
+        var (scale, references) = Scale(model, inputs, recipe, run, seed.For("references"), stop);
         run.Progress.Say("scoring the comparisons that were kept apart");
-        var report = new RewardReport(model, scale, inputs.Data, micro);
+        var report = new RewardReport(model, scale, inputs.Data, recipe.Reward.MicroBatchSequences);
         stop.ThrowIfCancellationRequested();
 
         var stored = model.Trunk.Config with { StoredDType = model.Compute.DType }; // the scores that were measured, to the bit
@@ -106,7 +114,7 @@ public static class RewardTraining
             LeftOut = inputs.Data.Dropped,
             Shortened = inputs.Data.Shortened,
             Scale = scale,
-            References = references.Count,
+            References = references,
         });
         ResultFile.Write(run.Folder, result); // last: its presence says that the run is finished
         return WithSeeds(result, recipe, run);
@@ -116,7 +124,7 @@ public static class RewardTraining
     {
         if (recipe.Beside.Count == 0)
             return result;
-        result = result with { Seeds = RewardSeeds.Of([run.Folder, .. recipe.Beside]) };
+        result = result with { Seeds = RewardSeeds.Of(recipe, run.Folder) };
         ResultFile.Write(run.Folder, result);
         return result;
     }

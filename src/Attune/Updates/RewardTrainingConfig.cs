@@ -1,3 +1,4 @@
+using Attune.Models;
 using Attune.Runs;
 using Attune.Torch.Optimisers;
 
@@ -14,6 +15,9 @@ public sealed record RewardTrainingConfig : IChecked
 
     /// <summary>Sequences in one forward pass: memory against speed. An example with more sequences still goes in one pass.</summary>
     public int MicroBatchSequences { get; init; } = 32;
+
+    /// <summary>How wide a fresh head's weights are drawn; says nothing where a reward model is trained on.</summary>
+    public HeadStart HeadStart { get; init; } = HeadStart.Root;
 
     /// <summary>Highest learning rate.</summary>
     public double LearningRate { get; init; } = 5e-5;

@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 using Attune.Models;
 using Attune.Runs;
 using Attune.Torch;
@@ -35,6 +37,19 @@ internal static class TrainerState
         foreach (var (name, value) in tensors)
             file.ReadInto(name, value, isTransposed: false);
         return numbers;
+    }
+
+    /// <summary>A number that stands for data: 48 bits of its SHA-256, which a double holds exactly. Rows of another length give another number.</summary>
+    public static double HashOf(IEnumerable<int[]> rows)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (var row in rows)
+        {
+            hash.AppendData(MemoryMarshal.AsBytes([row.Length]));
+            hash.AppendData(MemoryMarshal.AsBytes<int>(row));
+        }
+
+        return BitConverter.ToInt64(hash.GetHashAndReset()) & ((1L << 48) - 1);
     }
 
     /// <summary>

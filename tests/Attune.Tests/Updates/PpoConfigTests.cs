@@ -177,4 +177,18 @@ public sealed class PpoConfigTests
         Assert.Contains("klCoefficient is 0", Assert.Single(new PpoConfig { KlCoefficient = 0 }.Warnings()));
         Assert.Contains("discount is 0.9", Assert.Single(new PpoConfig { Discount = 0.9 }.Warnings()));
     }
+
+    [Theory]
+    [InlineData(KlEstimator.K1, 1)]
+    [InlineData(KlEstimator.K2, 0)]
+    [InlineData(KlEstimator.K3, 0)]
+    [InlineData(KlEstimator.K3Plus, 0)]
+    [InlineData(KlEstimator.Absolute, 0)]
+    public void A_price_in_the_loss_that_holds_nothing_is_warned_of(KlEstimator estimator, int warnings)
+    {
+        var told = new PpoConfig { KlIn = KlPlace.Loss, KlEstimator = estimator }.Warnings().ToArray();
+
+        Assert.Equal(warnings, told.Length);
+        Assert.All(told, line => Assert.StartsWith("klIn is loss with klEstimator k1, whose gradient is 0 on average", line));
+    }
 }

@@ -11,7 +11,8 @@ namespace Attune.Tests.Updates;
 
 /// <summary>
 /// One whole PPO step of TRL 0.7.11 (PyTorch 1.13, CPU, float32) on a GPT-2 of two layers: the same answers, scores and settings must give the
-/// same weights. The tolerance of each tensor is how far TRL's own result moves under noise of 1e-6 in its gradients, doubled, or 2e-6.
+/// same weights. The tolerance of each tensor is how far TRL's own result moves under noise of 1e-6 in its gradients, doubled, or 2e-6; in attention's
+/// biases only the keys' third moves by noise, the others have 2e-6.
 /// </summary>
 public sealed class PpoGoldenTests
 {
@@ -75,7 +76,9 @@ public sealed class PpoGoldenTests
         Assert.InRange(metrics["policy/first_log_ratio"], 0, 1e-5);
         Assert.Equal(expected.GetProperty("kl_coef_after").GetDouble(), trainer.KlCoefficient, 9);
         var noise = expected.GetProperty("max_abs_change_of_after_weights_under_1e_6_noise");
-        Assert.Equal(30, Gpt2Folder.Compare(policy, models.ValueHead, "policy-after", name => Math.Max(2e-6, 2 * noise.GetProperty(name).GetDouble())));
+        Assert.Equal(30, Gpt2Folder.Compare(policy, models.ValueHead, "policy-after", (name, place) =>
+            // A key's bias shifts all scores of a query alike: its gradient is rounding, of which Adam makes whole steps. That is the noise of the whole tensor.
+            name.EndsWith("c_attn.bias", StringComparison.Ordinal) && place / Gpt2.Width != 1 ? 2e-6 : Math.Max(2e-6, 2 * noise.GetProperty(name).GetDouble())));
     }
 
     /// <summary>Answers with the log-probs and values TRL computed; its arrays are shifted by one, so entry t belongs to token t + 1.</summary>
@@ -114,16 +117,17 @@ internal static class Gpt2Folder
             parameter.Value.CopyFrom(ValueOf(stored, "v_head.summary." + name, parameter));
     }
 
-    /// <summary>Asserts that each tensor is within its tolerance; returns how many there were.</summary>
-    public static int Compare(CausalLm model, ScalarHead head, string file, Func<string, double> tolerance)
+    /// <summary>Asserts that each number is within the tolerance of its tensor and its place there; returns how many tensors there were.</summary>
+    public static int Compare(CausalLm model, ScalarHead head, string file, Func<string, int, double> tolerance)
     {
         var stored = Stored(file);
         var count = 0;
         foreach (var (name, parameter) in model.NamedParameters().Select(p => (TheirName(p.Name), p.Parameter)).Concat(head.NamedParameters().Select(p => ("v_head.summary." + p.Name, p.Parameter))))
         {
             using var scope = TensorScope.Begin();
-            var gap = (parameter.Value.Detach() - ValueOf(stored, name, parameter)).Abs().Max().Item();
-            Assert.True(gap <= tolerance(name), $"{name} is {gap:G4} off, expected at most {tolerance(name):G4}");
+            var gaps = (parameter.Value.Detach() - ValueOf(stored, name, parameter)).Abs().ToDoubles();
+            for (var place = 0; place < gaps.Length; place++)
+                Assert.True(gaps[place] <= tolerance(name, place), $"{name}[{place}] is {gaps[place]:G4} off, expected at most {tolerance(name, place):G4}");
             count++;
         }
 

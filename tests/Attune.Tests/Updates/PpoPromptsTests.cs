@@ -63,6 +63,7 @@ public sealed class PpoPromptsTests : IDisposable
         Assert.InRange(heldOut.Length, 2, 20);
         Assert.All(heldOut, text => Assert.Equal(DataPart.Test, HashSplit.Of(text)));
         Assert.Empty(training.Intersect(heldOut));
+        Assert.Equal(0, prompts.Shared);
     }
 
     [Fact]

@@ -113,6 +113,28 @@ public sealed class RewardTrainerTests
     }
 
     [Fact]
+    public void Over_many_steps_two_layouts_differ_by_rounding_without_direction()
+    {
+        RewardExample[] examples = [.. Mixed(), .. CountingPairs(72, new Seed(9))];
+        double[] Losses(int microBatch)
+        {
+            using var model = Tiny("llama");
+            using var trainer = new RewardTrainer(model, examples, Config with { BatchSize = 4, MicroBatchSequences = microBatch, Epsilon = 1e-3 }, new Seed(3));
+            var losses = new List<double>();
+            trainer.Run([], (_, metrics) => losses.Add(metrics["reward/loss"]), CancellationToken.None);
+            return [.. losses];
+        }
+
+        var losses = Losses(1_000);
+
+        Assert.Equal(20, losses.Length);
+        LayoutGaps.ShouldBeRounding(losses, Losses(1), largest: 2e-6, mean: 2e-7);
+    }
+
+    [Fact]
+    public void Each_comparison_is_seen_once_unless_a_recipe_says_otherwise() => Assert.Equal(1, new RewardTrainingConfig().Epochs);
+
+    [Fact]
     public void Every_epoch_shows_every_example_once_in_an_order_of_its_own()
     {
         var examples = CountingPairs(20, new Seed(1));
@@ -172,6 +194,8 @@ public sealed class RewardTrainerTests
 
         using var other = new RewardTrainer(model, CountingPairs(20, new Seed(1)), Config, new Seed(4));
         Assert.Contains("seed  is 3, expected 4; resume with", Assert.Throws<InputException>(() => other.LoadState(folder.Path)).Message);
+        using var changed = new RewardTrainer(model, CountingPairs(20, new Seed(2)), Config, new Seed(3)); // as many as before
+        Assert.Matches(@"data  is \d+, expected \d+; resume with", Assert.Throws<InputException>(() => changed.LoadState(folder.Path)).Message);
 
         var file = Directory.GetFiles(folder.Path).Single();
         File.WriteAllBytes(file, File.ReadAllBytes(file)[..^1]);
@@ -222,6 +246,20 @@ public sealed class RewardTrainerTests
         Assert.Equal(0, after.Average(), 1e-5);
         Assert.Equal(1, after.Average(s => s * s), 1e-5);
         Assert.Equal(scale.Apply(before[7]), after[7], 1e-5);
+    }
+
+    [Fact]
+    public void A_shift_alone_gives_mean_0_and_keeps_the_deviation()
+    {
+        using var model = Tiny("llama");
+        int[][] references = [.. CountingPairs(32, new Seed(5)).SelectMany(p => p.Sequences)];
+        var before = model.Score(references);
+
+        var scale = RewardTrainer.Normalise(model, references, shiftOnly: true);
+
+        var after = model.Score(references);
+        Assert.Equal((1, 0), (scale.Gain, Math.Round(after.Average(), 5)));
+        Assert.Equal(before[7] - before.Average(), after[7], 1e-5);
     }
 
     [Fact]

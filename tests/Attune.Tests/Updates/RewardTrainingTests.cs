@@ -291,6 +291,35 @@ public sealed class RewardTrainingTests : IDisposable
     }
 
     [Fact]
+    public void The_heads_start_and_a_scale_before_training_are_the_recipes()
+    {
+        var recipe = _stage.Recipe(new PreferenceSource { Path = _stage.Pairs(100) });
+        recipe = recipe with { Reward = recipe.Reward with { LearningRate = 1e-9 }, Normalise = recipe.Normalise with { Samples = 64 } }; // nothing is learnt
+        double Gain(string name, HeadStart start, NormaliseTime when) =>
+            _stage.Run(recipe with { Reward = recipe.Reward with { HeadStart = start }, Normalise = recipe.Normalise with { When = when } }, name)!.Scale.Gain;
+
+        var root = Gain("root", HeadStart.Root, NormaliseTime.After);
+
+        Assert.Equal(Math.Sqrt(33), Gain("inverse", HeadStart.Inverse, NormaliseTime.After) / root, 1e-3); // 1/33 instead of 1/√33
+        Assert.InRange(Gain("both", HeadStart.Inverse, NormaliseTime.Both), 0.5, 2); // other answers, the same policy
+    }
+
+    [Fact]
+    public void Runs_that_are_one_of_a_seed_already_there_or_of_other_settings_do_not_stand_beside()
+    {
+        var recipe = _stage.Recipe(new PreferenceSource { Path = _stage.Pairs(100) });
+        _stage.Run(recipe, "one");
+        string Refused(RewardRecipe other, params string[] beside) =>
+            Assert.Throws<InputException>(() => RewardSeeds.Require(other with { Beside = beside })).Message;
+        var (one, two) = (_stage.Path("one"), recipe with { Seed = 2 });
+
+        RewardSeeds.Require(two with { Beside = [one] });
+        Assert.Contains("is named twice, expected each run once; leave it out once", Refused(two, one, one + "/"));
+        Assert.Contains("has seed 1, as this run has, expected a seed of its own; leave it out, or run it with another seed", Refused(recipe, one));
+        Assert.Contains("has other settings (reward.learningRate), expected those of this recipe but for the seed; ", Refused(two with { Reward = two.Reward with { LearningRate = 1 } }, one));
+    }
+
+    [Fact]
     public void Runs_of_several_seeds_become_one_table()
     {
         var recipe = _stage.Recipe(new PreferenceSource { Path = _stage.Pairs(200) });

@@ -2,6 +2,7 @@ using Attune.Models;
 using Attune.Rewards;
 using Attune.Rollouts;
 using Attune.Torch;
+using Attune.Torch.Optimisers;
 using Attune.Updates;
 
 namespace Attune.Tests.Updates;
@@ -37,6 +38,21 @@ internal sealed class TinyPpo : IDisposable
         LearningRate = 3e-3,
         KlCoefficient = 0.02,
         ValueCoefficient = 0.5,
+    };
+
+    /// <summary>One optimiser step whose Adam is plain descent: with so large an epsilon a weight moves by a tenth of its gradient.</summary>
+    public static readonly PpoConfig Descent = Config with
+    {
+        Steps = 1,
+        Epochs = 1,
+        Minibatches = 1,
+        Schedule = ScheduleShape.Constant,
+        GradientClip = null,
+        WhitenAdvantages = false,
+        ValueCoefficient = 0,
+        KlCoefficient = 0,
+        LearningRate = 1e3,
+        AdamEpsilon = 1e4,
     };
 
     public static readonly FunctionReward ShareOfPaidToken =
