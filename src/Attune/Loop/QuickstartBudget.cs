@@ -106,17 +106,17 @@ public sealed record QuickstartPlan : IChecked
                 HeldOutPrompts = 24,
                 BestOf = [1, 4],
                 BestOfPrompts = 8,
-                Sft = SftFor(epochs: 1),
+                Sft = SftFor(epochs: 0.5),
                 Ppo = PpoFor(steps: 4, leash),
             },
             Budget.Large => new QuickstartPlan
             {
                 AnswersPerPrompt = 18,
                 BestOfPrompts = 64,
-                Sft = SftFor(epochs: 4),
-                Ppo = PpoFor(steps: 66, leash),
+                Sft = SftFor(epochs: 2),
+                Ppo = PpoFor(steps: 60, leash),
             },
-            _ => new QuickstartPlan { Sft = SftFor(epochs: 4), Ppo = PpoFor(steps: 22, leash) },
+            _ => new QuickstartPlan { Sft = SftFor(epochs: 2), Ppo = PpoFor(steps: 20, leash) },
         };
         return plan with { Budget = budget, Seed = seed, Leash = leash };
     }
@@ -153,7 +153,7 @@ public sealed record QuickstartPlan : IChecked
         Batch = 16,
         MicroBatch = 8,
         Epochs = epochs,
-        LearningRate = 1e-3,
+        LearningRate = 2e-3,
         WarmUpSteps = 5,
         Optimiser = new() { Beta2 = 0.95, WeightDecay = 0.1 },
     };
@@ -172,9 +172,9 @@ public sealed record QuickstartPlan : IChecked
         Critic = CriticKind.Separate,
         ValueStart = ValueStart.RewardModel,
         EntropyCoefficient = leash ? 0.01 : 0, // a little variety is worth a little reward
-        KlCoefficient = leash ? 0.1 : 0,
+        KlCoefficient = leash ? 0.15 : 0,
         KlController = leash ? KlController.Adaptive : KlController.Fixed,
-        KlTarget = 8,
+        KlTarget = 6,
         KlHorizon = 500,
         ScoreClip = 5,
     };
