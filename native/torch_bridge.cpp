@@ -16,9 +16,13 @@
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/detail/CUDAHooksInterface.h>
+#include <c10/core/InferenceMode.h>
 #if TORCH_VERSION_MAJOR == 1 && defined(_OPENMP)
+#include <ATen/ops/addmm_cpu_dispatch.h>
+#include <ATen/ops/addmv_cpu_dispatch.h>
 #include <ATen/ops/baddbmm_cpu_dispatch.h>
 #include <ATen/ops/bmm_cpu_dispatch.h>
+#include <ATen/ops/mm_cpu_dispatch.h>
 #include <torch/library.h>
 #endif
 #include <torch/csrc/autograd/autograd.h>
@@ -264,17 +268,38 @@ at::Tensor baddbmm(const at::Tensor& added, const at::Tensor& a, const at::Tenso
     return out;
 }
 
+// One row times the transpose of a weight, as decoding does it: bound by reading the weight once, which a matrix-vector product does and a
+// matrix product, which packs it first, does not.
+bool is_row(const at::Tensor& a, const at::Tensor& b) {
+    return a.dim() == 2 && b.dim() == 2 && a.size(0) == 1 && a.size(1) == b.size(0) && a.scalar_type() == b.scalar_type() &&
+        (a.scalar_type() == at::kFloat || a.scalar_type() == at::kDouble) && b.stride(0) == 1 && b.stride(1) == b.size(0) && b.numel() > 0;
+}
+
+at::Tensor mm(const at::Tensor& a, const at::Tensor& b) {
+    if (!is_row(a, b)) return at::cpu::mm(a, b);
+    return at::mv(b.t(), a.select(0, 0)).unsqueeze_(0);
+}
+
+at::Tensor addmm(const at::Tensor& added, const at::Tensor& a, const at::Tensor& b, const at::Scalar& beta, const at::Scalar& alpha) {
+    if (!is_row(a, b) || added.dim() != 1 || added.size(0) != b.size(1) || added.scalar_type() != a.scalar_type()) return at::cpu::addmm(added, a, b, beta, alpha);
+    return at::cpu::addmv(added, b.t(), a.select(0, 0), beta, alpha).unsqueeze_(0);
+}
+
 // libtorch warns of every kernel that takes another's place; this one means to.
 struct Silent : c10::WarningHandler {
     void process(const c10::SourceLocation&, const std::string&, const bool) override {}
 };
 
+const bool shares_batches = !at::hasMKL() && sgemm_ && dgemm_ && sgemv_ && dgemv_ && !(openblas_get_parallel && openblas_get_parallel() == 1);
+
 const std::unique_ptr<torch::Library> kernels = [] {
-    const bool has_blas = sgemm_ && dgemm_ && sgemv_ && dgemv_;
-    if (at::hasMKL() || !has_blas || (openblas_get_parallel && openblas_get_parallel() == 1)) return std::unique_ptr<torch::Library>();
+    if (at::hasMKL()) return std::unique_ptr<torch::Library>();
     Silent silent;
     c10::Warning::WarningHandlerGuard guard(&silent);
     auto library = std::make_unique<torch::Library>(torch::Library::IMPL, "aten", c10::DispatchKey::CPU, __FILE__, __LINE__);
+    library->impl("mm", TORCH_FN(mm));
+    library->impl("addmm", TORCH_FN(addmm));
+    if (!shares_batches) return library;
     library->impl("bmm", TORCH_FN(bmm));
     library->impl("baddbmm", TORCH_FN(baddbmm));
     return library;
@@ -282,7 +307,7 @@ const std::unique_ptr<torch::Library> kernels = [] {
 
 }  // namespace
 
-EXPORT int32_t attune_shares_batches() { return kernels ? 1 : 0; }
+EXPORT int32_t attune_shares_batches() { return shares_batches ? 1 : 0; }
 
 #else
 
@@ -405,6 +430,12 @@ EXPORT int32_t attune_tensor_data(void* t, void** result) {
 
 EXPORT int32_t attune_grad_mode() { return c10::GradMode::is_enabled() ? 1 : 0; }
 EXPORT void attune_set_grad_mode(int32_t on) { c10::GradMode::set_enabled(on != 0); }
+
+// The guard belongs to the thread that made it, and guards end in the reverse order of their beginning.
+EXPORT int32_t attune_begin_inference(void** guard) {
+    return guarded([&] { *guard = new c10::InferenceMode(); });
+}
+EXPORT void attune_end_inference(void* guard) { delete static_cast<c10::InferenceMode*>(guard); }
 
 EXPORT int32_t attune_requires_grad(void* t) {
     try { return tensor(t).requires_grad() ? 1 : 0; } catch (...) { return 0; }

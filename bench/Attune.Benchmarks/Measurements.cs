@@ -13,6 +13,7 @@ namespace Attune.Benchmarks;
 internal sealed class Measurements(BenchOptions options, EagerPyTorch? eager) : IDisposable
 {
     private const int Additions = 100_000;
+    private const double SecondsOfSampling = 0.6; // about two eager steps: a shorter turn measures how threads wake up and caches fill
     private static readonly int[] Batches = [1, 16, 64];
     private readonly Workloads _attune = new();
     private readonly List<double> _eagerSteps = [];
@@ -84,13 +85,13 @@ internal sealed class Measurements(BenchOptions options, EagerPyTorch? eager) : 
     {
         foreach (var batch in Batches)
         {
-            Warm(() => _attune.Sample(batch));
+            Warm(() => _attune.Sample(batch, 0));
             var (rates, seen) = (new List<double>(), new List<double>());
             for (var round = 0; round < options.Rounds; round++)
             {
                 Progress($"sample, batch {batch}", round);
-                seen.AddRange(EagerSteps(1));
-                rates.Add(_attune.Sample(batch));
+                seen.AddRange(EagerSteps(2));
+                rates.Add(_attune.Sample(batch, SecondsOfSampling));
             }
 
             // Targets hold on a machine whose eager step takes 0.30 s: elsewhere they scale with it.

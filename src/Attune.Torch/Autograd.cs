@@ -17,6 +17,13 @@ public static unsafe class Autograd
     /// <summary>Stops recording until the result is disposed: for inference and for updates of weights.</summary>
     public static GradMode NoGrad() => new(enabled: false);
 
+    /// <summary>
+    /// Stops recording for good: tensors made until the result is disposed can never take part in a recorded computation, and libtorch leaves
+    /// out all that would prepare them for it, which is a fair part of a small operator. For loops of many small operators whose results leave
+    /// as numbers; <see cref="NoGrad"/> everywhere else.
+    /// </summary>
+    public static InferenceMode Inference() => new();
+
     /// <summary>Adds d(root)/d(leaf) to <see cref="Tensor.Grad"/> of every leaf that requires it.</summary>
     /// <param name="roots">Where to start.</param>
     /// <param name="gradients">One a root and of its shape; null is allowed for scalars and stands for 1.</param>
@@ -159,6 +166,24 @@ public static unsafe class Autograd
     }
 
     private sealed record Recomputation(Func<Tensor, Tensor> Function, Tensor Input);
+
+    /// <summary>A stretch without any preparation for gradients; ends where it is disposed, on the thread that began it.</summary>
+    public readonly ref struct InferenceMode
+    {
+        private readonly nint _guard;
+
+        /// <summary>Begins it.</summary>
+        public InferenceMode()
+        {
+            nint guard;
+            if (NativeMethods.BeginInference(&guard) != 0)
+                throw TorchRuntime.Failure("Autograd.Inference()");
+            _guard = guard;
+        }
+
+        /// <summary>Back to how it was.</summary>
+        public void Dispose() => NativeMethods.EndInference(_guard);
+    }
 
     /// <summary>Restores the thread's recording mode when disposed.</summary>
     public readonly ref struct GradMode

@@ -22,7 +22,7 @@ public sealed partial class Tensor
         internal static readonly Operator Relu = Operator.Find("aten::relu"), Gelu = Operator.Find("aten::gelu"), Silu = Operator.Find("aten::silu");
         internal static readonly Operator Clamp = Operator.Find("aten::clamp"), Maximum = Operator.Find("aten::maximum"), Minimum = Operator.Find("aten::minimum");
         internal static readonly Operator Where = Operator.Find("aten::where", "self");
-        internal static readonly Operator MatMul = Operator.Find("aten::matmul"), Bmm = Operator.Find("aten::bmm"), Baddbmm = Operator.Find("aten::baddbmm"), Mv = Operator.Find("aten::mv"), Addmv = Operator.Find("aten::addmv"), Linear = Operator.Find("aten::linear");
+        internal static readonly Operator MatMul = Operator.Find("aten::matmul"), Bmm = Operator.Find("aten::bmm"), Baddbmm = Operator.Find("aten::baddbmm"), Mv = Operator.Find("aten::mv"), Linear = Operator.Find("aten::linear");
     }
 
     public static Tensor operator +(Tensor a, Tensor b) => MathOps.Add.Call(a, b);
@@ -160,13 +160,7 @@ public sealed partial class Tensor
     {
         if (x.Shape.Length == 0 || weight.Shape.Length != 2 || x.Size(-1) != weight.Size(1))
             throw new TorchException($"Linear({x.Describe()}, {weight.Describe()}): the shapes do not fit, expected x [..., in] and weight [out, in]; transpose the weight or correct the widths");
-        // One row is bound by reading the weights once, which a matrix-vector product does and a matrix product does not.
-        if (x.Count != weight.Shape[1] || x.Device.Kind != DeviceKind.Cpu)
-            return MathOps.Linear.Call(x, weight, bias);
-        using var scope = TensorScope.Begin();
-        var row = x.View(-1);
-        var product = bias is null ? weight.Mv(row) : MathOps.Addmv.Call(bias, weight, row);
-        return scope.Keep(product.View([.. x.Shape[..^1], weight.Shape[0]]));
+        return MathOps.Linear.Call(x, weight, bias);
     }
 
     private static readonly Argument GeluTanh = "tanh";

@@ -49,6 +49,29 @@ public sealed class AutogradTests
     }
 
     [Fact]
+    public void What_was_made_for_inference_takes_no_part_in_gradients_and_afterwards_they_flow_again()
+    {
+        using var scope = TensorScope.Begin();
+        var x = Leaf([2.0]);
+        Tensor number;
+        using (Autograd.Inference())
+        {
+            Assert.False(Autograd.IsEnabled);
+            using (Autograd.NoGrad())
+                number = x * 3;
+            Assert.False(Autograd.IsEnabled);
+            number.AddInPlace(Tensor.Of([1.0]));
+        }
+
+        number.ShouldBeNear([7.0], tolerance: 0);
+        Assert.False(number.RequiresGrad);
+        Assert.True(Autograd.IsEnabled);
+        Assert.Throws<TorchException>(() => x * number); // libtorch cannot keep it for backward
+        (x * 5).Sum().Backward();
+        x.Grad!.ShouldBeNear([5.0], tolerance: 0);
+    }
+
+    [Fact]
     public void Gradients_flow_through_a_checkpointed_function_exactly_as_without()
     {
         using var scope = TensorScope.Begin();

@@ -74,6 +74,42 @@ public sealed class BatchedProductTests : IDisposable
         Assert.All(one.Zip(two), pair => Assert.Equal(pair.First, pair.Second, 1e-4f));
     }
 
+    [Theory]
+    [InlineData(1, 1)]
+    [InlineData(5, 3)]
+    [InlineData(257, 300)]
+    public void A_single_row_meets_a_weight_as_the_first_of_several_does(int inner, int outer)
+    {
+        using var scope = TensorScope.Begin();
+        var (x, weight, bias) = (Drawn([4, inner], DType.Float64, 11), Drawn([outer, inner], DType.Float64, 12), Drawn([outer], DType.Float64, 13));
+        var row = x.Narrow(0, 0, 1);
+
+        AssertClose(Tensor.Linear(x, weight, bias).Narrow(0, 0, 1), Tensor.Linear(row, weight, bias), 1e-12);
+        AssertClose(Tensor.Linear(x, weight).Narrow(0, 0, 1), Tensor.Linear(row, weight), 1e-12);
+        AssertClose(Tensor.Linear(x, weight, bias).Narrow(0, 0, 1).Unsqueeze(0), Tensor.Linear(row.Unsqueeze(0), weight, bias), 1e-12);
+        AssertClose(x.MatMul(weight.Transpose(0, 1)).Narrow(0, 0, 1), row.MatMul(weight.Transpose(0, 1)), 1e-12);
+        var rows = Drawn([inner, outer], DType.Float64, 18); // laid out the other way
+        AssertClose(x.MatMul(rows).Narrow(0, 0, 1), row.MatMul(rows), 1e-12);
+    }
+
+    [Fact]
+    public void Gradients_of_a_single_row_are_worked_by_hand()
+    {
+        using var scope = TensorScope.Begin();
+        var (x, weight, bias) = (Drawn([1, 5], DType.Float64, 14), Drawn([3, 5], DType.Float64, 15), Drawn([3], DType.Float64, 16));
+        foreach (var leaf in new[] { x, weight, bias })
+            leaf.RequiresGrad = true;
+        var scale = Drawn([1, 3], DType.Float64, 17);
+
+        (Tensor.Linear(x, weight, bias) * scale).Sum().Backward();
+
+        // d/dx Σ s·(Wx + b) = sᵀW, d/dW = s xᵀ, d/db = s
+        using var frozen = Autograd.NoGrad();
+        AssertClose(scale.MatMul(weight), x.Grad!, 1e-12);
+        AssertClose(scale.Transpose(0, 1) * x, weight.Grad!, 1e-12);
+        AssertClose(scale.Flatten(0, 1), bias.Grad!, 1e-12);
+    }
+
     [Fact]
     public void Where_openblas_uses_openmp_the_bridge_shares_batches_out()
     {

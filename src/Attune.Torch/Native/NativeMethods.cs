@@ -84,6 +84,12 @@ internal static unsafe partial class NativeMethods
     [LibraryImport(Library, EntryPoint = "attune_set_grad_mode")]
     internal static partial void SetGradMode(int on);
 
+    [LibraryImport(Library, EntryPoint = "attune_begin_inference")]
+    internal static partial int BeginInference(nint* guard);
+
+    [LibraryImport(Library, EntryPoint = "attune_end_inference")]
+    internal static partial void EndInference(nint guard);
+
     [LibraryImport(Library, EntryPoint = "attune_requires_grad")]
     internal static partial int RequiresGrad(nint tensor);
 

@@ -32,13 +32,7 @@ public sealed class Attention : Module
         using var scope = TensorScope.Begin();
         var (batch, time) = (x.Size(0), x.Size(1));
         var (heads, groups, width) = (_config.Heads, _config.KeyValueHeads, _config.HeadWidth);
-        var parts = _qkv.Forward(x).Split(-1, (heads + groups) * width, groups * width);
-        var qk = parts[0].View(batch, time, heads + groups, width);
-        if (context.Rotary is { } rotary)
-            qk = rotary.Apply(qk);
-        var split = qk.Transpose(1, 2).Split(1, heads, groups); // [B,H,T,W], [B,G,T,W]
-        var (queries, keys) = (split[0], split[1]);
-        var values = parts[1].View(batch, time, groups, width).Transpose(1, 2);
+        var (queries, keys, values) = Project(x, context.Rotary);
         if (context.Cache is { } cache)
             (keys, values) = cache.Append(layer, keys, values);
 
@@ -46,8 +40,30 @@ public sealed class Attention : Module
         var stacked = queries.Reshape(batch * groups, heads / groups * time, width); // query heads of a group share its keys
         var k = keys.Reshape(batch * groups, span, width);
         var v = values.Reshape(batch * groups, span, width);
-        var mixed = Attend(stacked, k, v, context.Mask).View(batch, heads, time, width).Transpose(1, 2).Reshape(batch, time, heads * width);
+        var attended = Attend(stacked, k, v, context.Mask);
+        var mixed = time == 1
+            ? attended.View(batch, 1, heads * width)
+            : attended.View(batch, heads, time, width).Transpose(1, 2).Reshape(batch, time, heads * width);
         return scope.Keep(_out.Forward(places is null ? mixed : mixed.Flatten(0, 1).IndexSelect(0, places)));
+    }
+
+    /// <summary>Rotated queries <c>[B,H,T,W]</c> and keys <c>[B,G,T,W]</c>, and values <c>[B,G,T,W]</c>.</summary>
+    private (Tensor Queries, Tensor Keys, Tensor Values) Project(Tensor x, RotaryAngles? rotary)
+    {
+        var (batch, time) = (x.Size(0), x.Size(1));
+        var (heads, groups, width) = (_config.Heads, _config.KeyValueHeads, _config.HeadWidth);
+        var projected = _qkv.Forward(x);
+        if (time == 1) // decoding: the heads of one token lie as they are wanted, and each operator saved counts
+        {
+            var one = projected.View(batch, heads + 2 * groups, 1, width).Split(1, heads + groups, groups);
+            var turned = (rotary?.Apply(one[0]) ?? one[0]).Split(1, heads, groups);
+            return (turned[0], turned[1], one[1]);
+        }
+
+        var parts = projected.Split(-1, (heads + groups) * width, groups * width);
+        var qk = parts[0].View(batch, time, heads + groups, width);
+        var split = (rotary?.Apply(qk) ?? qk).Transpose(1, 2).Split(1, heads, groups);
+        return (split[0], split[1], parts[1].View(batch, time, groups, width).Transpose(1, 2));
     }
 
     /// <summary>softmax(q·kᵀ/√W + mask)·v for <c>[N,Q,W]</c>, <c>[N,K,W]</c>, <c>[N,K,W]</c>.</summary>
@@ -82,7 +98,7 @@ internal sealed record RotaryAngles(Tensor Cos, Tensor Sin)
     private static readonly Operator Roll = Operator.Find("aten::roll");
     private static readonly Operator AddProduct = Operator.Find("aten::addcmul");
 
-    /// <summary>Rotates each pair (i, i + W/2) of <c>[B,T,H,W]</c> by its position's angle.</summary>
+    /// <summary>Rotates each pair (i, i + W/2) of <c>[B,T,H,W]</c> by its position's angle; of one token also <c>[B,H,1,W]</c>.</summary>
     public Tensor Apply(Tensor x)
     {
         using var scope = TensorScope.Begin();

@@ -42,7 +42,7 @@ public sealed class Sampler
     {
         foreach (var request in requests)
             CheckPrompt(request);
-        using var frozen = Autograd.NoGrad();
+        using var numbers = Autograd.Inference();
         var results = new Rollout[requests.Count];
         // Neighbours of similar length waste least on padding; the order has no influence on the draws.
         var order = Enumerable.Range(0, requests.Count).OrderBy(k => requests[k].Prompt.Length).ToArray();
