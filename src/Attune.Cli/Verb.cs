@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Attune.Cli.Output;
+using Attune.Cli.Verbs;
 using Attune.Runs;
 using Attune.Torch;
 
@@ -64,12 +65,21 @@ internal sealed class Verb(string name, string description, string example) : Co
 
     private static bool Tracing => Environment.GetEnvironmentVariable("ATTUNE_TRACE") is "1";
 
-    /// <summary>One goes on with what is there, the other deletes it: neither is guessed.</summary>
+    /// <summary>One goes on with what is there or repeats a part of it, the other deletes it all: neither is guessed.</summary>
     private static void RefuseBoth(ParseResult parsed)
     {
-        bool IsGiven(Option<bool> option) => parsed.CommandResult.Command.Options.Contains(option) && parsed.GetValue(option);
-        if (IsGiven(CommonOptions.Resume) && IsGiven(CommonOptions.Force))
-            throw InputException.One($"attune {parsed.CommandResult.Command.Name}", "has both --resume and --force", "one of them", "--resume goes on with what is in the folder, --force deletes it");
+        var command = parsed.CommandResult.Command;
+        bool Has<T>(Option<T> option, out T? value)
+        {
+            value = command.Options.Contains(option) ? parsed.GetValue(option) : default;
+            return value is not (null or false);
+        }
+        if (!Has(CommonOptions.Force, out _))
+            return;
+        if (Has(CommonOptions.Resume, out _))
+            throw InputException.One($"attune {command.Name}", "has both --resume and --force", "one of them", "--resume goes on with what is in the folder, --force deletes it");
+        if (Has(QuickstartVerb.FromOption, out var stage))
+            throw InputException.One($"attune {command.Name}", $"has both --from {stage.ToString()!.ToLowerInvariant()} and --force", "one of them", "--from repeats a part of what is in the folder, --force deletes it all");
     }
 
     private static string Again(ParseResult parsed) => Resumes(parsed) ? "continue with --resume" : "start again";

@@ -13,7 +13,7 @@ internal static class LanguageModelVerbs
         recipe => recipe.Run, Pretraining.Run, result => Show(output, result));
 
     public static Command Sft(ConsoleOutput output) => TrainingVerb.Create<SftRecipe, LanguageModelResult>(output,
-        ("sft", "Teach a model to answer, from demonstrations.", "attune sft recipes/sft.yaml --out runs/sft"),
+        ("sft", "Teach a model to answer, from demonstrations.", "attune sft recipes/reviews-sft.yaml --out runs/reviews-sft"),
         recipe => recipe.Run, FineTuning.Run, result => Show(output, result));
 
     private static void Show(ConsoleOutput output, LanguageModelResult result)

@@ -16,7 +16,7 @@ internal static class QuickstartVerb
     private static readonly Option<int> RoundsOption = new("--rounds") { Description = "Rounds in all; each collects fresh judgments on the improved policy's answers", DefaultValueFactory = _ => 1 };
     private static readonly Option<bool> NoKlOption = new("--no-kl") { Description = "No price for distance from the supervised model, and no bonus for variety: shows reward hacking" };
     private static readonly Option<bool> DryRunOption = new("--dry-run") { Description = "Print what would be done, and stop" };
-    private static readonly Option<QuickstartStage?> FromOption = new("--from") { Description = "Do this stage and all after it again: sft, compare, judge, reward, ppo or evaluate", HelpName = "STAGE" };
+    internal static readonly Option<QuickstartStage?> FromOption = new("--from") { Description = "Do this stage and all after it again: sft, compare, judge, reward, ppo or evaluate", HelpName = "STAGE" };
 
     public static Command Create(ConsoleOutput output)
     {

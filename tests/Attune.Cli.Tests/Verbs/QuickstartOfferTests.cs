@@ -81,4 +81,13 @@ public sealed class QuickstartOfferTests : IDisposable
         Assert.Equal(new Printed(2, "", $"attune {verb[0]} has 1 problem\n  has both --resume and --force, expected one of them; --resume goes on with what is in the folder, --force deletes it\n"), printed);
         Assert.Single(Directory.GetFileSystemEntries(_folder));
     }
+
+    [Fact]
+    public async Task To_repeat_a_part_and_to_delete_at_once_is_refused()
+    {
+        var printed = await Printed.By("quickstart", "--out", _folder, "--from", "ppo", "--force");
+
+        Assert.Equal(new Printed(2, "", "attune quickstart has 1 problem\n  has both --from ppo and --force, expected one of them; --from repeats a part of what is in the folder, --force deletes it all\n"), printed);
+        Assert.Single(Directory.GetFileSystemEntries(_folder));
+    }
 }
