@@ -21,6 +21,9 @@ public sealed partial class Quickstart
     /// <summary>Checkpoints of PPO that are kept and evaluated.</summary>
     internal const int FrontierPoints = 4;
 
+    /// <summary>How much farther from the supervised model each further round may go, as a share of the first one's target.</summary>
+    internal const double FartherARound = 1 / 3.0;
+
     private bool TrainReward(int round, CancellationToken stop)
     {
         var recipe = new RewardRecipe
@@ -54,10 +57,22 @@ public sealed partial class Quickstart
             Reference = _folder.SftModel,
             Rewards = [new() { Model = _folder.RewardModel(round) }],
             Prompts = new() { Data = [new() { Path = _files.TrainingPrompts, LinePerDocument = true }] },
-            Ppo = _plan.Ppo with { MaximumLength = _plan.AnswerTokens, Temperature = _plan.Temperature },
+            Ppo = LeashOf(round) with { MaximumLength = _plan.AnswerTokens, Temperature = _plan.Temperature },
             Run = new() { CheckpointEvery = points, KeepLast = 1, KeepEvery = points },
         };
         return Within(recipe, _folder.Ppo(round), recipe.Run, run => PpoTraining.Run(recipe, run, stop)) is not null;
+    }
+
+    /// <summary>
+    /// A further round starts from a policy that is away from the supervised model already: at the price at which the last round ended, or it
+    /// would be drawn back, and with room to go on.
+    /// </summary>
+    private PpoConfig LeashOf(int round)
+    {
+        if (round == 1 || _plan.Ppo.KlController != KlController.Adaptive)
+            return _plan.Ppo;
+        var price = MetricsLog.Read(Attune.Runs.Run.MetricsPath(_folder.Ppo(round - 1)))[^1].Values["kl/coefficient"];
+        return _plan.Ppo with { KlCoefficient = price, KlTarget = _plan.Ppo.KlTarget * (1 + (round - 1) * FartherARound) };
     }
 
     private bool Evaluate(int round, CancellationToken stop)

@@ -138,6 +138,10 @@ public sealed class QuickstartTests(TinyQuickstart tiny) : IClassFixture<TinyQui
         var reward = Recipe.Load<RewardRecipe>(Attune.Runs.Run.RecipePath(folder.Reward(2)), []);
         Assert.Equal((folder.RewardModel(1), null), (reward.Continue, reward.From));
         Assert.Equal([folder.Rankings(1), folder.Rankings(2)], reward.Preferences.Select(source => source.Path));
+        var leashes = Enumerable.Range(1, 2).Select(round => Recipe.Load<PpoRecipe>(Attune.Runs.Run.RecipePath(folder.Ppo(round)), []).Ppo).ToArray();
+        Assert.Equal(KlController.Adaptive, leashes[1].KlController);
+        Assert.Equal(MetricsLog.Read(Attune.Runs.Run.MetricsPath(folder.Ppo(1)))[^1].Values["kl/coefficient"], leashes[1].KlCoefficient);
+        Assert.Equal(leashes[0].KlTarget * 4 / 3, leashes[1].KlTarget, 1e-9);
         var (first, second) = (JudgmentLog.Read(folder.Judgments(1)).Judgments, JudgmentLog.Read(folder.Judgments(2)).Judgments);
         Assert.Equal(first.Count + second.Count, first.Concat(second).Select(judgment => judgment.Id).Distinct().Count());
         Assert.All(ComparisonFile.Read(folder.Comparisons(2)), pair => Assert.Equal((2, "PPO, round 1"), (pair.Round, pair.Answers[0].Source)));
