@@ -25,7 +25,7 @@ public sealed class TinyQuickstart : IDisposable
         BestOfPrompts = 2,
         Sft = new() { Steps = 3, Batch = 4, MicroBatch = 2, LearningRate = 1e-2, WarmUpSteps = 1 },
         Reward = new() { BatchSize = 16, LearningRate = 1e-3 },
-        Ppo = new() { Steps = 4, PromptsPerStep = 8, Epochs = 1, Minibatches = 2, MicroBatch = 8, LearningRate = 1e-3, KlController = KlController.Adaptive },
+        Ppo = new() { Steps = 4, PromptsPerStep = 8, Epochs = 1, Minibatches = 2, MicroBatch = 8, LearningRate = 1e-3, KlController = Attune.Updates.KlController.Adaptive },
     };
 
     /// <summary>The folder of the shared run; tests read it only.</summary>
