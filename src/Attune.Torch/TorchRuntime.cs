@@ -13,10 +13,10 @@ public static unsafe class TorchRuntime
     public static string Configuration => Marshal.PtrToStringUTF8((nint)NativeMethods.Configuration()) ?? "unknown";
 
     /// <summary>
-    /// Whether the matrices of a batched product are dealt out to threads by the bridge, as libtorch 1.13 without MKL does not: then a product of at
-    /// least as many matrices as threads takes one thread a matrix.
+    /// Whether the bridge shares matrix products out among threads, as libtorch 1.13 without MKL does not: a thread takes whole matrices of a batch, or a
+    /// part of one large matrix.
     /// </summary>
-    public static bool SharesBatches => NativeMethods.SharesBatches() != 0;
+    public static bool SharesProducts => NativeMethods.SharesProducts() != 0;
 
     /// <summary>Threads that one operator may use on this thread. Debian's build may start with one: set it.</summary>
     public static int Threads

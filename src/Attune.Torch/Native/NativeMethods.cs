@@ -112,8 +112,8 @@ internal static unsafe partial class NativeMethods
     internal static partial int Recompute(
         nint output, nint input, delegate* unmanaged<long, nint, nint*, int> recompute, delegate* unmanaged<long, void> release, long token, nint* result);
 
-    [LibraryImport(Library, EntryPoint = "attune_shares_batches")]
-    internal static partial int SharesBatches();
+    [LibraryImport(Library, EntryPoint = "attune_shares_products")]
+    internal static partial int SharesProducts();
 
     [LibraryImport(Library, EntryPoint = "attune_threads")]
     internal static partial int Threads();

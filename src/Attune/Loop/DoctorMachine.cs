@@ -108,7 +108,7 @@ public sealed record MachineReport
                 Threads = Environment.ProcessorCount,
                 CudaDevices = TorchRuntime.CudaDevices,
                 Operators = [.. Optional.Select(o => Operator.Exists(o.Name, o.Overload) ? new OperatorPath(o.Name, true, o.With) : new(o.Name, false, o.Without)),
-                    new("aten::bmm", true, TorchRuntime.SharesBatches ? "the bridge's: each thread takes whole matrices of a batch" : "libtorch's own")],
+                    new("aten::bmm", true, TorchRuntime.SharesProducts ? "the bridge's: each thread takes whole matrices of a batch, or a part of a large one" : "libtorch's own")],
             };
         }
         catch (TorchUnavailableException e)

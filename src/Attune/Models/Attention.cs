@@ -33,13 +33,10 @@ public sealed class Attention : Module
         var (batch, time) = (x.Size(0), x.Size(1));
         var (heads, groups, width) = (_config.Heads, _config.KeyValueHeads, _config.HeadWidth);
         var (queries, keys, values) = Project(x, context.Rotary);
-        if (context.Cache is { } cache)
-            (keys, values) = cache.Append(layer, keys, values);
-
-        var span = keys.Size(2);
+        var (k, v) = context.Cache is { } cache
+            ? cache.Append(layer, keys, values)
+            : (keys.Reshape(batch * groups, time, width), values.Reshape(batch * groups, time, width));
         var stacked = queries.Reshape(batch * groups, heads / groups * time, width); // query heads of a group share its keys
-        var k = keys.Reshape(batch * groups, span, width);
-        var v = values.Reshape(batch * groups, span, width);
         var attended = Attend(stacked, k, v, context.Mask);
         var mixed = time == 1
             ? attended.View(batch, 1, heads * width)
@@ -55,9 +52,16 @@ public sealed class Attention : Module
         var projected = _qkv.Forward(x);
         if (time == 1) // decoding: the heads of one token lie as they are wanted, and each operator saved counts
         {
-            var one = projected.View(batch, heads + 2 * groups, 1, width).Split(1, heads + groups, groups);
-            var turned = (rotary?.Apply(one[0]) ?? one[0]).Split(1, heads, groups);
-            return (turned[0], turned[1], one[1]);
+            var one = projected.View(batch, heads + 2 * groups, 1, width);
+            if (rotary is null)
+            {
+                var all = one.Split(1, heads, groups, groups);
+                return (all[0], all[1], all[2]);
+            }
+
+            var two = one.Split(1, heads + groups, groups);
+            var turned = rotary.Apply(two[0]).Split(1, heads, groups);
+            return (turned[0], turned[1], two[1]);
         }
 
         var parts = projected.Split(-1, (heads + groups) * width, groups * width);

@@ -7,10 +7,12 @@ namespace Attune.Models;
 /// </summary>
 public sealed class KvCache : IDisposable
 {
-    private readonly Tensor[] _keys;
+    private readonly Tensor[] _keys; // [B,G,capacity,W]
     private readonly Tensor[] _values;
-    private Tensor[] _openKeys;
-    private Tensor[] _openValues;
+    private Tensor[] _openKeys = []; // of the rows in use: as they are written, and with rows and heads as one axis, as they are read
+    private Tensor[] _openValues = [];
+    private Tensor[] _readKeys = [];
+    private Tensor[] _readValues = [];
 
     /// <summary>Makes room for a batch.</summary>
     /// <param name="config">The model's shape.</param>
@@ -22,10 +24,8 @@ public sealed class KvCache : IDisposable
         long[] shape = [rows, config.KeyValueHeads, capacity, config.HeadWidth];
         _keys = Buffers(config.Layers, shape, compute);
         _values = Buffers(config.Layers, shape, compute);
-        _openKeys = _keys;
-        _openValues = _values;
-        Rows = rows;
         Capacity = capacity;
+        KeepRows(rows);
     }
 
     /// <summary>Rows in use.</summary>
@@ -37,13 +37,13 @@ public sealed class KvCache : IDisposable
     /// <summary>Tokens that every row holds so far, padding included.</summary>
     public int Length { get; private set; }
 
-    /// <summary>Writes the new keys and values <c>[B,H,T,W]</c> behind the old and returns all <c>[B,H,Length+T,W]</c>.</summary>
+    /// <summary>Writes the new keys and values <c>[B,G,T,W]</c> behind the old and returns all <c>[B·G,Length+T,W]</c>.</summary>
     internal (Tensor Keys, Tensor Values) Append(int layer, Tensor keys, Tensor values)
     {
         var count = keys.Size(2);
         _openKeys[layer].Narrow(2, Length, count).CopyFrom(keys);
         _openValues[layer].Narrow(2, Length, count).CopyFrom(values);
-        return (_openKeys[layer].Narrow(2, 0, Length + count), _openValues[layer].Narrow(2, 0, Length + count));
+        return (_readKeys[layer].Narrow(1, 0, Length + count), _readValues[layer].Narrow(1, 0, Length + count));
     }
 
     /// <summary>Counts the tokens of a finished forward pass.</summary>
@@ -57,6 +57,8 @@ public sealed class KvCache : IDisposable
         CloseViews();
         _openKeys = Array.ConvertAll(_keys, k => TensorScope.Detach(k.Narrow(0, 0, rows)));
         _openValues = Array.ConvertAll(_values, v => TensorScope.Detach(v.Narrow(0, 0, rows)));
+        _readKeys = Array.ConvertAll(_openKeys, k => TensorScope.Detach(k.Flatten(0, 1)));
+        _readValues = Array.ConvertAll(_openValues, v => TensorScope.Detach(v.Flatten(0, 1)));
     }
 
     /// <summary>Copies one row over another: the last row takes the place of one that finished.</summary>
@@ -90,9 +92,7 @@ public sealed class KvCache : IDisposable
 
     private void CloseViews()
     {
-        if (ReferenceEquals(_openKeys, _keys))
-            return;
-        foreach (var view in _openKeys.Concat(_openValues))
+        foreach (var view in _openKeys.Concat(_openValues).Concat(_readKeys).Concat(_readValues))
             view.Dispose();
     }
 

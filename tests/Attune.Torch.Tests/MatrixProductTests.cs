@@ -3,13 +3,13 @@ using Attune.Torch.Testing;
 
 namespace Attune.Torch.Tests;
 
-/// <summary>Batched products against sums of single products, for every way in which the matrices of a batch can lie in memory.</summary>
+/// <summary>Matrix products, which the bridge shares out among threads, against other ways to the same numbers, for every layout in memory.</summary>
 [NoTensorLeaks]
-public sealed class BatchedProductTests : IDisposable
+public sealed class MatrixProductTests : IDisposable
 {
     private readonly int _threads = TorchRuntime.Threads;
 
-    public BatchedProductTests() => TorchRuntime.Threads = 2; // fewer than matrices: then the bridge's kernels take them, where it has any
+    public MatrixProductTests() => TorchRuntime.Threads = 2; // fewer than matrices: then the bridge's kernels take them, where it has any
 
     public static TheoryData<string, int, DType> Layouts()
     {
@@ -69,9 +69,37 @@ public sealed class BatchedProductTests : IDisposable
         TorchRuntime.Threads = 1;
         var one = a.Bmm(b).ToArray<float>();
 
-        if (TorchRuntime.SharesBatches && rows > 1) // a single row is a vector for two threads, and for one where it is small
+        if (TorchRuntime.SharesProducts && rows > 1) // a single row is a vector for two threads, and for one where it is small
             Assert.Equal(one, two);
         Assert.All(one.Zip(two), pair => Assert.Equal(pair.First, pair.Second, 1e-4f));
+    }
+
+    [Theory]
+    [InlineData(300, 40, 130, 2)] // parts of rows
+    [InlineData(257, 40, 129, 2)] // with an odd rest
+    [InlineData(130, 40, 300, 2)] // parts of columns
+    [InlineData(400, 3, 128, 3)]
+    [InlineData(385, 3, 128, 3)] // the last part is smaller than the others
+    [InlineData(127, 40, 300, 2)] // too small to be shared out
+    public void A_large_product_does_not_depend_on_how_its_factors_lie_in_memory(int rows, int inner, int columns, int threads)
+    {
+        TorchRuntime.Threads = threads;
+        foreach (var dtype in (DType[])[DType.Float32, DType.Float64])
+        {
+            foreach (var layout in (string[])["rows", "columns", "part of wider rows", "part of longer columns", "one row for all", "every second value"])
+            {
+                using var scope = TensorScope.Begin();
+                var a = Laid(layout, 1, rows, inner, dtype, 1).Select(0, 0);
+                var b = Laid(layout, 1, inner, columns, dtype, 2).Select(0, 0);
+                var bias = Drawn([columns], dtype, 3);
+                var expected = a.Unsqueeze(0).Bmm(b.Unsqueeze(0)).Select(0, 0); // a batch of one is libtorch's own
+                var tolerance = dtype == DType.Float64 ? 1e-12 : 1e-4;
+
+                AssertClose(expected, a.MatMul(b), tolerance);
+                AssertClose(expected + bias, Tensor.Linear(a, b.Transpose(0, 1), bias), tolerance);
+                AssertClose(expected * 0.5 + bias * 2, Operator.Find("aten::addmm").Call(bias, a, b, 2.0, 0.5), tolerance);
+            }
+        }
     }
 
     [Theory]
@@ -110,13 +138,27 @@ public sealed class BatchedProductTests : IDisposable
         AssertClose(scale.Flatten(0, 1), bias.Grad!, 1e-12);
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(8192)]
+    [InlineData(8193)]
+    public void Gelu_of_few_values_is_that_of_many(int count)
+    {
+        using var scope = TensorScope.Begin();
+        var x = Drawn([30_000], DType.Float32, 19);
+
+        AssertClose(x.Gelu(approximateTanh: false).Narrow(0, 0, count), x.Narrow(0, 0, count).Gelu(approximateTanh: false), 1e-6);
+        AssertClose(x.Gelu(approximateTanh: true).Narrow(0, 0, count), x.Narrow(0, 0, count).Gelu(approximateTanh: true), 1e-6);
+        Assert.Equal(2, TorchRuntime.Threads); // as before
+    }
+
     [Fact]
-    public void Where_openblas_uses_openmp_the_bridge_shares_batches_out()
+    public void Where_openblas_uses_openmp_the_bridge_shares_products_out()
     {
         const string Maps = "/proc/self/maps";
         var isExpected = TorchRuntime.Version.StartsWith("1.", StringComparison.Ordinal) && File.Exists(Maps) && File.ReadAllText(Maps).Contains("openblas-openmp", StringComparison.Ordinal);
 
-        Assert.Equal(isExpected, TorchRuntime.SharesBatches);
+        Assert.Equal(isExpected, TorchRuntime.SharesProducts);
     }
 
     [Fact]
