@@ -235,15 +235,13 @@ EXPORT int32_t attune_tensor_info(void* t, TensorInfo* info, int64_t* sizes, int
     });
 }
 
-// Uninitialised memory would make results depend on chance: data arrives together with the tensor. Null data = zeros.
+// Uninitialised memory would make results depend on chance: data arrives together with the tensor.
 EXPORT int32_t attune_tensor_from(const void* data, const int64_t* sizes, int32_t rank, int32_t dtype, void** result) {
     return guarded([&] {
-        auto options = at::TensorOptions().dtype(static_cast<at::ScalarType>(dtype));
         at::NoGradGuard no_grad;
-        if (data == nullptr) { *result = give(at::zeros(at::IntArrayRef(sizes, rank), options)); return; }
-        at::Tensor t = at::empty(at::IntArrayRef(sizes, rank), options);
+        at::Tensor t = at::empty(at::IntArrayRef(sizes, rank), at::TensorOptions().dtype(static_cast<at::ScalarType>(dtype)));
         ask_for_large_pages();
-        std::memcpy(t.data_ptr(), data, t.nbytes());
+        if (t.nbytes() > 0) std::memcpy(t.data_ptr(), data, t.nbytes());
         *result = give(std::move(t));
     });
 }
@@ -382,7 +380,10 @@ EXPORT int32_t attune_recompute(void* output, void* input, RecomputeCallback rec
 // ---- the machine ----
 
 EXPORT int32_t attune_threads() { return at::get_num_threads(); }
-EXPORT int32_t attune_set_threads(int32_t count) { return guarded([&] { at::set_num_threads(count); }); }
+EXPORT int32_t attune_set_threads(int32_t count) {
+    at::get_num_threads();  // the first question on a thread sets the last number that any thread asked for: let it come first
+    return guarded([&] { at::set_num_threads(count); });
+}
 
 EXPORT int32_t attune_set_deterministic(int32_t on) {
     return guarded([&] { at::globalContext().setDeterministicAlgorithms(on != 0, /*warn_only=*/false); });
