@@ -15,6 +15,7 @@ public sealed class SamplingChainTests
     [InlineData(0.6, new[] { 1, 2, 6 })] // + 0.147 = 0.692
     [InlineData(1.0, new[] { 0, 1, 2, 3, 4, 5, 6 })]
     [InlineData(1e-9, new[] { 6 })]
+    [InlineData(0, new[] { 6 })] // the most likely one, as in llama.cpp; as a setting 0 is refused
     public void Top_p_keeps_the_smallest_set_that_reaches_p(double p, int[] kept)
     {
         var row = (float[])Logits.Clone();
@@ -110,6 +111,7 @@ public sealed class SamplingChainTests
     [InlineData("top_k", 3, new[] { 0, 0.22222, 0.33333, 0.44444 })]
     [InlineData("top_k", 4, new[] { 0.1, 0.2, 0.3, 0.4 })]
     [InlineData("top_k", 0, new[] { 0.1, 0.2, 0.3, 0.4 })]
+    [InlineData("top_p", 0, new[] { 0, 0, 0, 1.0 })]
     [InlineData("top_p", 0.7, new[] { 0, 0, 0.428571, 0.571429 })]
     [InlineData("top_p", 0.8, new[] { 0, 0.22222, 0.33333, 0.44444 })]
     [InlineData("top_p", 1, new[] { 0.1, 0.2, 0.3, 0.4 })]
