@@ -127,7 +127,7 @@ internal static class SampleVerb
         {
             return sampler.Sample([.. Enumerable.Range(0, job.Samples).Select(id => new SampleRequest(job.Prompt, id))], new Seed(job.Seed), n => meter.Advance(done += n), stop);
         }
-        catch (ArithmeticException e)
+        catch (RunFailedException e)
         {
             throw new RunFailedException($"{job.Model.Folder} cannot be sampled from: {e.Message}", e);
         }

@@ -79,7 +79,7 @@ internal sealed class AnswerMaker : IDisposable
         {
             return sampler.Sample(requests, seed, finished, stop);
         }
-        catch (ArithmeticException e)
+        catch (RunFailedException e)
         {
             throw new RunFailedException($"{order.Who.Folder ?? order.Name} cannot be sampled from: {e.Message}", e);
         }

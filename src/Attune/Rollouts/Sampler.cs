@@ -1,4 +1,5 @@
 using Attune.Models;
+using Attune.Runs;
 using Attune.Torch;
 
 namespace Attune.Rollouts;
@@ -38,6 +39,7 @@ public sealed class Sampler
     /// <param name="seed">All draws come from it.</param>
     /// <param name="finished">Called as responses end, with their number.</param>
     /// <param name="stop">Checked between tokens.</param>
+    /// <exception cref="RunFailedException">The weights give no probabilities.</exception>
     public Rollout[] Sample(IReadOnlyList<SampleRequest> requests, Seed seed, Action<int>? finished = null, CancellationToken stop = default)
     {
         foreach (var request in requests)
@@ -182,7 +184,7 @@ public sealed class Sampler
         {
             var p = probabilities.Slice(k * vocabulary, vocabulary);
             if (!float.IsFinite(p[0]))
-                throw new ArithmeticException($"the logits of request {rows[k].Request.Id} are not finite after {rows[k].Response.Count} tokens, expected finite numbers; the model's weights are damaged or its training diverged: take an earlier checkpoint or the model's original");
+                throw new RunFailedException($"the logits of request {rows[k].Request.Id} are not finite after {rows[k].Response.Count} tokens, expected finite numbers; the model's weights are damaged or its training diverged: take an earlier checkpoint or the model's original");
             var uniform = seed.Uniform(rows[k].Request.Id, rows[k].Response.Count);
             var row = raw.Slice(k * vocabulary, vocabulary);
             var token = isPlain ? Invert(p, uniform) : Filtered(row, rows[k], uniform);

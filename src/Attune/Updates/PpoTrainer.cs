@@ -98,7 +98,7 @@ public sealed class PpoTrainer : IDisposable
         {
             return _sampler.Sample(requests, _setup.Seed.For("answers").For(step), finished: null, stop);
         }
-        catch (ArithmeticException e)
+        catch (RunFailedException e)
         {
             throw new RunFailedException($"step {step}: {e.Message} (from: …/checkpoints/step-…/policy), and begin a new run from it with a lower ppo.learningRate", e);
         }
