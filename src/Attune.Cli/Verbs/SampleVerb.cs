@@ -152,6 +152,5 @@ internal static class SampleVerb
         }
     }
 
-    /// <summary>What people read: without the end token.</summary>
-    private static string? TextOf(Job job, Rollout rollout) => job.Model.Tokenizer?.Decode(rollout.Response, skipSpecial: true);
+    private static string? TextOf(Job job, Rollout rollout) => job.Model.Tokenizer is { } tokenizer ? rollout.TextBy(tokenizer) : null;
 }

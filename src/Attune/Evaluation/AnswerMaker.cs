@@ -103,8 +103,7 @@ internal sealed class AnswerMaker : IDisposable
     /// <summary>The text of an answer, and the answer as others read it: after the plain prompt, without what stopped it.</summary>
     private (Rollout Answer, string Text) Read(Rollout sampled, int prompt, FewShot? shots)
     {
-        var ended = sampled.Finish == FinishReason.EndToken;
-        var text = _input.Tokenizer.Decode(ended ? sampled.Response.AsSpan(..^1) : sampled.Response, skipSpecial: true);
+        var text = sampled.TextBy(_input.Tokenizer);
         if (shots is null && sampled.Finish != FinishReason.StopString)
             return (sampled, text);
         var stops = shots is null ? _input.Sampling.StopStrings : [.. _input.Sampling.StopStrings, shots.Stop];

@@ -194,7 +194,7 @@ internal sealed class PpoStage(PpoRecipe recipe, Run run, PpoInputs inputs, PpoT
             {
                 step,
                 prompt = tokenizer.Decode(rollout.Prompt),
-                answer = tokenizer.Decode(rollout.Response, skipSpecial: true),
+                answer = rollout.TextBy(tokenizer),
                 score = answers.Scores[row],
                 kl = answers.LogRatios[row],
                 tokens = rollout.Response.Length,
