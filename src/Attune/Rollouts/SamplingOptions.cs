@@ -64,5 +64,9 @@ public sealed record SamplingOptions
             yield return Problem.Of(nameOf("minimumNewTokens"), $"is {MinimumNewTokens}", $"between 0 and {nameOf("maximumNewTokens")} ({MaximumNewTokens})", "0 is usual");
         else if (MinimumNewTokens > 0 && EndTokens.Distinct().Count() >= vocabularySize)
             yield return Problem.Of(nameOf("minimumNewTokens"), $"is {MinimumNewTokens} while all {vocabularySize} tokens are end tokens", "a token that may be drawn", "name fewer end tokens");
+        if (EndTokens.Where(id => id < 0 || id >= vocabularySize).ToArray() is { Length: > 0 } unknown)
+            yield return Problem.Of(nameOf("endTokens"), $"has {string.Join(", ", unknown)}", $"ids from 0{(vocabularySize is { } size ? $" to {size - 1}" : "")}", "give ids of the model's tokens");
+        if (StopStrings.Any(stop => stop.Length == 0))
+            yield return Problem.Of(nameOf("stopStrings"), "is empty", "some text", "leave it out for no such text");
     }
 }

@@ -175,6 +175,18 @@ public sealed class SamplingChainTests
         Assert.Empty((options with { MinimumNewTokens = 0 }).Problems(vocabularySize: 3));
     }
 
+    [Theory]
+    [InlineData(new[] { 0, 60 }, 61, null)]
+    [InlineData(new[] { 0, 61, 4096 }, 61, "endTokens has 61, 4096, expected ids from 0 to 60; give ids of the model's tokens")]
+    [InlineData(new[] { -1 }, 61, "endTokens has -1, expected ids from 0 to 60; give ids of the model's tokens")]
+    [InlineData(new[] { -1, 4096 }, null, "endTokens has -1, expected ids from 0; give ids of the model's tokens")]
+    public void An_end_token_that_the_model_does_not_have_is_refused(int[] ids, int? vocabulary, string? problem) =>
+        Assert.Equal(problem is null ? [] : [problem], new SamplingOptions { EndTokens = ids }.Problems(vocabularySize: vocabulary).Select(p => $"{p.Key} {p.Message}"));
+
+    [Fact]
+    public void A_stop_text_of_nothing_is_refused() =>
+        Assert.Equal(new("stopStrings", "is empty, expected some text; leave it out for no such text"), Assert.Single(new SamplingOptions { StopStrings = ["x", ""] }.Problems()));
+
     private static double[] Probabilities(float[] row)
     {
         var weights = row.Select(logit => Math.Exp(logit)).ToArray();
