@@ -43,8 +43,6 @@ internal sealed class AnswerMaker : IDisposable
         _reference = Open(input.Models.Single(model => model.Name == input.Reference));
     }
 
-    private double Temperature => _input.Sampling.IsGreedy ? 1 : _input.Sampling.Temperature; // as the sampler's log-probs have it
-
     /// <summary>All answers of an order, those to one prompt together.</summary>
     public IReadOnlyList<AnswerRow> Make(AnswerOrder order, Action<int> finished, CancellationToken stop)
     {
@@ -121,7 +119,7 @@ internal sealed class AnswerMaker : IDisposable
         var words = _base is null ? null : AnswerLogProbs.Of(_base.Model, answers);
         var isReference = order.Who.Name == _input.Reference;
         // After other prompts than the reference's there is no ratio to take.
-        var expected = isReference || order.Shots is not null ? null : AnswerLogProbs.Of(_reference.Model, sampled, Temperature);
+        var expected = isReference || order.Shots is not null ? null : AnswerLogProbs.Of(_reference.Model, sampled, _input.Sampling.LogProbTemperature);
         var rewards = new List<(string Name, double[] Scores)>();
         if (_input.Reward is { } trained)
             rewards.Add((AnswerRow.Reward, trained.Score(answers).CheckedFor(answers).Totals));

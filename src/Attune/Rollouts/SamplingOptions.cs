@@ -37,6 +37,9 @@ public sealed record SamplingOptions
     /// <summary>Texts that end a response; they need a tokenizer.</summary>
     public IReadOnlyList<string> StopStrings { get; init; } = [];
 
+    /// <summary>What logits are divided by where log-probs are taken: greedy ignores the temperature.</summary>
+    internal double LogProbTemperature => IsGreedy ? 1 : Temperature;
+
     /// <summary>Whether some tokens can never be drawn: log-probs are of the full distribution, so policy ratios are then biased.</summary>
     public bool IsTruncated => !IsGreedy && (TopK > 0 || TopP < 1 || MinP > 0 || RepetitionPenalty != 1 || MinimumNewTokens > 0);
 

@@ -159,7 +159,7 @@ internal sealed class PpoInputs : IDisposable
         var trained = ppo.Critic == CriticKind.Separate ? 2 : 1;
         long rows = ppo.MicroBatch, width = prompt + ppo.MaximumLength;
         var passes = MemoryEstimate.TrainingPass(config, rows, width, rows * ppo.MaximumLength, dtype) * trained;
-        var sampled = Math.Min(ppo.RolloutsPerStep, 64);
+        var sampled = Math.Min(ppo.RolloutsPerStep, Sampler.UsualBatch);
         var sampling = MemoryEstimate.Cache(config, sampled, width, dtype) + MemoryEstimate.ForwardPass(config, sampled, prompt, sampled, dtype);
         return Kept(config, ppo, dtype, judges) + Math.Max(passes, sampling);
     }
