@@ -24,7 +24,7 @@ public static class BuiltInRewards
 
     /// <summary>How favourable a word list finds the answer's text, in (−1, 1); see <see cref="Valence"/>.</summary>
     /// <param name="valence">The list.</param>
-    /// <param name="textOf">Text of token ids, without special tokens.</param>
-    public static FunctionReward Lexicon(Valence valence, Func<int[], string> textOf) =>
-        FunctionReward.OfSequence(rollout => valence.Score(textOf(rollout.Response)));
+    /// <param name="textOf">The answer's text, see <see cref="Rollout.TextBy"/>.</param>
+    public static FunctionReward Lexicon(Valence valence, Func<Rollout, string> textOf) =>
+        FunctionReward.OfSequence(rollout => valence.Score(textOf(rollout)));
 }

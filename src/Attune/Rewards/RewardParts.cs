@@ -146,7 +146,7 @@ public sealed class RewardParts : IReward, IDisposable
     {
         RewardFunction.LengthTarget => BuiltInRewards.LengthTarget(part.Length!.Value),
         RewardFunction.Repetition => BuiltInRewards.Repetition(part.Ngram),
-        RewardFunction.Lexicon => BuiltInRewards.Lexicon(part.Lexicon!.Open(), ids => tokenizer.Decode(ids, skipSpecial: true)),
+        RewardFunction.Lexicon => BuiltInRewards.Lexicon(part.Lexicon!.Open(), rollout => rollout.TextBy(tokenizer)),
         _ => throw new InvalidOperationException($"unknown function {part.Function}"),
     };
 

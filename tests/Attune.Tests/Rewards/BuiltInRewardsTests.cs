@@ -30,7 +30,7 @@ public sealed class BuiltInRewardsTests
     public void A_word_list_reads_the_answer_alone()
     {
         var list = new Valence(new Dictionary<string, double> { ["good"] = 3, ["bad"] = -3 }, [], new Dictionary<string, double>());
-        var reward = BuiltInRewards.Lexicon(list, ids => string.Join(' ', ids.Select(id => id == 1 ? "good" : "bad")));
+        var reward = BuiltInRewards.Lexicon(list, rollout => string.Join(' ', rollout.Response.Select(id => id == 1 ? "good" : "bad")));
 
         Assert.Equal([0.6, -0.6], reward.Score([Answer(1), Answer(2)]).Totals); // 3 / √(9 + 16)
     }
