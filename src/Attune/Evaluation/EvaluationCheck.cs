@@ -1,3 +1,4 @@
+using Attune.Feedback;
 using Attune.Models;
 using Attune.Runs;
 
@@ -22,8 +23,8 @@ internal static class EvaluationCheck
             yield return Problem.Of("models", $"has the name {name}, which is that of one of the evaluation's own rows", "another name", "rename it");
         if (input.Judges.Count == 0)
             yield return Problem.Of("judges", "is empty", "at least one", "name a crowd, a reward model or a lexicon");
-        foreach (var (name, count) in input.Judges.Select(panel => panel.Name).Append(AnswerRow.Reward).CountBy(name => name).Where(entry => entry.Value > 1))
-            yield return Problem.Of("judges", $"has {count} of the name {name}", "a name for each, and none called reward", "rename one");
+        foreach (var (name, count) in input.Judges.Select(panel => panel.Name).Concat([AnswerRow.Reward, Answer.Fluency]).CountBy(name => name).Where(entry => entry.Value > 1))
+            yield return Problem.Of("judges", $"has {count} of the name {name}", $"a name for each, and none called {AnswerRow.Reward} or {Answer.Fluency}, which every answer's own measures are", "rename one");
         if (input.Judges.SelectMany(panel => panel.Judges).CountBy(judge => judge).FirstOrDefault(entry => entry.Value > 1) is { Key: { } twice })
             yield return Problem.Of("judges", $"has {twice} in two groups", "each judge in one", "leave one group out");
     }

@@ -111,13 +111,13 @@ public sealed class EvaluateRecipeTests : IDisposable
               models: {PPO: a}
               reference: SFT
               prompts: []
-              judges: {nobody: {}, crowd: {crowd: {path: c, votes: 2}}}
+              judges: {nobody: {}, crowd: {crowd: {path: c, votes: 2}}, words: {reward: {function: lexicon, lexicon: {}}}, lists: {reward: {function: lexicon, lexicon: {words: w, positive: p}}}}
               fewShot: {count: 0, template: "{response}", demonstrations: {path: d}}
               checkpoints: {one: b}
               sampling: {temperature: 0}
             """, "r.yaml", []));
 
-        foreach (var said in new[] { "evaluate.models", "evaluate.reference", "evaluate.prompts", "judges.nobody", "judges.crowd.crowd.votes", "fewShot.count", "fewShot.template", "demonstrations.format", "evaluate.base", "evaluate.checkpoints", "sampling.temperature" })
+        foreach (var said in new[] { "evaluate.models", "evaluate.reference", "evaluate.prompts", "judges.nobody", "judges.crowd.crowd.votes", "judges.words.reward.lexicon.words ", "judges.lists.reward.lexicon.positive ", "fewShot.count", "fewShot.template", "demonstrations.format", "evaluate.base", "evaluate.checkpoints", "sampling.temperature" })
             Assert.Contains(said, problem.Message, StringComparison.Ordinal);
     }
 

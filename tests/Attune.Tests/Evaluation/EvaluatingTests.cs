@@ -304,3 +304,13 @@ public sealed class EvaluatingTests : IDisposable
         }
     }
 }
+    [Theory]
+    [InlineData("reward")]
+    [InlineData("fluency")]
+    public void Judges_may_not_be_named_like_what_every_answer_is_measured_by(string name)
+    {
+        var problem = Assert.Throws<InputException>(() => Evaluate("a", input => input with { Judges = [JudgePanel.OfReward(name, TinyEvaluation.ShareOfSpaces)] }));
+
+        Assert.Equal($"The evaluation has 1 problem\n  judges  has 2 of the name {name}, expected a name for each, and none called reward or fluency, which every answer's own measures are; rename one", problem.Message);
+    }
+
