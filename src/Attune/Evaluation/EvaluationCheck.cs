@@ -1,6 +1,7 @@
 using Attune.Feedback;
 using Attune.Models;
 using Attune.Runs;
+using Attune.Updates;
 
 namespace Attune.Evaluation;
 
@@ -68,16 +69,22 @@ internal static class EvaluationCheck
         if (config.VocabularySize < input.Tokenizer.VocabularySize)
             yield return Problem.Of(contender.Name, $"knows {config.VocabularySize} pieces", $"at least the tokenizer's {input.Tokenizer.VocabularySize}", "compare models of one tokenizer");
         var shots = contender == input.Base && input.FewShot is { } given && FewShot.Fault(given.Template) is null ? given : null;
-        var longest = input.Prompts.Select(p => input.Tokenizer.Encode(shots is null ? p : shots.PromptFor(p)).Length).DefaultIfEmpty(0).Max();
+        Func<string, int[]> encode = shots is not null ? prompt => input.Tokenizer.Encode(shots.PromptFor(prompt))
+            : TemplateProblems(input).Any() ? input.Tokenizer.Encode : PpoPrompts.Encoder(input.Template, input.Tokenizer);
+        var longest = input.Prompts.Select(prompt => encode(prompt).Length).DefaultIfEmpty(0).Max();
         if (longest + input.Sampling.MaximumNewTokens > config.MaximumPositions)
             yield return Problem.Of(contender.Name, $"has {config.MaximumPositions} positions", $"{longest + input.Sampling.MaximumNewTokens} for the longest prompt {(shots is null ? "" : "with its examples ")}and its answer",
                 shots is null ? "lower sampling.maximumNewTokens, or leave long prompts out" : "give fewer or shorter examples");
     }
 
+    private static IEnumerable<Problem> TemplateProblems(EvaluationInput input) => new PpoPromptSettings { Template = input.Template }.Check();
+
     private static IEnumerable<Problem> Settings(EvaluationInput input)
     {
         foreach (var (key, problem) in input.Sampling.Problems(vocabularySize: input.Tokenizer.VocabularySize))
             yield return new($"sampling.{key}", problem);
+        foreach (var problem in TemplateProblems(input))
+            yield return problem;
         foreach (var problem in input.Budget.Check())
             yield return problem with { Key = $"budget.{problem.Key}" };
         foreach (var problem in input.Requirements.Check())
