@@ -4,6 +4,7 @@ using Attune.Rewards;
 using Attune.Rollouts;
 using Attune.Runs;
 using Attune.Torch;
+using Attune.Updates;
 
 namespace Attune.Evaluation;
 
@@ -38,7 +39,7 @@ internal sealed class AnswerMaker : IDisposable
     public AnswerMaker(EvaluationInput input, IReadOnlyList<string> prompts)
     {
         (_input, _prompts) = (input, prompts);
-        _promptIds = [.. prompts.Select(input.Tokenizer.Encode)];
+        _promptIds = [.. prompts.Select(PpoPrompts.Encoder(input.Template, input.Tokenizer))];
         _base = input.Base is { } untrained ? Open(untrained) : null;
         _reference = Open(input.Models.Single(model => model.Name == input.Reference));
     }
@@ -98,7 +99,7 @@ internal sealed class AnswerMaker : IDisposable
         StopStrings = shots is { Stop.Length: > 0 } ? [.. _input.Sampling.StopStrings, shots.Stop] : _input.Sampling.StopStrings,
     };
 
-    /// <summary>The text of an answer, and the answer as others read it: after the plain prompt, without what stopped it.</summary>
+    /// <summary>The text of an answer, and the answer as others read it: after the prompt without examples, without what stopped it.</summary>
     private (Rollout Answer, string Text) Read(Rollout sampled, int prompt, FewShot? shots)
     {
         var text = sampled.TextBy(_input.Tokenizer);

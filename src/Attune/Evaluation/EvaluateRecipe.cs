@@ -2,6 +2,7 @@ using Attune.Rewards;
 using Attune.Rollouts;
 using Attune.Runs;
 using Attune.Text;
+using Attune.Updates;
 
 namespace Attune.Evaluation;
 
@@ -42,6 +43,9 @@ public sealed record EvaluateSettings : IChecked
 
     /// <summary>Held-out prompts: plain text with a prompt a line, documents, or the prompts of a prompt/response file.</summary>
     public required IReadOnlyList<DataSource> Prompts { get; init; }
+
+    /// <summary>Text around each prompt, as <c>prompts.template</c> of the recipe of ppo; examples have a template of their own.</summary>
+    public string Template { get; init; } = PpoPromptSettings.Hole;
 
     /// <summary>Whether a prompt is a text to work on: then the copy rate is reported.</summary>
     public bool PromptIsText { get; init; }
@@ -92,6 +96,8 @@ public sealed record EvaluateSettings : IChecked
         if (Prompts.Count == 0)
             yield return Problem.Of("prompts", "is empty", "at least one source", "name a file of held-out prompts");
         foreach (var problem in DataSource.CheckFormats(Prompts, "prompts", DataFormat.Text, DataFormat.Documents, DataFormat.Prompts))
+            yield return problem;
+        foreach (var problem in new PpoPromptSettings { Template = Template }.Check())
             yield return problem;
         if (Judges.Count == 0)
             yield return Problem.Of("judges", "is empty", "at least one", "name a crowd, a reward model or a lexicon");

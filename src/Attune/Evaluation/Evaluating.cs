@@ -15,7 +15,7 @@ public static class Evaluating
     /// <summary>The report as a page.</summary>
     public const string PageName = "report.html";
 
-    private static readonly string[] Files = [ReportName, PageName, AnswerFile.Name, JudgedPairs.ComparisonsName, JudgedPairs.JudgmentsName];
+    private static readonly string[] Files = [ReportName, PageName, ReadInputs.Name, AnswerFile.Name, JudgedPairs.ComparisonsName, JudgedPairs.JudgmentsName];
 
     /// <summary>Evaluates what a recipe names, into the run's folder; null where it was asked to stop before the end.</summary>
     /// <exception cref="InputException">Something that the recipe names cannot be used; lists every problem. Nothing was sampled.</exception>
@@ -45,7 +45,7 @@ public static class Evaluating
     /// <param name="input">Models, prompts, judges, budgets.</param>
     /// <param name="output">Where to.</param>
     /// <param name="stop">Checked between tokens and between votes; what is finished by then is kept.</param>
-    /// <exception cref="InputException">The input cannot be evaluated; lists every problem. Nothing is written.</exception>
+    /// <exception cref="InputException">The input cannot be evaluated, or is another one than that of the answers that are there; lists every problem. Nothing is written.</exception>
     /// <exception cref="OperationCanceledException">It was stopped; run again with <see cref="EvaluationOutput.Resume"/>.</exception>
     public static EvaluationReport Run(EvaluationInput input, EvaluationOutput output, CancellationToken stop = default)
     {
@@ -57,6 +57,7 @@ public static class Evaluating
         if (!output.Resume)
             Erase(output.Folder);
 
+        ReadInputs.Keep(input, plan, output.Folder);
         var answers = Sample(input, plan, output, stop);
         var comparisons = JudgedPairs.Compare(plan.Contests(answers), input.Round - 1, input.Seed);
         ComparisonFile.Write(Path.Combine(output.Folder, JudgedPairs.ComparisonsName), comparisons);

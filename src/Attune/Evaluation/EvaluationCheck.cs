@@ -1,5 +1,7 @@
+using Attune.Feedback;
 using Attune.Models;
 using Attune.Runs;
+using Attune.Updates;
 
 namespace Attune.Evaluation;
 
@@ -22,8 +24,8 @@ internal static class EvaluationCheck
             yield return Problem.Of("models", $"has the name {name}, which is that of one of the evaluation's own rows", "another name", "rename it");
         if (input.Judges.Count == 0)
             yield return Problem.Of("judges", "is empty", "at least one", "name a crowd, a reward model or a lexicon");
-        foreach (var (name, count) in input.Judges.Select(panel => panel.Name).Append(AnswerRow.Reward).CountBy(name => name).Where(entry => entry.Value > 1))
-            yield return Problem.Of("judges", $"has {count} of the name {name}", "a name for each, and none called reward", "rename one");
+        foreach (var (name, count) in input.Judges.Select(panel => panel.Name).Concat([AnswerRow.Reward, Answer.Fluency]).CountBy(name => name).Where(entry => entry.Value > 1))
+            yield return Problem.Of("judges", $"has {count} of the name {name}", $"a name for each, and none called {AnswerRow.Reward} or {Answer.Fluency}, which every answer's own measures are", "rename one");
         if (input.Judges.SelectMany(panel => panel.Judges).CountBy(judge => judge).FirstOrDefault(entry => entry.Value > 1) is { Key: { } twice })
             yield return Problem.Of("judges", $"has {twice} in two groups", "each judge in one", "leave one group out");
     }
@@ -67,16 +69,22 @@ internal static class EvaluationCheck
         if (config.VocabularySize < input.Tokenizer.VocabularySize)
             yield return Problem.Of(contender.Name, $"knows {config.VocabularySize} pieces", $"at least the tokenizer's {input.Tokenizer.VocabularySize}", "compare models of one tokenizer");
         var shots = contender == input.Base && input.FewShot is { } given && FewShot.Fault(given.Template) is null ? given : null;
-        var longest = input.Prompts.Select(p => input.Tokenizer.Encode(shots is null ? p : shots.PromptFor(p)).Length).DefaultIfEmpty(0).Max();
+        Func<string, int[]> encode = shots is not null ? prompt => input.Tokenizer.Encode(shots.PromptFor(prompt))
+            : TemplateProblems(input).Any() ? input.Tokenizer.Encode : PpoPrompts.Encoder(input.Template, input.Tokenizer);
+        var longest = input.Prompts.Select(prompt => encode(prompt).Length).DefaultIfEmpty(0).Max();
         if (longest + input.Sampling.MaximumNewTokens > config.MaximumPositions)
             yield return Problem.Of(contender.Name, $"has {config.MaximumPositions} positions", $"{longest + input.Sampling.MaximumNewTokens} for the longest prompt {(shots is null ? "" : "with its examples ")}and its answer",
                 shots is null ? "lower sampling.maximumNewTokens, or leave long prompts out" : "give fewer or shorter examples");
     }
 
+    private static IEnumerable<Problem> TemplateProblems(EvaluationInput input) => new PpoPromptSettings { Template = input.Template }.Check();
+
     private static IEnumerable<Problem> Settings(EvaluationInput input)
     {
         foreach (var (key, problem) in input.Sampling.Problems(vocabularySize: input.Tokenizer.VocabularySize))
             yield return new($"sampling.{key}", problem);
+        foreach (var problem in TemplateProblems(input))
+            yield return problem;
         foreach (var problem in input.Budget.Check())
             yield return problem with { Key = $"budget.{problem.Key}" };
         foreach (var problem in input.Requirements.Check())

@@ -5,6 +5,7 @@ using Attune.Runs;
 using Attune.Text;
 using Attune.Tokens;
 using Attune.Torch;
+using Attune.Updates;
 
 namespace Attune.Evaluation;
 
@@ -151,6 +152,9 @@ public sealed record EvaluationInput
     /// <summary>Held-out prompts, none of which training saw. Equal ones count once.</summary>
     public required IReadOnlyList<string> Prompts { get; init; }
 
+    /// <summary>Text around each prompt, with <c>{prompt}</c> in it once; added tokens may stand here. Examples have a template of their own.</summary>
+    public string Template { get; init; } = PpoPromptSettings.Hole;
+
     /// <summary>Whether who calls knows that training saw none of them: then the report says so.</summary>
     public bool PromptsAreHeldOut { get; init; }
 
@@ -168,6 +172,12 @@ public sealed record EvaluationInput
 
     /// <summary>How answers are drawn. End tokens are <see cref="EndIds"/> where none are given.</summary>
     public SamplingOptions Sampling { get; init; } = new() { MaximumNewTokens = 48 };
+
+    /// <summary>
+    /// Files and model folders, by name, that rewards and judges were read from, and models in memory: where one has changed, an evaluation is not
+    /// gone on with. Folders of <see cref="Models"/> need not stand here.
+    /// </summary>
+    public IReadOnlyDictionary<string, string> ReadFrom { get; init; } = new Dictionary<string, string>();
 
     /// <summary>How much is sampled.</summary>
     public EvaluationBudget Budget { get; init; } = new();

@@ -275,7 +275,7 @@ public sealed record AccuracyRow
     /// <summary>Pairs in it.</summary>
     public required long Pairs { get; init; }
 
-    /// <summary>Share predicted rightly; an equal score counts as wrong.</summary>
+    /// <summary>Share predicted rightly; an equal score counts half.</summary>
     public required double Accuracy { get; init; }
 
     /// <summary>95 % interval of the accuracy.</summary>

@@ -50,6 +50,9 @@ internal sealed class EvaluationSetup : IDisposable
 
     public EvaluationInput Input { get; }
 
+    /// <summary>Memory that the evaluation takes, bytes; an estimate on the safe side.</summary>
+    public long MemoryBytes { get; private set; }
+
     private string ReferenceName => _settings.Reference ?? _settings.Models.Keys.Last();
 
     public void Dispose() => _opened.ForEach(model => model.Dispose());
@@ -63,6 +66,7 @@ internal sealed class EvaluationSetup : IDisposable
         var rewardModel = _settings.RewardRun is { } run ? _problems.Try("evaluate.rewardRun", () => RewardModelReports.Read(run, _folder)) : null;
         var annotators = _settings.Judgments is { } log ? _problems.Try("evaluate.judgments", () => AnnotatorReports.Read(log, annotators: null, _folder)) : null;
         var earlier = _settings.Earlier.Select((folder, k) => _problems.Try($"evaluate.earlier[{k}]", () => Earlier(folder))).OfType<EarlierRound>().ToList();
+        var asked = _settings.PpoRun is { } ppo && File.Exists(Run.RecipePath(ppo)) ? _problems.Try("evaluate.ppoRun", () => Recipe.Load<PpoRecipe>(Run.RecipePath(ppo), []))?.Prompts.Template : null;
         var reference = Models(checkpoints);
         // The lists are made before the problems are thrown, so that all are found.
         var reward = reference is null || _settings.Rewards.Count == 0 ? null : _problems.Try("evaluate.rewards", () => Reward(_settings.Rewards, "evaluate.rewards", reference, prompts));
@@ -83,6 +87,7 @@ internal sealed class EvaluationSetup : IDisposable
             Judges = judges,
             Reward = reward,
             Checkpoints = reward is null ? [] : [.. checkpoints.Select(checkpoint => new Contender(checkpoint.Key) { Folder = checkpoint.Value })],
+            ReadFrom = new Dictionary<string, string>(ReadFrom()),
             Sampling = _settings.Sampling,
             Budget = _settings.Budget,
             Requirements = _settings.Requirements,
@@ -91,7 +96,8 @@ internal sealed class EvaluationSetup : IDisposable
             Round = earlier.Count + 1,
             Earlier = earlier,
             RewardModel = rewardModel?.Report,
-            Warnings = [.. LeftOut()],
+            Template = _settings.Template,
+            Warnings = [.. LeftOut(), .. asked is null || asked == _settings.Template ? [] : new[] { OtherTemplate(asked) }],
             Annotators = annotators?.Rows ?? [],
             Curves = [.. curves.SelectMany(c => c.Curves)],
             Sources = [.. curves.Select(c => c.Source), .. new[] { rewardModel?.Source, annotators?.Source }.OfType<Source>()],
@@ -112,13 +118,34 @@ internal sealed class EvaluationSetup : IDisposable
             yield return Without("best-of-N", "evaluate.budget.bestOf");
     }
 
-    /// <summary>Those the recipe names, or the ones that the ppo run keeps, thinned to the budget with the last kept.</summary>
+    private IEnumerable<KeyValuePair<string, string>> ReadFrom()
+    {
+        yield return new($"model {ReferenceName}", _settings.Models[ReferenceName]);
+        foreach (var (k, part) in _settings.Rewards.Index().Where(entry => entry.Item.Model is not null))
+            yield return new($"rewards[{k}]", part.Model!);
+        foreach (var (name, judge) in _settings.Judges)
+        {
+            if ((judge.Crowd?.Path ?? judge.Reward?.Model) is { } path)
+                yield return new($"judge {name}", path);
+        }
+    }
+
+    private string OtherTemplate(string asked)
+    {
+        static string Line(string template) => template.ReplaceLineEndings("\\n");
+        return $"Prompts are asked as '{Line(_settings.Template)}' (expected: '{Line(asked)}', as in {_settings.PpoRun}); the key evaluate.template changes it.";
+    }
+
+    /// <summary>Those the recipe names and the ones that the ppo run keeps, thinned to the budget with the last kept; not the finished policy where it is one of the models.</summary>
     private List<KeyValuePair<string, string>> CheckpointFolders()
     {
         var named = _settings.Checkpoints.ToList();
         if (_settings.PpoRun is not { } run)
             return named;
         var kept = Checkpoints.Of(run);
+        static string Full(string path) => Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
+        if (_settings.Models.Values.Any(model => Full(model) == Full(Run.ModelFolderOf(run))) && _problems.Try("evaluate.ppoRun", () => ResultFile.Read<PpoResult>(run)!) is { } finished)
+            kept = [.. kept.Where(checkpoint => checkpoint.Step != finished.Steps)]; // that policy is a point already
         var points = Math.Min(kept.Count, _settings.Budget.FrontierPoints);
         named.AddRange(Enumerable.Range(1, points).Select(k => kept[(k * kept.Count / points) - 1])
             .Select(checkpoint => KeyValuePair.Create($"step {checkpoint.Step}", PpoTraining.PolicyAt(checkpoint.Folder))));
@@ -188,7 +215,7 @@ internal sealed class EvaluationSetup : IDisposable
 
     private RewardParts Reward(IReadOnlyList<RewardPart> parts, string key, TextModel reference, string[] prompts)
     {
-        var longest = prompts.Select(prompt => reference.Tokenizer.Encode(prompt).Length).DefaultIfEmpty(0).Max() + _settings.Sampling.MaximumNewTokens;
+        var longest = prompts.Select(PpoPrompts.Encoder(_settings.Template, reference.Tokenizer)).Select(ids => ids.Length).DefaultIfEmpty(0).Max() + _settings.Sampling.MaximumNewTokens;
         var opened = RewardParts.Open(parts, key, reference, longest, MicroBatch);
         _opened.Add(opened);
         return opened;
@@ -222,6 +249,7 @@ internal sealed class EvaluationSetup : IDisposable
         var bytes = MemoryEstimate.Process + (3 + rewards) * largest.WeightBytes(_compute.DType)
             + MemoryEstimate.Cache(largest, Sampler.UsualBatch, largest.MaximumPositions, _compute.DType)
             + MemoryEstimate.ForwardPass(largest, MicroBatch, largest.MaximumPositions, (long)MicroBatch * _settings.Sampling.MaximumNewTokens, _compute.DType);
+        MemoryBytes = bytes;
         if (_memory.Check("evaluate.models", bytes, "compare smaller models") is not { } problem)
             return true;
         _problems.Add(problem);

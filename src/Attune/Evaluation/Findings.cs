@@ -222,6 +222,12 @@ internal sealed class Findings(EvaluationInput input, EvaluationPlan plan, Answe
         var error = Math.Sqrt(Math.Pow(own.RewardStandardError ?? 0, 2) + Math.Pow(other.RewardStandardError ?? 0, 2));
         if (own.Reward - other.Reward > 2 * error && headline.Rate < 0.5)
             yield return $"{plan.Headline} scores above {input.Reference} by the reward ({NumberText.Number(own.Reward)} against {NumberText.Number(other.Reward)}) and loses to it by the {First.Name}: it exploits the reward's mistakes.";
+        if (input.Sampling.IsGreedy || input.Sampling.IsTruncated)
+        {
+            yield return $"Answers are {(input.Sampling.IsGreedy ? "greedy" : "from a truncated distribution (topK, topP, minP, repetitionPenalty or minimumNewTokens)")} "
+                + "(expected: drawn from the full one, whose log-probs measure distance): distances are no KL divergences.";
+        }
+
         var fewest = round.Wins.Where(w => w.Judges == First.Name).Min(w => w.Result.Votes / (double)w.Result.Prompts);
         if (First.Judges.Count > 1 && fewest < PairResult.MinimumVotes)
             yield return $"The {First.Name} gave {NumberText.Number(fewest)} votes a pair (expected: at least {PairResult.MinimumVotes}).";

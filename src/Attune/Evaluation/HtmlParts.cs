@@ -4,8 +4,10 @@ namespace Attune.Evaluation;
 
 /// <summary>A column of a table.</summary>
 /// <param name="Name">Its header.</param>
-/// <param name="Numeric">Whether it is set flush right.</param>
-internal sealed record HtmlColumn(string Name, bool Numeric = true);
+/// <param name="Text">A row's cell.</param>
+/// <param name="Numeric">Whether it holds numbers: set flush right, each leading to the rows it was made from.</param>
+/// <param name="Source">Their source; the row's where not given.</param>
+internal sealed record HtmlColumn<T>(string Name, Func<T, string> Text, bool Numeric = true, Func<T, string?>? Source = null);
 
 /// <summary>
 /// The pieces a report page is put together from. They are XML elements, so the page is well-formed and everything in it escaped by construction.
@@ -35,16 +37,24 @@ internal sealed class HtmlParts(IReadOnlySet<string> sources)
     }
 
     /// <summary>A table that scrolls inside its box; the first cell of a row is its header.</summary>
-    public static XElement Table(string caption, IReadOnlyList<HtmlColumn> columns, IEnumerable<object[]> rows, Func<int, bool>? strong = null) =>
-        Element("div", "scroll", new XAttribute("role", "region"), new XAttribute("tabindex", "0"), new XAttribute("aria-label", caption),
+    /// <param name="caption">What it shows.</param>
+    /// <param name="rows">Its rows.</param>
+    /// <param name="source">Where a row's numbers come from.</param>
+    /// <param name="columns">Its columns, the first of text.</param>
+    /// <param name="strong">Which rows stand out.</param>
+    public XElement Table<T>(string caption, IEnumerable<T> rows, Func<T, string?> source, IReadOnlyList<HtmlColumn<T>> columns, Func<T, bool>? strong = null)
+    {
+        object Cell(HtmlColumn<T> column, T row) => column.Numeric ? Number(column.Text(row), (column.Source ?? source)(row)) : column.Text(row);
+        return Element("div", "scroll", new XAttribute("role", "region"), new XAttribute("tabindex", "0"), new XAttribute("aria-label", caption),
             Element("table", null,
                 Element("caption", null, caption),
                 Element("thead", null,
                     Element("tr", null, columns.Select(c => Element("th", c.Numeric ? "num" : null, new XAttribute("scope", "col"), c.Name)))),
-                Element("tbody", null, rows.Select((row, r) => Element("tr", strong?.Invoke(r) == true ? "strong" : null, row.Select((cell, i) =>
+                Element("tbody", null, rows.Select(row => Element("tr", strong?.Invoke(row) == true ? "strong" : null, columns.Select((column, i) =>
                     i == 0
-                        ? Element("th", null, new XAttribute("scope", "row"), cell)
-                        : Element("td", columns[i].Numeric ? "num" : null, cell)))))));
+                        ? Element("th", null, new XAttribute("scope", "row"), Cell(column, row))
+                        : Element("td", column.Numeric ? "num" : null, Cell(column, row))))))));
+    }
 
     /// <summary>A plot with a heading and a sentence on how to read it.</summary>
     public static XElement Figure(XElement plot, string title, string reading) =>

@@ -27,6 +27,8 @@ public sealed record JudgeSettings : IChecked
             yield return problem with { Key = $"crowd.{problem.Key}" };
         foreach (var problem in Reward?.Check() ?? [])
             yield return problem with { Key = $"reward.{problem.Key}" };
+        foreach (var problem in Reward?.Lexicon?.Check() ?? [])
+            yield return problem with { Key = $"reward.lexicon.{problem.Key}" };
     }
 }
 

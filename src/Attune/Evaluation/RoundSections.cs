@@ -36,15 +36,16 @@ internal static class RoundSections
         return Section("rounds", "Round by round",
             $"Each round collects fresh judgments on the newest model's answers and learns from them. All rows show "
                 + $"{report.Headline.Model} of that round.",
-            Table("Rounds", [new("Round", false), new($"Preferred over {report.Headline.Opponent}"), new("95 % interval"), new("Reward"),
-                new("Held-out score"), new("Distance, nats"), new("Distinct-2")],
-                rounds.Select(r => new object[]
-                {
-                    $"Round {r.Round.Number}", parts.Number(NumberText.Percent(r.Win.Result.Rate), r.Win.Source),
-                        parts.Number(NumberText.Percents(r.Win.Result.Wilson), r.Win.Source),
-                    parts.Number(NumberText.Number(r.Base?.Reward), r.Base?.Source), parts.Number(NumberText.Number(r.Base?.HeldOut), r.Base?.Source),
-                    parts.Number(NumberText.Number(r.Base?.Kl), r.Base?.Source), parts.Number(NumberText.Percent(r.Text?.Distinct2), r.Text?.Source),
-                })));
+            parts.Table("Rounds", rounds, r => r.Base?.Source,
+            [
+                new("Round", r => $"Round {r.Round.Number}", Numeric: false),
+                new($"Preferred over {report.Headline.Opponent}", r => NumberText.Percent(r.Win.Result.Rate), Source: r => r.Win.Source),
+                new("95 % interval", r => NumberText.Percents(r.Win.Result.Wilson), Source: r => r.Win.Source),
+                new("Reward", r => NumberText.Number(r.Base?.Reward)),
+                new("Held-out score", r => NumberText.Number(r.Base?.HeldOut)),
+                new("Distance, nats", r => NumberText.Number(r.Base?.Kl)),
+                new("Distinct-2", r => NumberText.Percent(r.Text?.Distinct2), Source: r => r.Text?.Source),
+            ]));
     }
 
     private static XElement Wins(string id, EvaluationReport report, RoundReport round, HtmlParts parts)
@@ -72,19 +73,19 @@ internal static class RoundSections
                 round.Wins.Where(w => w.Opponent == report.Headline.Opponent).GroupBy(w => w.Judges).Select((group, k) =>
                     Draw($"baseline{k + 1}", $"Against {report.Headline.Opponent}{(group.Key.Length > 0 ? $", by the {group.Key}" : "")}", [.. group])),
                 Draw("others", "Against each other", [.. round.Wins.Where(w => w.Opponent != report.Headline.Opponent)])),
-            Table("Win rates",
-                [new("Model", false), new("Against", false), new("Judges", false), new("Win rate"), new("95 %, Wilson"), new("95 %, bootstrap"),
-                    new("Won / tied / lost"), new("Prompts"), new("Votes"), new("First shown")],
-                round.Wins.Select(w => new object[]
-                {
-                    w.Model, w.Opponent, w.Judges,
-                        parts.Number(NumberText.Percent(w.Result.Rate), w.Source),
-                    parts.Number(NumberText.Percents(w.Result.Wilson), w.Source), parts.Number(NumberText.Percents(w.Result.Bootstrap), w.Source),
-                    parts.Number($"{w.Result.Wins} / {w.Result.Ties} / {w.Result.Losses}", w.Source),
-                    parts.Number($"{w.Result.Prompts}", w.Source), parts.Number($"{w.Result.Votes}", w.Source),
-                        parts.Number(NumberText.Percent(w.Result.FirstShownShare), w.Source),
-                }),
-                r => IsHeadline(round.Wins[r])),
+            parts.Table("Win rates", round.Wins, w => w.Source,
+            [
+                new("Model", w => w.Model, Numeric: false),
+                new("Against", w => w.Opponent, Numeric: false),
+                new("Judges", w => w.Judges, Numeric: false),
+                new("Win rate", w => NumberText.Percent(w.Result.Rate)),
+                new("95 %, Wilson", w => NumberText.Percents(w.Result.Wilson)),
+                new("95 %, bootstrap", w => NumberText.Percents(w.Result.Bootstrap)),
+                new("Won / tied / lost", w => $"{w.Result.Wins} / {w.Result.Ties} / {w.Result.Losses}"),
+                new("Prompts", w => $"{w.Result.Prompts}"),
+                new("Votes", w => $"{w.Result.Votes}"),
+                new("First shown", w => NumberText.Percent(w.Result.FirstShownShare)),
+            ], IsHeadline),
             Paragraph("note", $"Intervals count prompts, not votes. Wilson: score interval with n = prompts, a tie as half a win. Bootstrap: "
                 + $"{WinRate.BootstrapDraws:#,0} draws of whole prompts. "
                 + "First shown: share of decisive votes for the answer on the first side; far from 50\u00A0% means that judges look at the side."));
@@ -97,17 +98,15 @@ internal static class RoundSections
             "Training is worth its trouble only if it beats what needs none: the untrained model, the model with a few examples in its prompt, "
                 + "and best-of-N, "
             + "which draws N answers and keeps the one that the reward model likes most.",
-            Table("Baselines",
-                [new("Model", false), new("Reward"), new("Held-out score"), new($"Preferred over {opponent}"), new("Distance, nats"),
-                    new("Copied from prompt")],
-                round.Baselines.Select(b => new object[]
-                {
-                    b.Model, parts.Number(NumberText.WithError(b.Reward, b.RewardStandardError), b.Source),
-                        parts.Number(NumberText.Number(b.HeldOut), b.Source),
-                    parts.Number(NumberText.Percent(b.WinRate), round.Wins.FirstOrDefault(w => w.Model == b.Model && w.Opponent == opponent)?.Source ?? b.Source), parts.Number(NumberText.Number(b.Kl), b.Source),
-                        parts.Number(NumberText.Percent(b.CopyRate), b.Source),
-                }),
-                r => round.Baselines[r].Model == report.Headline.Model),
+            parts.Table("Baselines", round.Baselines, b => b.Source,
+            [
+                new("Model", b => b.Model, Numeric: false),
+                new("Reward", b => NumberText.WithError(b.Reward, b.RewardStandardError)),
+                new("Held-out score", b => NumberText.Number(b.HeldOut)),
+                new($"Preferred over {opponent}", b => NumberText.Percent(b.WinRate), Source: b => round.Wins.FirstOrDefault(w => w.Model == b.Model && w.Opponent == opponent)?.Source ?? b.Source),
+                new("Distance, nats", b => NumberText.Number(b.Kl)),
+                new("Copied from prompt", b => NumberText.Percent(b.CopyRate)),
+            ], b => b.Model == report.Headline.Model),
             Paragraph("note", "Reward: what training optimised, mean over prompts ± standard error. Held-out score: the taste of judges that "
                 + "training never saw. Distance: KL divergence from the "
                 + "reference model per answer; for best-of-N its upper bound log N − (N−1)/N. Copied: share of the answer's three-word sequences "
@@ -148,13 +147,13 @@ internal static class RoundSections
                     ? Figure(Draw("heldout", "Held-out score against distance", "held-out score", p => p.HeldOut, _ => null),
                         "By judges that training never saw", "The same models, judged by others.")
                     : null),
-            Table("Reward against distance", [new("Model", false), new("Distance, nats"), new("Reward"), new("Held-out score")],
-                both.Select(p => new object[]
-                {
-                    p.Label, parts.Number(NumberText.Number(p.Kl), p.Source),
-                        parts.Number(NumberText.WithError(p.Reward, p.RewardStandardError), p.Source),
-                    parts.Number(NumberText.Number(p.HeldOut), p.Source),
-                })));
+            parts.Table("Reward against distance", both, p => p.Source,
+            [
+                new("Model", p => p.Label, Numeric: false),
+                new("Distance, nats", p => NumberText.Number(p.Kl)),
+                new("Reward", p => NumberText.WithError(p.Reward, p.RewardStandardError)),
+                new("Held-out score", p => NumberText.Number(p.HeldOut)),
+            ]));
     }
 
     private static XElement Texts(string id, EvaluationReport report, RoundReport round, HtmlParts parts)
@@ -163,19 +162,19 @@ internal static class RoundSections
         return Section($"{id}text", "How the writing changed",
             "A model that found one pleasing sentence would repeat it. Variety that falls or repetition that climbs is the first sign; a "
                 + "perplexity far below the base model's own says the same.",
-            Table("Text measures",
-                [new("Model", false), new("Texts"), new("Distinct-1"), new("Distinct-2"), new("Distinct-3"), new("Repetition"), new("Words"),
-                    new("Tokens"), new("Perplexity"), new("Copied from prompt")],
-                round.TextMetrics.Select(t => new object[]
-                {
-                    t.Model, parts.Number($"{t.Texts}", t.Source), parts.Number(NumberText.Percent(t.Distinct1), t.Source),
-                        parts.Number(NumberText.Percent(t.Distinct2), t.Source),
-                    parts.Number(NumberText.Percent(t.Distinct3), t.Source), parts.Number(NumberText.Percent(t.Repetition), t.Source),
-                        parts.Number(NumberText.Number(t.MeanWords), t.Source),
-                    parts.Number(NumberText.Number(t.MeanTokens), t.Source), parts.Number(NumberText.Number(t.Perplexity), t.Source),
-                        parts.Number(NumberText.Percent(t.CopyRate), t.Source),
-                }),
-                r => round.TextMetrics[r].Model == report.Headline.Model),
+            parts.Table("Text measures", round.TextMetrics, t => t.Source,
+            [
+                new("Model", t => t.Model, Numeric: false),
+                new("Texts", t => $"{t.Texts}"),
+                new("Distinct-1", t => NumberText.Percent(t.Distinct1)),
+                new("Distinct-2", t => NumberText.Percent(t.Distinct2)),
+                new("Distinct-3", t => NumberText.Percent(t.Distinct3)),
+                new("Repetition", t => NumberText.Percent(t.Repetition)),
+                new("Words", t => NumberText.Number(t.MeanWords)),
+                new("Tokens", t => NumberText.Number(t.MeanTokens)),
+                new("Perplexity", t => NumberText.Number(t.Perplexity)),
+                new("Copied from prompt", t => NumberText.Percent(t.CopyRate)),
+            ], t => t.Model == report.Headline.Model),
             Paragraph("note", $"Distinct-n: different n-word sequences over {variant}, all answers of a model pooled; compare equal numbers of "
                 + $"texts. Repetition: share of four-word sequences already used in the "
                 + "same answer. Words and tokens: mean per answer. Perplexity: how surprised the base model is, by token."));
@@ -233,7 +232,7 @@ internal static class RoundSections
             Description = string.Join("; ",
                 reward.Reliability.Select(r =>
                 $"predicted {NumberText.Percent(r.Predicted)}, observed {NumberText.Percent(r.Observed)}, {r.Pairs} pairs")),
-            Series = [new("reward model", [.. reward.Reliability.Where(r => r.Pairs > 0).Select(r => new PlotPoint(r.Predicted, r.Observed))],
+            Series = [new("reward model", [.. reward.Reliability.Select(r => new PlotPoint(r.Predicted, r.Observed))],
                 PlotMark.LineAndPoints)],
         });
         return Section($"{id}reward", "The reward model",
@@ -244,38 +243,38 @@ internal static class RoundSections
                 calibration is null ? null : Figure(calibration, "Does it know how sure it is?",
                     "On the dashed line, 70\u00A0% sure means right 70\u00A0% of the time."
                         + (reward.CalibrationError is { } error ? $" Mean gap (ECE): {NumberText.Percent(error)}." : ""))),
-            Table("Accuracy", [new("Judgments", false), new("Accuracy"), new("95 % interval"), new("Pairs")],
-                rows.Select(r => new object[]
-                {
-                    r.Name, parts.Number(NumberText.Percent(r.Accuracy), r.Source),
-                    r.Interval is { } i ? parts.Number(NumberText.Percents(i), r.Source) : NumberText.Missing,
-                    parts.Number($"{r.Pairs:#,0}", r.Source),
-                }),
-                r => r == 0),
+            parts.Table("Accuracy", rows, r => r.Source,
+            [
+                new("Judgments", r => r.Name, Numeric: false),
+                new("Accuracy", r => NumberText.Percent(r.Accuracy)),
+                new("95 % interval", r => r.Interval is { } i ? NumberText.Percents(i) : NumberText.Missing),
+                new("Pairs", r => $"{r.Pairs:#,0}"),
+            ], r => ReferenceEquals(r, reward.Overall)),
             reward.Reliability.Count == 0 ? null : Element("details", null, Element("summary", null, "Reliability table"),
-                Table("Reliability", [new("Predicted between", false), new("Pairs"), new("Mean predicted"), new("Observed")],
-                    reward.Reliability.Select(r => new object[]
-                    {
-                        NumberText.Percents(new(r.Lower, r.Upper)), parts.Number($"{r.Pairs:#,0}", reward.Overall.Source),
-                            parts.Number(NumberText.Percent(r.Predicted), reward.Overall.Source),
-                        parts.Number(NumberText.Percent(r.Observed), reward.Overall.Source),
-                    }))));
+                parts.Table("Reliability", reward.Reliability, _ => reward.Overall.Source,
+                [
+                    new("Predicted between", r => NumberText.Percents(new(r.Lower, r.Upper)), Numeric: false),
+                    new("Pairs", r => $"{r.Pairs:#,0}"),
+                    new("Mean predicted", r => NumberText.Percent(r.Predicted)),
+                    new("Observed", r => NumberText.Percent(r.Observed)),
+                ])));
     }
 
     private static XElement Annotators(string id, RoundReport round, HtmlParts parts) =>
         Section($"{id}annotators", "Who was asked",
             "Preferences are only as good as the people who gave them. Someone who clicks anywhere agrees with the others on about half of the pairs; someone who "
                 + "takes what stands first shows it there.",
-            Table("Annotators",
-                [new("Annotator", false), new("Group", false), new("Judgments"), new("Agrees with the others"), new("95 % interval"), new("First shown"), new("By chance"), new("Seconds, median")],
-                round.Annotators.Select(a => new object[]
-                {
-                    a.Annotator, a.Group ?? NumberText.Missing, parts.Number($"{a.Judgments:#,0}", a.Source),
-                    parts.Number(NumberText.Percent(a.Agreement), a.Source),
-                    a.AgreementInterval is { } i ? parts.Number(NumberText.Percents(i), a.Source) : NumberText.Missing,
-                    parts.Number(NumberText.Percent(a.FirstShown), a.Source), parts.Number(NumberText.Percent(a.FirstShownByChance), a.Source),
-                    parts.Number(NumberText.Number(a.MedianSeconds), a.Source),
-                })),
+            parts.Table("Annotators", round.Annotators, a => a.Source,
+            [
+                new("Annotator", a => a.Annotator, Numeric: false),
+                new("Group", a => a.Group ?? NumberText.Missing, Numeric: false),
+                new("Judgments", a => $"{a.Judgments:#,0}"),
+                new("Agrees with the others", a => NumberText.Percent(a.Agreement)),
+                new("95 % interval", a => a.AgreementInterval is { } i ? NumberText.Percents(i) : NumberText.Missing),
+                new("First shown", a => NumberText.Percent(a.FirstShown)),
+                new("By chance", a => NumberText.Percent(a.FirstShownByChance)),
+                new("Seconds, median", a => NumberText.Number(a.MedianSeconds)),
+            ]),
             Paragraph("note", "Agrees with the others: share of pairs on which the annotator prefers what the majority of the other annotators of the same group prefers. Training reads "
                 + "the judgments of training annotators only. First shown: share of judgments "
                 + "whose best answer stood first; by chance: what someone blind to sides comes to."));

@@ -20,7 +20,7 @@ public sealed record DryRun
     /// <summary>Numbers that follow from recipe and data.</summary>
     public IReadOnlyList<DryRunFigure> Figures { get; init; } = [];
 
-    /// <summary>Memory that it takes, bytes; an estimate on the safe side. 0 where nothing is trained.</summary>
+    /// <summary>Memory that it takes, bytes; an estimate on the safe side.</summary>
     public long MemoryBytes { get; init; }
 
     /// <summary>Memory that may be taken now, bytes.</summary>

@@ -1,6 +1,7 @@
 using Attune.Evaluation;
 using Attune.Runs;
 using Attune.Tokens;
+using Attune.Updates;
 
 namespace Attune.Loop;
 
@@ -9,7 +10,8 @@ internal static class EvaluateDryRun
 {
     public static DryRun Of(EvaluateRecipe recipe, IProgressSink progress, CancellationToken stop)
     {
-        using var setup = new EvaluationSetup(recipe, folder: ".", progress);
+        var told = new KeptWarnings(progress);
+        using var setup = new EvaluationSetup(recipe, folder: ".", told);
         stop.ThrowIfCancellationRequested();
         var input = setup.Input;
         var plan = EvaluationPlan.Of(input);
@@ -26,7 +28,9 @@ internal static class EvaluateDryRun
                 new("answers to sample", answers),
                 new("tokens to sample, at most", (double)answers * input.Sampling.MaximumNewTokens),
             ],
-            Sample = plan.Prompts[0] + $"{LossRendering.Open}an answer of up to {input.Sampling.MaximumNewTokens} tokens of each model{LossRendering.Close}",
+            MemoryBytes = setup.MemoryBytes,
+            Sample = input.Template.Replace(PpoPromptSettings.Hole, plan.Prompts[0], StringComparison.Ordinal) + $"{LossRendering.Open}an answer of up to {input.Sampling.MaximumNewTokens} tokens of each model{LossRendering.Close}",
+            Warnings = [.. told.Warnings, .. input.Warnings],
         };
     }
 }

@@ -10,7 +10,7 @@ internal sealed class ReplacedRun
     private static readonly string[] Parts =
     [
         "recipe.yaml", "metrics.jsonl", ResultFile.Name, "evaluation.jsonl", "samples.jsonl", "checkpoints", "model", "tokenizer",
-        "report.json", "report.html", "answers.jsonl", "comparisons.jsonl", "judgments.jsonl",
+        "report.json", "report.html", "inputs.json", "answers.jsonl", "comparisons.jsonl", "judgments.jsonl",
     ];
 
     private readonly string _folder;

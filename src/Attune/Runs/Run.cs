@@ -49,7 +49,7 @@ public sealed class Run : IDisposable
     public string Folder { get; }
 
     /// <summary>Where the finished model goes: a whole Hugging Face folder.</summary>
-    public string ModelFolder => Path.Combine(Folder, "model");
+    public string ModelFolder => ModelFolderOf(Folder);
 
     /// <summary>Where progress and warnings go.</summary>
     public IProgressSink Progress { get; }
@@ -134,6 +134,9 @@ public sealed class Run : IDisposable
 
     /// <summary>The resolved recipe of a run folder.</summary>
     public static string RecipePath(string folder) => Path.Combine(folder, "recipe.yaml");
+
+    /// <summary>Where the finished model of a run folder is.</summary>
+    public static string ModelFolderOf(string folder) => Path.Combine(folder, "model");
 
     /// <summary>Appends a step's metrics. Numbers that are not finite are stored as null and warned about.</summary>
     /// <param name="step">The step, counted from 0; each once.</param>

@@ -84,6 +84,16 @@ internal sealed class PpoPrompts
         return asked;
     }
 
+    /// <summary>From a prompt to what the model reads: added tokens may stand around it, but never in it.</summary>
+    /// <param name="template">Text with <see cref="PpoPromptSettings.Hole"/> in it once.</param>
+    /// <param name="tokenizer">The model's.</param>
+    internal static Func<string, int[]> Encoder(string template, Tokenizer tokenizer)
+    {
+        var around = template.Split(PpoPromptSettings.Hole);
+        var (before, after) = (tokenizer.EncodeWithAddedTokens(around[0]), tokenizer.EncodeWithAddedTokens(around[1]));
+        return prompt => [.. before, .. tokenizer.Encode(prompt), .. after];
+    }
+
     /// <summary>Texts whose pieces PPO-ptx learns: at most so many tokens each, documents apart.</summary>
     public static PretrainingSource? Pretraining(PpoPretrainingSettings settings, Tokenizer tokenizer)
     {
@@ -107,12 +117,11 @@ internal sealed class PpoPrompts
 
     private static (List<int[]> Prompts, int Shortened, int Dropped) Encode(string[] texts, PpoPromptSettings settings, Tokenizer tokenizer)
     {
-        var around = settings.Template.Split(PpoPromptSettings.Hole);
-        var (before, after) = (tokenizer.EncodeWithAddedTokens(around[0]), tokenizer.EncodeWithAddedTokens(around[1]));
+        var encode = Encoder(settings.Template, tokenizer);
         var (prompts, shortened, dropped) = (new List<int[]>(), 0, 0);
         foreach (var text in texts)
         {
-            int[] ids = [.. before, .. tokenizer.Encode(text), .. after];
+            var ids = encode(text);
             if (ids.Length == 0 || (ids.Length > settings.MaximumTokens && settings.DropLonger))
                 dropped++;
             else if (ids.Length <= settings.MaximumTokens)

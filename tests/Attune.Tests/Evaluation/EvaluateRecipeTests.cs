@@ -1,7 +1,9 @@
 using Attune.Evaluation;
+using Attune.Loop;
 using Attune.Models;
 using Attune.Runs;
 using Attune.Torch;
+using Attune.Updates;
 
 namespace Attune.Tests.Evaluation;
 
@@ -92,6 +94,75 @@ public sealed class EvaluateRecipeTests : IDisposable
     }
 
     [Fact]
+    public void A_model_or_judge_that_changed_since_an_evaluation_began_is_named()
+    {
+        var recipe = Recipe.Parse<EvaluateRecipe>(Yaml(), "r.yaml", []);
+        Evaluate(recipe, "out");
+        File.Delete(_tiny.PathOf("out/report.json"));
+        new TextModel(_tiny.Checkpoint, TinyEvaluation.Tokenizer).Save(_tiny.PathOf("sft"));
+        using (var reward = RewardModel.Create(_tiny.Checkpoint, new Seed(9)))
+            reward.Save(_tiny.PathOf("reward"), new() { AddFiles = TinyEvaluation.Tokenizer.Save });
+        File.AppendAllText(_tiny.PathOf("crowd.json"), "\n");
+
+        var problem = Assert.Throws<InputException>(() => Evaluate(recipe, "out", resume: true));
+
+        Assert.Equal(["judge another reward", "judge held-out crowd", "model SFT", "rewards[0]"], problem.Problems.Select(p => p.Key).Order());
+    }
+
+    /// <summary>A finished run of ppo with a template, its policies after 2 and 4 steps.</summary>
+    private string PpoRun()
+    {
+        if (Directory.Exists(_tiny.PathOf("run")))
+            return _tiny.PathOf("run");
+        Run.Within(Recipe.Parse<PpoRecipe>("""
+            from: sft
+            rewards: [{function: length-target, length: 5}]
+            prompts: {template: "<|endoftext|>{prompt}", data: [{path: prompts.txt}]}
+            """, "p.yaml", []), new() { Folder = _tiny.PathOf("run") }, _ => "");
+        var model = new TextModel(_tiny.Policy, TinyEvaluation.Tokenizer);
+        foreach (var folder in new[] { "model", "checkpoints/step-000002/policy", "checkpoints/step-000004/policy" })
+            model.Save(_tiny.PathOf($"run/{folder}"));
+        var summary = new PpoSummary(0, 0, 0, 0, 0);
+        ResultFile.Write(_tiny.PathOf("run"), new PpoResult { Steps = 4, First = summary, Last = summary });
+        File.WriteAllText(_tiny.PathOf("run/metrics.jsonl"), "{\"step\":0,\"objective/score\":0.1}\n");
+        return _tiny.PathOf("run");
+    }
+
+    private EvaluationInput Opened(params string[] flags)
+    {
+        using var setup = new EvaluationSetup(Recipe.Parse<EvaluateRecipe>(Yaml(), "r.yaml", ["--evaluate.ppoRun", PpoRun(), "--evaluate.curves", "{}", .. flags]), _tiny.PathOf("out"), SilentProgress.Instance);
+        return setup.Input;
+    }
+
+    [Fact]
+    public void Another_template_than_ppo_learned_with_is_warned_of()
+    {
+        Assert.Contains($"Prompts are asked as '{{prompt}}' (expected: '<|endoftext|>{{prompt}}', as in {_tiny.PathOf("run")}); the key evaluate.template changes it.", Opened().Warnings);
+        Assert.DoesNotContain(Opened("--evaluate.template", "<|endoftext|>{prompt}").Warnings, warning => warning.StartsWith("Prompts are asked", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void The_finished_policy_of_a_run_is_on_the_frontier_once()
+    {
+        Assert.Equal(["step 5", "step 2", "step 4"], Opened().Checkpoints.Select(c => c.Name)); // the models are others
+        Assert.Equal(["step 5", "step 2"], Opened("--evaluate.models", $"{{PPO: {_tiny.PathOf("run/model/")}, SFT: {_tiny.PathOf("sft")}}}").Checkpoints.Select(c => c.Name));
+    }
+
+    [Fact]
+    public void A_dry_run_says_what_memory_it_takes_and_which_baselines_are_missing()
+    {
+        var yaml = string.Join('\n', Yaml().Split('\n').Where(line => !line.TrimStart().StartsWith("fewShot:", StringComparison.Ordinal)));
+        File.WriteAllText(_tiny.PathOf("r.yaml"), yaml);
+
+        var report = Doctor.Try(_tiny.PathOf("r.yaml"), ["--evaluate.template", "so {prompt} a"], SilentProgress.Instance, default);
+
+        Assert.Empty(report.Problems);
+        Assert.InRange(report.MemoryBytes, MemoryEstimate.Process + 1, MemoryEstimate.Process + (64 << 20));
+        Assert.Equal("Nothing is compared with the untrained model with examples in its prompt (expected: all simple baselines); the key evaluate.fewShot adds it.", Assert.Single(report.Warnings));
+        Assert.Matches(@"^so film \d is a⟦", report.Sample);
+    }
+
+    [Fact]
     public void Its_resolved_form_reads_back()
     {
         var recipe = Recipe.Parse<EvaluateRecipe>(Yaml(), "r.yaml", []);
@@ -111,13 +182,14 @@ public sealed class EvaluateRecipeTests : IDisposable
               models: {PPO: a}
               reference: SFT
               prompts: []
-              judges: {nobody: {}, crowd: {crowd: {path: c, votes: 2}}}
+              judges: {nobody: {}, crowd: {crowd: {path: c, votes: 2}}, words: {reward: {function: lexicon, lexicon: {}}}, lists: {reward: {function: lexicon, lexicon: {words: w, positive: p}}}}
+              template: no place for it
               fewShot: {count: 0, template: "{response}", demonstrations: {path: d}}
               checkpoints: {one: b}
               sampling: {temperature: 0}
             """, "r.yaml", []));
 
-        foreach (var said in new[] { "evaluate.models", "evaluate.reference", "evaluate.prompts", "judges.nobody", "judges.crowd.crowd.votes", "fewShot.count", "fewShot.template", "demonstrations.format", "evaluate.base", "evaluate.checkpoints", "sampling.temperature" })
+        foreach (var said in new[] { "evaluate.models", "evaluate.reference", "evaluate.prompts", "judges.nobody", "judges.crowd.crowd.votes", "judges.words.reward.lexicon.words ", "judges.lists.reward.lexicon.positive ", "evaluate.template", "fewShot.count", "fewShot.template", "demonstrations.format", "evaluate.base", "evaluate.checkpoints", "sampling.temperature" })
             Assert.Contains(said, problem.Message, StringComparison.Ordinal);
     }
 

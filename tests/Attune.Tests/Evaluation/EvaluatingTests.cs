@@ -106,6 +106,44 @@ public sealed class EvaluatingTests : IDisposable
     }
 
     [Fact]
+    public void A_template_stands_around_each_prompt_as_in_ppo_with_its_added_tokens()
+    {
+        var report = Evaluate("a", input => input with { Template = "<|endoftext|>{prompt}", FewShot = null });
+
+        var rows = File.ReadAllLines(Path.Combine(_tiny.PathOf("a"), "answers.jsonl")).Select(line => JsonDocument.Parse(line).RootElement).ToList();
+        var prompt = EvaluationPlan.Of(_tiny.Input).Prompts[0];
+        foreach (var (name, model) in new[] { ("policy", _tiny.Policy), ("reference", _tiny.Reference), ("base", _tiny.Untrained) })
+        {
+            var sampler = new Attune.Rollouts.Sampler(model, new() { MaximumNewTokens = 10, EndTokens = _tiny.Input.EndIds });
+            var sampled = sampler.Sample([new([.. _tiny.Input.EndIds, .. TinyEvaluation.Tokenizer.Encode(prompt)], 0)], _tiny.Input.Seed.For("answers").For(1).For(name))[0];
+            var row = rows.First(row => row.GetProperty("model").GetString() == name);
+            Assert.Equal((prompt, TinyEvaluation.Tokenizer.Decode(sampled.Response, skipSpecial: true)), (row.GetProperty("prompt").GetString(), row.GetProperty("text").GetString()));
+        }
+
+        Assert.Equal(prompt, report.Rounds[0].Samples[0].Prompt);
+    }
+
+    [Theory]
+    [InlineData(3, false, "Answers are from a truncated distribution (topK, topP, minP, repetitionPenalty or minimumNewTokens) (expected: ")]
+    [InlineData(0, true, "Answers are greedy (expected: ")]
+    [InlineData(0, false, null)]
+    public void Distances_of_answers_from_another_distribution_are_warned_of(int topK, bool isGreedy, string? expected)
+    {
+        var report = Evaluate("a", input => input with
+        {
+            Sampling = new() { MaximumNewTokens = 4, TopK = topK, IsGreedy = isGreedy },
+            Prompts = [.. input.Prompts.Take(3)],
+            FewShot = null,
+            Reward = null,
+            Checkpoints = [],
+        });
+
+        var warnings = report.Warnings.Where(warning => warning.EndsWith("distances are no KL divergences.", StringComparison.Ordinal)).ToList();
+        Assert.Equal(expected is null ? 0 : 1, warnings.Count);
+        Assert.All(warnings, warning => Assert.StartsWith(expected!, warning, StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void The_same_seed_gives_the_same_bytes_and_another_does_not()
     {
         Evaluate("a");
@@ -253,10 +291,11 @@ public sealed class EvaluatingTests : IDisposable
             Prompts = [],
             FewShot = new([], "{response}"),
             Budget = new() { BestOf = [4, 2] },
+            Template = "no place",
             Sampling = new() { MaximumNewTokens = 200, Temperature = 0, EndTokens = [4096], StopStrings = [""] },
         }));
 
-        foreach (var said in new[] { "has policy alone", "is reference, expected one of policy", "nowhere does not exist", "has no prompt", "expected {prompt}", "is [4, 2]", "temperature", "has 4096, expected ids from 0 to 279", "is empty, expected some text", "has 96 positions, expected 2" })
+        foreach (var said in new[] { "has policy alone", "is reference, expected one of policy", "nowhere does not exist", "has no prompt", "expected {prompt}", "is [4, 2]", "is \"no place\"", "temperature", "has 4096, expected ids from 0 to 279", "is empty, expected some text", "has 96 positions, expected 2" })
             Assert.Contains(said, problem.Message, StringComparison.Ordinal);
         Assert.False(Directory.Exists(_tiny.PathOf("a")));
     }
@@ -269,6 +308,16 @@ public sealed class EvaluatingTests : IDisposable
         var problem = Assert.Throws<InputException>(() => Evaluate("a", input => input with { Models = [input.Models[0] with { Name = name }, input.Models[1]] }));
 
         Assert.Equal($"The evaluation has 1 problem\n  models  has the name {name}, which is that of one of the evaluation's own rows, expected another name; rename it", problem.Message);
+    }
+
+    [Theory]
+    [InlineData("reward")]
+    [InlineData("fluency")]
+    public void Judges_may_not_be_named_like_what_every_answer_is_measured_by(string name)
+    {
+        var problem = Assert.Throws<InputException>(() => Evaluate("a", input => input with { Judges = [JudgePanel.OfReward(name, TinyEvaluation.ShareOfSpaces)] }));
+
+        Assert.Equal($"The evaluation has 1 problem\n  judges  has 2 of the name {name}, expected a name for each, and none called reward or fluency, which every answer's own measures are; rename one", problem.Message);
     }
 
     [Fact]

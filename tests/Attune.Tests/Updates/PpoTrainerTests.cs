@@ -55,7 +55,7 @@ public sealed class PpoTrainerTests
     }
 
     [Fact]
-    public void A_float64_model_learns_too()
+    public void A_float64_model_takes_steps_whose_losses_are_numbers()
     {
         using var policy = CausalLm.Create(TinyPpo.Model, new Seed(1), new Compute(Device.Cpu, DType.Float64));
         using var models = PpoModels.Shared(policy);
