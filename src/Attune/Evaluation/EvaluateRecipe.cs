@@ -40,7 +40,7 @@ public sealed record EvaluateSettings : IChecked
     /// <summary>Folder of the untrained model; nothing leaves out perplexity and its rows.</summary>
     public string? Base { get; init; }
 
-    /// <summary>Held-out prompts: plain text with a prompt a line, documents, or the prompts of a prompt/response file.</summary>
+    /// <summary>Held-out prompts: plain text with a prompt a line, documents, or the prompts of rows that have answers too.</summary>
     public required IReadOnlyList<DataSource> Prompts { get; init; }
 
     /// <summary>Whether a prompt is a text to work on: then the copy rate is reported.</summary>
@@ -91,7 +91,7 @@ public sealed record EvaluateSettings : IChecked
             yield return Problem.Of("reference", $"is {name}", $"one of {string.Join(", ", Models.Keys)}", "name the model that the others are set against");
         if (Prompts.Count == 0)
             yield return Problem.Of("prompts", "is empty", "at least one source", "name a file of held-out prompts");
-        foreach (var problem in DataSource.CheckFormats(Prompts, "prompts", DataFormat.Text, DataFormat.Documents, DataFormat.Prompts))
+        foreach (var problem in DataSource.CheckFormats(Prompts, "prompts", DataFormat.Text, DataFormat.Documents, DataFormat.Prompts, DataFormat.Preferences))
             yield return problem;
         if (Judges.Count == 0)
             yield return Problem.Of("judges", "is empty", "at least one", "name a crowd, a reward model or a lexicon");

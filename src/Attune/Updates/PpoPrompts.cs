@@ -32,8 +32,8 @@ internal sealed class PpoPrompts
     /// <exception cref="InputException">A file has problems, or no prompt is left.</exception>
     public static PpoPrompts Read(PpoRecipe recipe, Tokenizer tokenizer, Seed seed)
     {
-        var given = Texts(recipe.Prompts.Data);
-        var apart = recipe.HeldOut is { Data.Count: > 0 } judge ? Texts(judge.Data) : [];
+        var given = DataSource.PromptTexts(recipe.Prompts.Data);
+        var apart = recipe.HeldOut is { Data.Count: > 0 } judge ? DataSource.PromptTexts(judge.Data) : [];
         var splits = recipe.HeldOut is { Data.Count: 0 };
         if (splits)
         {
@@ -96,13 +96,6 @@ internal sealed class PpoPrompts
         if (pieces.Length == 0)
             throw new InputException("The recipe", [Problem.Of("pretraining.data", "has no text of two tokens", "some text", "name another file")]);
         return seed => [.. Enumerable.Range(0, settings.Rows).Select(row => pieces[seed.For("pretraining").Below(pieces.Length, row)])];
-    }
-
-    private static string[] Texts(IReadOnlyList<DataSource> sources)
-    {
-        var files = sources.SelectMany(source => source.Prompts().Select(file => (File: file, IsLine: source.Format == DataFormat.Text))).ToArray();
-        DataSource.CheckAll(files.Select(f => f.File));
-        return [.. files.SelectMany(f => f.File.Select(document => f.IsLine ? document.Text.TrimEnd() : document.Text))]; // a space at a line's end is nobody's
     }
 
     private static (List<int[]> Prompts, int Shortened, int Dropped) Encode(string[] texts, PpoPromptSettings settings, Tokenizer tokenizer)
