@@ -32,7 +32,7 @@ public sealed class LanguageModelTrainer : IDisposable
         (_model, _rows, _config) = (model, rows, config);
         _order = seed.For("order");
         Steps = config.StepsFor(rows.Rows);
-        _schedule = new LearningRateSchedule(config.LearningRate, config.Schedule, Steps, config.WarmUpSteps, config.FinalShare);
+        _schedule = config.ScheduleFor(rows.Rows);
         _optimiser = new AdamW(model.NamedParameters(), config.Optimiser);
         _data = new(() => TrainerState.HashOf([[rows.Width], rows.Ids, rows.Segments, Array.ConvertAll(rows.LossMask, isPredicted => isPredicted ? 1 : 0)]));
     }
@@ -197,6 +197,8 @@ public sealed record LanguageModelConfig : IChecked
 
     /// <summary>Steps of a training on so many rows.</summary>
     public int StepsFor(int rows) => Steps ?? (int)Math.Ceiling(rows * Epochs / Batch);
+
+    internal LearningRateSchedule ScheduleFor(int rows) => new(LearningRate, Schedule, StepsFor(rows), WarmUpSteps, FinalShare);
 
     /// <inheritdoc/>
     public IEnumerable<Problem> Check() =>

@@ -37,15 +37,14 @@ public sealed class RewardTrainer : IDisposable
     {
         RewardExampleCheck.Require(model.Trunk.Config, examples);
         (_model, _examples, _config, _seed) = (model, examples, config, seed);
-        _stepsPerEpoch = (examples.Count + config.BatchSize - 1) / config.BatchSize;
-        Steps = _stepsPerEpoch * config.Epochs;
-        _schedule = new(config.LearningRate, config.Schedule, Steps, config.WarmUpSteps, config.FinalShare);
+        _stepsPerEpoch = config.StepsPerEpoch(examples.Count);
+        _schedule = config.ScheduleFor(examples.Count);
         _optimiser = new AdamW(model.NamedParameters(), config.Adam);
         _data = new(() => TrainerState.HashOf(examples.SelectMany(e => e.Sequences)));
     }
 
     /// <summary>Steps of the whole run.</summary>
-    public int Steps { get; }
+    public int Steps => _schedule.Steps;
 
     /// <summary>The optimiser, whose moments belong into a checkpoint.</summary>
     public AdamW Optimiser => _optimiser;
