@@ -8,10 +8,9 @@ namespace Attune.Updates;
 /// <summary>A recipe's prompts as token ids, and which of them a step asks.</summary>
 internal sealed class PpoPrompts
 {
-    private readonly Seed _order;
-    private (long Epoch, int[] Places) _permutation = (-1, []); // only remembered, never saved
+    private readonly EpochOrder _order;
 
-    private PpoPrompts(IReadOnlyList<int[]> training, IReadOnlyList<int[]> heldOut, Seed seed) => (Training, HeldOut, _order) = (training, heldOut, seed.For("prompts"));
+    private PpoPrompts(IReadOnlyList<int[]> training, IReadOnlyList<int[]> heldOut, Seed seed) => (Training, HeldOut, _order) = (training, heldOut, new(seed.For("prompts"), training.Count));
 
     /// <summary>Prompts to learn from.</summary>
     public IReadOnlyList<int[]> Training { get; }
@@ -75,10 +74,8 @@ internal sealed class PpoPrompts
         for (var k = 0; k < count; k++)
         {
             var (epoch, place) = Math.DivRem((long)step * count + k, Training.Count);
-            if (_permutation.Epoch != epoch)
-                _permutation = (epoch, _order.For(epoch).Permutation(Training.Count));
             for (var sample = 0; sample < samples; sample++)
-                asked.Add(Training[_permutation.Places[place]]);
+                asked.Add(Training[_order.Of(epoch)[place]]);
         }
 
         return asked;
