@@ -17,7 +17,7 @@ internal static class Ids
         return problems.Count == 0 ? ids : throw new InputException("--ids", problems);
     }
 
-    /// <summary>The same for an option among others: what is wrong is added to the others' problems.</summary>
+    /// <summary>The same for an option among others: what is wrong is added to the others' problems, and left out.</summary>
     public static int[] Read(string text, string option, int vocabularySize, List<Problem> problems)
     {
         var words = text.Split(Between, StringSplitOptions.RemoveEmptyEntries);
@@ -33,6 +33,6 @@ internal static class Ids
             $"a whole number from 0 to {vocabularySize - 1}", "give ids with spaces between, as attune tokenizer encode prints them")));
         if (bad.Count > MostProblems)
             problems.Add(new(option, $"has {bad.Count - MostProblems} more like these"));
-        return ids;
+        return [.. ids.Where((_, i) => !bad.Contains(i))];
     }
 }

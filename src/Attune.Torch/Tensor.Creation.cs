@@ -87,11 +87,10 @@ public sealed unsafe partial class Tensor
         if (count * dtype.Size() != data.Length)
             throw new ArgumentException($"{data.Length} bytes were given for {dtype.Name()} [{string.Join(",", shape)}], expected {count * dtype.Size()}", nameof(data));
         nint result;
-        byte none = 0; // an empty span has no address, and null would ask for zeros
         fixed (byte* bytes = data)
         fixed (long* sizes = shape)
         {
-            if (NativeMethods.TensorFrom(bytes is null ? &none : bytes, sizes, shape.Length, (int)dtype, &result) != 0)
+            if (NativeMethods.TensorFrom(bytes, sizes, shape.Length, (int)dtype, &result) != 0)
                 throw TorchRuntime.Failure($"From of {dtype.Name()} [{string.Join(",", shape)}]");
         }
 

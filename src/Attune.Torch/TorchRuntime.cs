@@ -34,13 +34,6 @@ public static unsafe class TorchRuntime
     /// <summary>Tensors made on this thread that no scope and no owner closed, so that the finalizer had to. Always a defect.</summary>
     public static int LeakedTensors => LiveTensorCount.OfThread.Leaked;
 
-    /// <summary>Waits for a CUDA device to finish, for timings.</summary>
-    public static void Synchronise(Device device)
-    {
-        if (device.Kind == DeviceKind.Cuda)
-            Check(NativeMethods.CudaSynchronise(device.Index));
-    }
-
     /// <summary>Refuses a device that this machine lacks.</summary>
     /// <exception cref="TorchException">There is no such device.</exception>
     public static void Require(Device device)

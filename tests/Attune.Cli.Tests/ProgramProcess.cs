@@ -12,13 +12,18 @@ internal sealed class ProgramProcess : IDisposable
     private readonly Process _process;
     private readonly Task<string> _result, _log;
 
-    private ProgramProcess(IEnumerable<string> args, string? home)
+    private ProgramProcess(IEnumerable<string> args, string? home, byte[]? input = null)
     {
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "Attune.Cli.dll"), .. args]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "Attune.Cli.dll"), .. args]) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = input is not null };
         start.Environment["OMP_WAIT_POLICY"] = "passive"; // beside other tests, threads that spin while they wait make it twenty times slower
         if (home is not null)
             start.Environment[ShippedFiles.Variable] = home;
         _process = Process.Start(start)!;
+        if (input is not null)
+        {
+            _process.StandardInput.BaseStream.Write(input);
+            _process.StandardInput.Close();
+        }
         (_result, _log) = (_process.StandardOutput.ReadToEndAsync(), _process.StandardError.ReadToEndAsync());
     }
 
@@ -31,6 +36,13 @@ internal sealed class ProgramProcess : IDisposable
     public static async Task<Printed> Run(params IEnumerable<string> args)
     {
         using var program = Start(args);
+        return await program.End();
+    }
+
+    /// <summary>Runs the program to its end on some bytes of standard input.</summary>
+    public static async Task<Printed> RunOn(byte[] input, params IEnumerable<string> args)
+    {
+        using var program = new ProgramProcess(args, home: null, input);
         return await program.End();
     }
 

@@ -153,6 +153,27 @@ public sealed class MatrixProductTests : IDisposable
     }
 
     [Fact]
+    public void A_thread_keeps_its_number_of_threads_when_another_asks_for_more()
+    {
+        using var other = new ManualResetEventSlim();
+        var seen = 0;
+        var thread = new Thread(() =>
+        {
+            TorchRuntime.Threads = 1;
+            other.Wait();
+            seen = TorchRuntime.Threads;
+        });
+        thread.Start();
+        while (thread.ThreadState != ThreadState.WaitSleepJoin)
+            Thread.Sleep(1);
+        TorchRuntime.Threads = 2;
+        other.Set();
+        thread.Join();
+
+        Assert.Equal((1, 2), (seen, TorchRuntime.Threads));
+    }
+
+    [Fact]
     public void Where_openblas_uses_openmp_the_bridge_shares_products_out()
     {
         const string Maps = "/proc/self/maps";

@@ -117,7 +117,7 @@ internal sealed class ConsoleOutput(TextWriter result, TextWriter log, bool isTe
 
     private sealed class LazyInput(Encoding encoding) : TextReader
     {
-        private readonly Lazy<TextReader> _reader = new(() => new StreamReader(Console.OpenStandardInput(), encoding));
+        private readonly Lazy<TextReader> _reader = new(() => new StreamReader(Console.OpenStandardInput(), encoding, detectEncodingFromByteOrderMarks: false)); // a mark would choose a reader that replaces what is not UTF-8
 
         public override int Peek() => _reader.Value.Peek();
 

@@ -24,7 +24,7 @@ internal static class SampleVerb
     private static readonly Option<string> End = new("--end") { Description = "Ids that end a sample, \"\" for none; without it the model's", HelpName = "IDS" };
     private static readonly Option<string[]> Stop = new("--stop") { Description = "A text that ends a sample; may be given several times", HelpName = "TEXT" };
     private static readonly Option<int> Count = new("--n") { Description = "Samples of the prompt", DefaultValueFactory = _ => 1 };
-    private static readonly Option<int> Batch = new("--batch") { Description = "Samples decoded together; changes no draw", DefaultValueFactory = _ => 64 };
+    private static readonly Option<int> Batch = new("--batch") { Description = "Samples decoded together; changes no draw", DefaultValueFactory = _ => Sampler.UsualBatch };
     private static readonly Option<ulong> Seed = new("--seed") { Description = "All draws come from it", DefaultValueFactory = _ => 1 };
 
     private const int MostSamples = 1_000_000;
@@ -75,7 +75,7 @@ internal static class SampleVerb
         if (samples is < 1 or > MostSamples)
             problems.Add(Problem.Of(Count.Name, $"is {samples}", $"1 to {MostSamples}", "1 is usual"));
         if (batch < 1)
-            problems.Add(Problem.Of(Batch.Name, $"is {batch}", "at least 1", "64 is usual"));
+            problems.Add(Problem.Of(Batch.Name, $"is {batch}", "at least 1", $"{Sampler.UsualBatch} is usual"));
         if (problems.Count > 0)
             throw new InputException(Title, problems);
         var compute = settings.Open(Title, ComputeOptions.Device.Name);
@@ -127,7 +127,7 @@ internal static class SampleVerb
         {
             return sampler.Sample([.. Enumerable.Range(0, job.Samples).Select(id => new SampleRequest(job.Prompt, id))], new Seed(job.Seed), n => meter.Advance(done += n), stop);
         }
-        catch (ArithmeticException e)
+        catch (RunFailedException e)
         {
             throw new RunFailedException($"{job.Model.Folder} cannot be sampled from: {e.Message}", e);
         }
@@ -152,6 +152,5 @@ internal static class SampleVerb
         }
     }
 
-    /// <summary>What people read: without the end token.</summary>
-    private static string? TextOf(Job job, Rollout rollout) => job.Model.Tokenizer?.Decode(rollout.Response, skipSpecial: true);
+    private static string? TextOf(Job job, Rollout rollout) => job.Model.Tokenizer is { } tokenizer ? rollout.TextBy(tokenizer) : null;
 }

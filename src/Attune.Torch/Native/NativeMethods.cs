@@ -124,8 +124,5 @@ internal static unsafe partial class NativeMethods
     [LibraryImport(Library, EntryPoint = "attune_cuda_count")]
     internal static partial int CudaCount();
 
-    [LibraryImport(Library, EntryPoint = "attune_cuda_synchronise")]
-    internal static partial int CudaSynchronise(int index);
-
     internal static string LastErrorText() => Marshal.PtrToStringUTF8((nint)LastError()) ?? "unknown native error";
 }

@@ -41,7 +41,6 @@ public sealed class AdamW : IDisposable
     private static readonly Operator MulList = Operator.Find("aten::_foreach_mul_", "Scalar"), AddList = Operator.Find("aten::_foreach_add_", "List");
     private static readonly Operator AddScalarList = Operator.Find("aten::_foreach_add_", "Scalar"), SqrtList = Operator.Find("aten::_foreach_sqrt");
     private static readonly Operator AddcMulList = Operator.Find("aten::_foreach_addcmul_", "Scalar"), AddcDivList = Operator.Find("aten::_foreach_addcdiv_", "Scalar");
-    private static readonly Operator DivList = Operator.Find("aten::_foreach_div_", "Scalar");
 
     private readonly (string Name, Parameter Parameter)[] _parameters;
     private readonly Tensor[] _means;
@@ -140,19 +139,11 @@ public sealed class AdamW : IDisposable
         MulList.Run(squares, Options.Beta2);
         AddcMulList.Run(squares, gradients, gradients, 1 - Options.Beta2);
 
+        // lr·m̂/(√v̂ + ε) with m̂ = m/(1−β₁ᵗ), v̂ = v/(1−β₂ᵗ) is the second form with ε·√(1−β₂ᵗ) for ε.
         var meanCorrection = 1 - Math.Pow(Options.Beta1, Steps);
         var squareCorrection = Math.Sqrt(1 - Math.Pow(Options.Beta2, Steps));
         var denominators = SqrtList.CallMany(values.Length, squares);
-        if (Options.Form == AdamForm.PyTorch)
-        {
-            DivList.Run(denominators, squareCorrection);
-            AddScalarList.Run(denominators, Options.Epsilon);
-            AddcDivList.Run(values, means, denominators, -learningRate / meanCorrection);
-        }
-        else
-        {
-            AddScalarList.Run(denominators, Options.Epsilon);
-            AddcDivList.Run(values, means, denominators, -learningRate * squareCorrection / meanCorrection);
-        }
+        AddScalarList.Run(denominators, Options.Form == AdamForm.PyTorch ? Options.Epsilon * squareCorrection : Options.Epsilon);
+        AddcDivList.Run(values, means, denominators, -learningRate * squareCorrection / meanCorrection);
     }
 }

@@ -43,8 +43,6 @@ internal sealed class AnswerMaker : IDisposable
         _reference = Open(input.Models.Single(model => model.Name == input.Reference));
     }
 
-    private double Temperature => _input.Sampling.IsGreedy ? 1 : _input.Sampling.Temperature; // as the sampler's log-probs have it
-
     /// <summary>All answers of an order, those to one prompt together.</summary>
     public IReadOnlyList<AnswerRow> Make(AnswerOrder order, Action<int> finished, CancellationToken stop)
     {
@@ -79,7 +77,7 @@ internal sealed class AnswerMaker : IDisposable
         {
             return sampler.Sample(requests, seed, finished, stop);
         }
-        catch (ArithmeticException e)
+        catch (RunFailedException e)
         {
             throw new RunFailedException($"{order.Who.Folder ?? order.Name} cannot be sampled from: {e.Message}", e);
         }
@@ -103,8 +101,7 @@ internal sealed class AnswerMaker : IDisposable
     /// <summary>The text of an answer, and the answer as others read it: after the plain prompt, without what stopped it.</summary>
     private (Rollout Answer, string Text) Read(Rollout sampled, int prompt, FewShot? shots)
     {
-        var ended = sampled.Finish == FinishReason.EndToken;
-        var text = _input.Tokenizer.Decode(ended ? sampled.Response.AsSpan(..^1) : sampled.Response, skipSpecial: true);
+        var text = sampled.TextBy(_input.Tokenizer);
         if (shots is null && sampled.Finish != FinishReason.StopString)
             return (sampled, text);
         var stops = shots is null ? _input.Sampling.StopStrings : [.. _input.Sampling.StopStrings, shots.Stop];
@@ -122,7 +119,7 @@ internal sealed class AnswerMaker : IDisposable
         var words = _base is null ? null : AnswerLogProbs.Of(_base.Model, answers);
         var isReference = order.Who.Name == _input.Reference;
         // After other prompts than the reference's there is no ratio to take.
-        var expected = isReference || order.Shots is not null ? null : AnswerLogProbs.Of(_reference.Model, sampled, Temperature);
+        var expected = isReference || order.Shots is not null ? null : AnswerLogProbs.Of(_reference.Model, sampled, _input.Sampling.LogProbTemperature);
         var rewards = new List<(string Name, double[] Scores)>();
         if (_input.Reward is { } trained)
             rewards.Add((AnswerRow.Reward, trained.Score(answers).CheckedFor(answers).Totals));

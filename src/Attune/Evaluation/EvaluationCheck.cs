@@ -75,7 +75,7 @@ internal static class EvaluationCheck
 
     private static IEnumerable<Problem> Settings(EvaluationInput input)
     {
-        foreach (var (key, problem) in input.Sampling.Problems())
+        foreach (var (key, problem) in input.Sampling.Problems(vocabularySize: input.Tokenizer.VocabularySize))
             yield return new($"sampling.{key}", problem);
         foreach (var problem in input.Budget.Check())
             yield return problem with { Key = $"budget.{problem.Key}" };

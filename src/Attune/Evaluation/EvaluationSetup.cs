@@ -1,6 +1,7 @@
 using Attune.Feedback;
 using Attune.Models;
 using Attune.Rewards;
+using Attune.Rollouts;
 using Attune.Runs;
 using Attune.Text;
 using Attune.Tokens;
@@ -196,11 +197,10 @@ internal sealed class EvaluationSetup : IDisposable
     {
         if (models.Count == 0)
             return true;
-        const int rows = 64;
         var rewards = _settings.Rewards.Concat(_settings.Judges.Values.Select(judge => judge.Reward).OfType<RewardPart>()).Count(part => part.Model is not null);
         var largest = models.MaxBy(config => config.WeightBytes(_compute.DType))!;
         var bytes = MemoryEstimate.Process + (3 + rewards) * largest.WeightBytes(_compute.DType)
-            + MemoryEstimate.Cache(largest, rows, largest.MaximumPositions, _compute.DType)
+            + MemoryEstimate.Cache(largest, Sampler.UsualBatch, largest.MaximumPositions, _compute.DType)
             + MemoryEstimate.ForwardPass(largest, MicroBatch, largest.MaximumPositions, (long)MicroBatch * _settings.Sampling.MaximumNewTokens, _compute.DType);
         if (_memory.Check("evaluate.models", bytes, "compare smaller models") is not { } problem)
             return true;

@@ -47,7 +47,7 @@ public static class AnswerComparisons
             answers.AddRange(rollouts.Select((rollout, k) => new Answer
             {
                 Source = order.Source,
-                Text = TextOf(rollout, policy),
+                Text = rollout.TextBy(policy.Tokenizer),
                 Features = new Dictionary<string, double> { [Answer.Fluency] = fluency[k] },
             }));
             meter.Advance(answers.Count);
@@ -56,9 +56,6 @@ public static class AnswerComparisons
         return [.. Drafts(answers, order).Where(draft => draft.Answers.Count > 1)
             .Select((draft, number) => Comparison.From(draft, order.Seed.For("comparisons"), number))];
     }
-
-    private static string TextOf(Rollout rollout, TextModel policy) =>
-        policy.Tokenizer.Decode(rollout.Finish == FinishReason.EndToken ? rollout.Response.AsSpan(..^1) : rollout.Response, skipSpecial: true);
 
     private static IEnumerable<ComparisonDraft> Drafts(List<Answer> answers, ComparisonOrder order) =>
         from prompt in answers.Chunk(order.AnswersPerPrompt).Select((own, p) => (Own: own, Text: order.Prompts[p]))

@@ -165,7 +165,7 @@ public sealed class CausalLm : Module
             if (time == 1)
                 return null;
             if (cache is { Length: > 0 })
-                throw new InvalidOperationException("several tokens after cached ones need an explicit mask");
+                throw new InvalidOperationException("several tokens after cached ones need a mask: give ModelInput.Of the segments of the cached ones too");
             var causal = Tensor.Full([time, time], double.NegativeInfinity, Compute).Triu(1).Unsqueeze(0);
             return perGroup == 1 ? causal : Tensor.Cat(1, [.. Enumerable.Repeat(causal, perGroup)]);
         }

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Attune.Runs;
+using Attune.Tokens;
 
 namespace Attune.Models;
 
@@ -42,8 +43,13 @@ public sealed record GenerationConfig
     /// <summary>Most new tokens.</summary>
     public int? MaximumNewTokens { get; init; }
 
-    /// <summary>The special tokens of a model, and nothing else.</summary>
-    public static GenerationConfig Of(TransformerConfig config) => new() { BosId = config.BosId, EndIds = config.EndIds, PadId = config.PadId };
+    /// <summary>Tokens that end an answer: these settings', else the config's, else the tokenizer's; may be none.</summary>
+    public IReadOnlyList<int> EndIdsOf(TransformerConfig config, Tokenizer? tokenizer) =>
+        EndIds.Count > 0 ? EndIds : config.EndIds.Count > 0 ? config.EndIds : tokenizer?.EndId is { } id ? [id] : [];
+
+    /// <summary>These settings, with a config's special tokens where they name none.</summary>
+    public GenerationConfig With(TransformerConfig config) =>
+        this with { BosId = BosId ?? config.BosId, EndIds = EndIdsOf(config, tokenizer: null), PadId = PadId ?? config.PadId };
 
     /// <summary>Reads a folder's settings; null where it has none.</summary>
     /// <exception cref="InputException">The file is malformed.</exception>

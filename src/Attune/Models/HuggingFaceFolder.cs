@@ -16,8 +16,8 @@ public sealed record FolderOptions
     /// <summary>The weights are split into files of at most so many bytes; a single larger tensor has a file of its own.</summary>
     public long MaximumShardBytes { get; init; } = 5_000_000_000;
 
-    /// <summary>Settings for sampling; the special tokens of the config where nothing is given.</summary>
-    public GenerationConfig? Generation { get; init; }
+    /// <summary>Settings for sampling; the special tokens of the config where they name none.</summary>
+    public GenerationConfig Generation { get; init; } = new();
 
     /// <summary>Adds further files, such as the tokenizer's, to the folder named; called before the folder takes its final name.</summary>
     public Action<string>? AddFiles { get; init; }
@@ -130,7 +130,7 @@ public sealed class HuggingFaceFolder : IDisposable
         AtomicFolder.Write(path, folder =>
         {
             ModelFamily.WriteConfig(System.IO.Path.Combine(folder, ConfigName), config);
-            (options.Generation ?? GenerationConfig.Of(config)).Write(folder);
+            options.Generation.With(config).Write(folder);
             WriteWeights(folder, items, options.MaximumShardBytes);
             options.AddFiles?.Invoke(folder);
         });

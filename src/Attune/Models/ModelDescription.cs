@@ -38,8 +38,7 @@ public sealed class ModelDescription
     public Tokenizer? Tokenizer { get; private init; }
 
     /// <summary>Tokens that end an answer: those for sampling, else the config's, else the tokenizer's; may be none.</summary>
-    public IReadOnlyList<int> EndIds =>
-        Usual.EndIds.Count > 0 ? Usual.EndIds : Config.EndIds.Count > 0 ? Config.EndIds : Tokenizer?.EndId is { } id ? [id] : [];
+    public IReadOnlyList<int> EndIds => Usual.EndIdsOf(Config, Tokenizer);
 
     /// <summary>Reads all but the weights.</summary>
     /// <exception cref="InputException">The folder is missing, damaged, of an unknown kind, or its parts do not belong together.</exception>

@@ -35,21 +35,21 @@ public sealed record ModelInput
         return new(Wide(ids, rows, compute), positions, mask: null);
     }
 
-    /// <summary>Rows with padding and documents where they happen to be.</summary>
+    /// <summary>Rows with padding and documents where they happen to be, also behind the tokens of a cache.</summary>
     /// <param name="ids">Row-major <c>[B,T]</c>.</param>
-    /// <param name="segments">Row-major <c>[B,T]</c>: 0 for padding, else the number of the document in its row.</param>
+    /// <param name="segments">Row-major <c>[B,K]</c>, of the cached places and the T new ones behind them: 0 for padding, else the number of the document in its row.</param>
     /// <param name="rows">B.</param>
     /// <param name="compute">Where the model is.</param>
     public static ModelInput Of(ReadOnlySpan<int> ids, ReadOnlySpan<int> segments, int rows, Compute compute)
     {
-        if (IsPlain(segments, rows))
+        if (ids.Length == segments.Length && IsPlain(segments, rows))
             return Causal(ids, rows, compute);
-        var width = ids.Length / rows;
+        var (width, span) = (ids.Length / rows, segments.Length / rows);
         var positions = new int[ids.Length];
-        var mask = new float[(long)ids.Length * width];
+        var mask = new float[(long)ids.Length * span];
         for (var row = 0; row < rows; row++)
-            FillRow(segments.Slice(row * width, width), positions.AsSpan(row * width, width), mask.AsSpan(row * width * width, width * width));
-        return new(Wide(ids, rows, compute), Wide(positions, rows, compute), Tensor.From(mask, rows, width, width).To(compute));
+            FillRow(segments.Slice(row * span, span), positions.AsSpan(row * width, width), mask.AsSpan(row * width * span, width * span));
+        return new(Wide(ids, rows, compute), Wide(positions, rows, compute), Tensor.From(mask, rows, width, span).To(compute));
     }
 
     /// <summary>One further token a row, for decoding with a cache.</summary>
@@ -78,23 +78,24 @@ public sealed record ModelInput
         return true;
     }
 
+    /// <summary>Positions <c>[T]</c> and mask <c>[T,K]</c> of the last T places of a row.</summary>
     private static void FillRow(ReadOnlySpan<int> segments, Span<int> positions, Span<float> mask)
     {
-        var width = segments.Length;
-        var seen = new Dictionary<int, int>();
+        var (span, cached) = (segments.Length, segments.Length - positions.Length);
         mask.Fill(float.NegativeInfinity);
-        for (var q = 0; q < width; q++)
+        for (var row = 0; row < positions.Length; row++)
         {
-            // A padded place attends to itself alone: a row of nothing but −∞ would be NaN, and NaN spreads.
-            mask[q * width + q] = 0;
+            var q = cached + row;
+            var line = mask.Slice(row * span, span);
+            line[q] = 0; // a padded place attends to itself alone: a row of nothing but −∞ would be NaN, and NaN spreads
             if (segments[q] == 0)
                 continue;
-            positions[q] = seen.TryGetValue(segments[q], out var count) ? count : 0;
-            seen[segments[q]] = positions[q] + 1;
             for (var k = 0; k < q; k++)
             {
-                if (segments[k] == segments[q])
-                    mask[q * width + k] = 0;
+                if (segments[k] != segments[q])
+                    continue;
+                line[k] = 0;
+                positions[row]++;
             }
         }
     }

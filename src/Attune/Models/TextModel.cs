@@ -13,7 +13,6 @@ public sealed class TextModel : IDisposable
     {
         model.Config.CheckTokenizer(tokenizer.VocabularySize, from);
         (Model, Tokenizer) = (model, tokenizer);
-        EndIds = model.Config.EndIds.Count > 0 ? model.Config.EndIds : tokenizer.EndId is { } id ? [id] : [];
     }
 
     /// <summary>The model.</summary>
@@ -22,8 +21,11 @@ public sealed class TextModel : IDisposable
     /// <summary>Its tokenizer.</summary>
     public Tokenizer Tokenizer { get; }
 
-    /// <summary>Tokens that end an answer: those of the config, else the tokenizer's; may be none.</summary>
-    public IReadOnlyList<int> EndIds { get; }
+    /// <summary>The author's settings for sampling, which a saved model keeps.</summary>
+    public GenerationConfig Usual { get; init; } = new();
+
+    /// <summary>Tokens that end an answer: those for sampling, else the config's, else the tokenizer's; may be none.</summary>
+    public IReadOnlyList<int> EndIds => Usual.EndIdsOf(Model.Config, Tokenizer);
 
     /// <summary>What fills rows up: the config's or the tokenizer's padding token, else 0. It never reaches a result.</summary>
     public int PaddingId => Model.Config.PadId ?? Tokenizer.PaddingId ?? 0;
@@ -36,7 +38,7 @@ public sealed class TextModel : IDisposable
         var model = files.Load(compute);
         try
         {
-            return new(model, files.Tokenizer!, folder);
+            return new(model, files.Tokenizer!, folder) { Usual = files.Usual };
         }
         catch
         {
@@ -46,10 +48,10 @@ public sealed class TextModel : IDisposable
     }
 
     /// <summary>The same tokenizer with a copy of the weights.</summary>
-    public TextModel Copy() => new(Model.Copy(), Tokenizer);
+    public TextModel Copy() => new(Model.Copy(), Tokenizer) { Usual = Usual };
 
     /// <summary>Writes the whole folder, or nothing.</summary>
-    public void Save(string folder) => Model.Save(folder, new() { AddFiles = Tokenizer.Save });
+    public void Save(string folder) => Model.Save(folder, new() { Generation = Usual, AddFiles = Tokenizer.Save });
 
     /// <inheritdoc/>
     public void Dispose() => Model.Dispose();

@@ -1,3 +1,5 @@
+using Attune.Tokens;
+
 namespace Attune.Rollouts;
 
 /// <summary>Why a response ended.</summary>
@@ -38,4 +40,7 @@ public sealed record Rollout
 
     /// <summary>Why it ended.</summary>
     public required FinishReason Finish { get; init; }
+
+    /// <summary>What people read of the response: without the token that ended it, whether or not that is a special one, and without special tokens.</summary>
+    public string TextBy(Tokenizer tokenizer) => tokenizer.Decode(Finish == FinishReason.EndToken ? Response.AsSpan(..^1) : Response, skipSpecial: true);
 }

@@ -1,4 +1,5 @@
 using Attune.Models;
+using Attune.Runs;
 using Attune.Torch;
 
 namespace Attune.Rollouts;
@@ -10,6 +11,9 @@ namespace Attune.Rollouts;
 /// </summary>
 public sealed class Sampler
 {
+    /// <summary>Rows that are decoded together where nobody says.</summary>
+    public const int UsualBatch = 64;
+
     private readonly CausalLm _model;
     private readonly SamplingOptions _options;
     private readonly Func<int, byte[]>? _bytesOf;
@@ -28,7 +32,7 @@ public sealed class Sampler
     }
 
     /// <summary>Most rows that are decoded together.</summary>
-    public int MaximumBatch { get; init; } = 64;
+    public int MaximumBatch { get; init; } = UsualBatch;
 
     /// <summary>Reads a value off the hidden state <c>[B,D] → [B]</c> that each token is drawn from, so that PPO needs no second pass for it.</summary>
     public Func<Tensor, Tensor>? ValueHead { get; init; }
@@ -38,6 +42,7 @@ public sealed class Sampler
     /// <param name="seed">All draws come from it.</param>
     /// <param name="finished">Called as responses end, with their number.</param>
     /// <param name="stop">Checked between tokens.</param>
+    /// <exception cref="RunFailedException">The weights give no probabilities.</exception>
     public Rollout[] Sample(IReadOnlyList<SampleRequest> requests, Seed seed, Action<int>? finished = null, CancellationToken stop = default)
     {
         foreach (var request in requests)
@@ -174,7 +179,7 @@ public sealed class Sampler
         var logits = _model.Logits(hidden).To(DType.Float32).To(Device.Cpu); // [B,V]
         var values = ValueHead?.Invoke(hidden).To(DType.Float32).To(Device.Cpu).ToArray<float>();
         var isPlain = !_options.IsGreedy && !_options.IsTruncated;
-        var temperature = _options.IsGreedy ? 1 : _options.Temperature; // greedy ignores it, log-probs included
+        var temperature = _options.LogProbTemperature;
         var probabilities = (temperature == 1 ? logits : logits / temperature).Softmax(-1).AsSpan<float>();
         var raw = logits.AsSpan<float>();
         var vocabulary = logits.Size(1);
@@ -182,10 +187,10 @@ public sealed class Sampler
         {
             var p = probabilities.Slice(k * vocabulary, vocabulary);
             if (!float.IsFinite(p[0]))
-                throw new ArithmeticException($"the logits of request {rows[k].Request.Id} are not finite after {rows[k].Response.Count} tokens, expected finite numbers; the model's weights are damaged or its training diverged: take an earlier checkpoint or the model's original");
+                throw new RunFailedException($"the logits of request {rows[k].Request.Id} are not finite after {rows[k].Response.Count} tokens, expected finite numbers; the model's weights are damaged or its training diverged: take an earlier checkpoint or the model's original");
             var uniform = seed.Uniform(rows[k].Request.Id, rows[k].Response.Count);
             var row = raw.Slice(k * vocabulary, vocabulary);
-            var token = isPlain ? Invert(p, uniform) : Filtered(row, rows[k], uniform);
+            var token = isPlain ? SamplingChain.Invert(p, uniform) : Filtered(row, rows[k], uniform);
             rows[k].Add(token, (float)LogProb(token, p, row, temperature), values?[k] ?? 0, _options);
         }
     }
@@ -205,24 +210,6 @@ public sealed class Sampler
         var copy = logits.ToArray();
         SamplingChain.Apply(copy, _options, row.History, row.Response.Count);
         return _options.IsGreedy ? SamplingChain.ArgMax(copy) : SamplingChain.Draw(copy, uniform);
-    }
-
-    /// <summary>The token at which the cumulative probability passes the uniform number.</summary>
-    private static int Invert(ReadOnlySpan<float> probabilities, double uniform)
-    {
-        var mass = 0.0;
-        var last = 0;
-        for (var k = 0; k < probabilities.Length; k++)
-        {
-            if (probabilities[k] == 0)
-                continue;
-            mass += probabilities[k];
-            last = k;
-            if (mass > uniform)
-                return k;
-        }
-
-        return last; // rounding left a sliver above the last token
     }
 
     /// <summary>A response in the making.</summary>

@@ -86,14 +86,22 @@ public static class SamplingChain
     public static int Draw(ReadOnlySpan<float> logits, double uniform)
     {
         var (maximum, total) = MaximumAndSum(logits);
-        var target = uniform * total;
+        var weights = new float[logits.Length];
+        for (var k = 0; k < weights.Length; k++)
+            weights[k] = (float)Math.Exp(logits[k] - maximum);
+        return Invert(weights, uniform * total);
+    }
+
+    /// <summary>The token at which the cumulative weight passes a number between 0 and their sum; one without weight is never drawn.</summary>
+    internal static int Invert(ReadOnlySpan<float> weights, double target)
+    {
         var mass = 0.0;
         var last = 0;
-        for (var k = 0; k < logits.Length; k++)
+        for (var k = 0; k < weights.Length; k++)
         {
-            if (float.IsNegativeInfinity(logits[k]))
+            if (weights[k] == 0)
                 continue;
-            mass += Math.Exp(logits[k] - maximum);
+            mass += weights[k];
             last = k;
             if (mass > target)
                 return k;

@@ -93,6 +93,8 @@ public sealed record SamplingChoices
             "repetitionPenalty" => RepetitionPenalty,
             "minimumNewTokens" => MinimumNewTokens,
             "maximumNewTokens" => MaximumNewTokens,
+            "endTokens" => EndTokens,
+            "stopStrings" => StopStrings,
             _ => Drawing.First(choice => choice.Key == key).Value,
         };
         return chosen is null && key != "maximumNewTokens" ? $"{GenerationConfig.FileName} {JsonNamingPolicy.SnakeCaseLower.ConvertName(key)}" : nameOf(key);
@@ -106,8 +108,6 @@ public sealed record SamplingChoices
 
     private IEnumerable<Problem> StopProblems(ModelDescription model, Func<string, string> nameOf)
     {
-        if (StopStrings.Any(stop => stop.Length == 0))
-            yield return Problem.Of(nameOf("stopStrings"), "is empty", "some text", "leave it out for no such text");
         if (StopStrings.Count > 0 && model.Tokenizer is null)
             yield return Problem.Of(nameOf("stopStrings"), "is given", $"a tokenizer in {model.Folder}, which has none", $"add the tokenizer, or end at tokens with {nameOf("endTokens")}");
     }

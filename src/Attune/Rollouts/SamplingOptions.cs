@@ -37,6 +37,9 @@ public sealed record SamplingOptions
     /// <summary>Texts that end a response; they need a tokenizer.</summary>
     public IReadOnlyList<string> StopStrings { get; init; } = [];
 
+    /// <summary>What logits are divided by where log-probs are taken: greedy ignores the temperature.</summary>
+    internal double LogProbTemperature => IsGreedy ? 1 : Temperature;
+
     /// <summary>Whether some tokens can never be drawn: log-probs are of the full distribution, so policy ratios are then biased.</summary>
     public bool IsTruncated => !IsGreedy && (TopK > 0 || TopP < 1 || MinP > 0 || RepetitionPenalty != 1 || MinimumNewTokens > 0);
 
@@ -64,5 +67,9 @@ public sealed record SamplingOptions
             yield return Problem.Of(nameOf("minimumNewTokens"), $"is {MinimumNewTokens}", $"between 0 and {nameOf("maximumNewTokens")} ({MaximumNewTokens})", "0 is usual");
         else if (MinimumNewTokens > 0 && EndTokens.Distinct().Count() >= vocabularySize)
             yield return Problem.Of(nameOf("minimumNewTokens"), $"is {MinimumNewTokens} while all {vocabularySize} tokens are end tokens", "a token that may be drawn", "name fewer end tokens");
+        if (EndTokens.Where(id => id < 0 || id >= vocabularySize).ToArray() is { Length: > 0 } unknown)
+            yield return Problem.Of(nameOf("endTokens"), $"has {string.Join(", ", unknown)}", $"ids from 0{(vocabularySize is { } size ? $" to {size - 1}" : "")}", "give ids of the model's tokens");
+        if (StopStrings.Any(stop => stop.Length == 0))
+            yield return Problem.Of(nameOf("stopStrings"), "is empty", "some text", "leave it out for no such text");
     }
 }

@@ -35,7 +35,7 @@ public sealed record ChatSpan(string Text, bool IsLearned, bool IsMarkup);
 /// </summary>
 public sealed record ChatFormat
 {
-    /// <summary>The form of Anthropic's dialogues, with an end token after each answer.</summary>
+    /// <summary>The form of Anthropic's dialogues, with the tokenizer's end token after each answer.</summary>
     public static ChatFormat Transcript { get; } = new();
 
     /// <summary>The form that marks each turn with added tokens, as many models use; the tokenizer has to have them.</summary>
@@ -66,8 +66,8 @@ public sealed record ChatFormat
     /// <summary>Before an answer; also what a model is given to start one.</summary>
     public string AssistantPrefix { get; init; } = "\n\nAssistant:";
 
-    /// <summary>After an answer, and learned with it: it says that the answer is over.</summary>
-    public string AssistantSuffix { get; init; } = "<|endoftext|>";
+    /// <summary>After an answer, and learned with it: it says that the answer is over. Without it whoever knows the tokenizer puts its end token there.</summary>
+    public string? AssistantSuffix { get; init; }
 
     /// <summary>After the suffix where the conversation goes on; not learned.</summary>
     public string AfterAssistant { get; init; } = "";
@@ -105,6 +105,6 @@ public sealed record ChatFormat
     {
         Role.System => (SystemPrefix, SystemSuffix),
         Role.User => (UserPrefix, UserSuffix),
-        _ => (AssistantPrefix, AssistantSuffix),
+        _ => (AssistantPrefix, AssistantSuffix ?? ""),
     };
 }

@@ -11,7 +11,7 @@ public sealed record RowOptions
     /// <summary>What happens to longer ones.</summary>
     public OverlongRule Overlong { get; init; } = OverlongRule.CutEnd;
 
-    /// <summary>Whether prompt and response end with the end token, which is learned: without it a model never stops.</summary>
+    /// <summary>Whether answers end with the end token, or a conversation's with the suffix that is written for them, which is learned: without it a model never stops.</summary>
     public bool AddEnd { get; init; } = true;
 
     /// <summary>How conversations are written.</summary>
@@ -26,6 +26,7 @@ public sealed class RowBuilder
 {
     private readonly Tokenizer _tokenizer;
     private readonly RowOptions _options;
+    private readonly ChatFormat _chat;
     private readonly int[] _end;
 
     /// <summary>A builder for one tokenizer.</summary>
@@ -34,6 +35,7 @@ public sealed class RowBuilder
         (_tokenizer, _options) = (tokenizer, options);
         _end = !options.AddEnd ? [] : tokenizer.EndId is { } id ? [id]
             : throw new ArgumentException("the tokenizer has no end token, expected one to end answers with; name it in tokenizer_config.json or set addEnd to false", nameof(tokenizer));
+        _chat = options.Chat with { AssistantSuffix = options.Chat.AssistantSuffix ?? (options.AddEnd ? tokenizer.Roles.End : "") };
     }
 
     /// <summary>Rows that lost some of their tokens so far.</summary>
@@ -53,7 +55,7 @@ public sealed class RowBuilder
     {
         var ids = new List<int>();
         var mask = new List<bool>();
-        foreach (var span in _options.Chat.Render(conversation))
+        foreach (var span in _chat.Render(conversation))
         {
             ids.AddRange(Encode(span));
             while (mask.Count < ids.Count)
@@ -75,7 +77,7 @@ public sealed class RowBuilder
     }
 
     /// <summary>The tokens that a conversation gives a model to answer.</summary>
-    public int[] Prompt(Conversation conversation) => [.. _options.Chat.RenderPrompt(conversation).SelectMany(Encode)];
+    public int[] Prompt(Conversation conversation) => [.. _chat.RenderPrompt(conversation).SelectMany(Encode)];
 
     private int[] Encode(ChatSpan span) => span.IsMarkup ? _tokenizer.EncodeWithAddedTokens(span.Text) : _tokenizer.Encode(span.Text);
 

@@ -74,7 +74,8 @@ internal sealed class TokenizerReader(string path)
         return space < 0 ? (line, "") : (line[..space], line[(space + 1)..]);
     }
 
-    private static IEnumerable<(string Left, string Right)> ReadMerges(JsonElement model) =>
+    /// <summary>A file that lost them must not pass: all its text would come out as single bytes.</summary>
+    private IEnumerable<(string Left, string Right)> ReadMerges(JsonElement model) =>
         model.TryGetProperty("merges", out var merges) && merges.ValueKind == JsonValueKind.Array
             ? merges.EnumerateArray().Select(merge => merge.ValueKind switch
             {
@@ -83,7 +84,7 @@ internal sealed class TokenizerReader(string path)
                     => (merge[0].GetString()!, merge[1].GetString()!),
                 _ => (merge.GetRawText(), ""),
             })
-            : [];
+            : throw Wrong(path, "model.merges", merges.ValueKind == JsonValueKind.Undefined ? "is missing" : "is no list", "a list, which may be empty", "get the file again");
 
     private void RequireModel(JsonElement model)
     {

@@ -86,6 +86,8 @@ public static class FineTuning
             problems.Add(Problem.Of("rows.longest", $"is {recipe.Rows.Longest}", $"at most the {config.MaximumPositions} tokens that the model reads", "lower it"));
         if (recipe.Rows.AddEnd && tokenizer is { EndId: null })
             problems.Add(Problem.Of("rows.addEnd", "is true, and the tokenizer names no end token", "one to end responses with", "name it in tokenizer_config.json, or set rows.addEnd to false"));
+        else if (recipe.Rows.AddEnd && start is not null)
+            problems.Add(NeverEnding(recipe, start));
         var (data, validation) = (Demonstrations.Checked(recipe.Data, problems, warnings), Demonstrations.Checked(recipe.Validation, problems, warnings));
         problems.ThrowIfAny();
 
@@ -109,6 +111,18 @@ public static class FineTuning
             MemoryBytes = bytes,
             Warnings = [.. warnings, .. LanguageModelPlan.Doubts("sft", recipe.Sft, rows, tokenizer!)],
         };
+    }
+
+    /// <summary>What is learned as an answer's end and yet ends no sampled answer.</summary>
+    private static IEnumerable<Problem> NeverEnding(SftRecipe recipe, ModelDescription start)
+    {
+        var (ends, tokenizer, suffix) = (start.EndIds, start.Tokenizer!, recipe.Rows.Chat.AssistantSuffix);
+        var expected = $"one of the tokens that end an answer of {recipe.From}: {string.Join(", ", ends)}";
+        var fix = $"name it as eos_token_id in its {GenerationConfig.FileName}";
+        if ((suffix is null || recipe.Data.Any(source => source.Format == DataFormat.Prompts)) && !ends.Contains(tokenizer.EndId!.Value))
+            yield return Problem.Of("rows.addEnd", $"is true, which ends answers with {tokenizer.Roles.End} (id {tokenizer.EndId})", expected, $"{fix}, or set rows.addEnd to false");
+        if (suffix is not null && recipe.Data.Any(source => source.Format == DataFormat.Messages) && !tokenizer.EncodeWithAddedTokens(suffix).Any(ends.Contains))
+            yield return Problem.Of("rows.chat.assistantSuffix", $"is \"{suffix}\"", expected, $"leave it out for {tokenizer.Roles.End}, or if it is one token {fix}");
     }
 
     private static TokenBatch? Rows(string key, Demonstrations files, Tokenizer tokenizer, TransformerConfig config, SftRecipe recipe,

@@ -60,7 +60,7 @@ internal sealed class PpoInputs : IDisposable
         var tooMuch = memory.Check("memory", bytes, recipe.Ppo.MicroBatch > 1 ? $"lower ppo.microBatch (now {recipe.Ppo.MicroBatch}), or take a smaller model" : "take a smaller model");
         if (tooMuch is not null)
             problems.Add(tooMuch);
-        if (start is null || tooMuch is not null || problems.Try("from", () => new TextModel(start.Load(compute), start.Tokenizer!, recipe.From)) is not { } policy)
+        if (start is null || tooMuch is not null || problems.Try("from", () => new TextModel(start.Load(compute), start.Tokenizer!, recipe.From) { Usual = start.Usual }) is not { } policy)
         {
             LookAt(recipe, problems, withPrompts: start is null);
             problems.ThrowIfAny();
@@ -159,7 +159,7 @@ internal sealed class PpoInputs : IDisposable
         var trained = ppo.Critic == CriticKind.Separate ? 2 : 1;
         long rows = ppo.MicroBatch, width = prompt + ppo.MaximumLength;
         var passes = MemoryEstimate.TrainingPass(config, rows, width, rows * ppo.MaximumLength, dtype) * trained;
-        var sampled = Math.Min(ppo.RolloutsPerStep, 64);
+        var sampled = Math.Min(ppo.RolloutsPerStep, Sampler.UsualBatch);
         var sampling = MemoryEstimate.Cache(config, sampled, width, dtype) + MemoryEstimate.ForwardPass(config, sampled, prompt, sampled, dtype);
         return Kept(config, ppo, dtype, judges) + Math.Max(passes, sampling);
     }

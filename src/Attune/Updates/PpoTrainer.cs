@@ -98,7 +98,7 @@ public sealed class PpoTrainer : IDisposable
         {
             return _sampler.Sample(requests, _setup.Seed.For("answers").For(step), finished: null, stop);
         }
-        catch (ArithmeticException e)
+        catch (RunFailedException e)
         {
             throw new RunFailedException($"step {step}: {e.Message} (from: …/checkpoints/step-…/policy), and begin a new run from it with a lower ppo.learningRate", e);
         }
@@ -172,7 +172,7 @@ public sealed class PpoTrainer : IDisposable
     {
         if (config.PretrainingCoefficient > 0 && setup.Pretraining is null)
             yield return new("pretrainingCoefficient", $"is {config.PretrainingCoefficient}, but there is no pretraining text; name some, or set it to 0");
-        foreach (var (key, problem) in setup.Sampling.Problems())
+        foreach (var (key, problem) in setup.Sampling.Problems(vocabularySize: setup.Models.Policy.Config.VocabularySize))
             yield return new("sampling." + key, problem);
     }
 }

@@ -106,7 +106,7 @@ public static class PpoTraining
 
     /// <summary>Writes the policy with the precision it was trained in, whatever its folder held before: small changes survive.</summary>
     internal static void SavePolicy(TextModel policy, string folder) =>
-        HuggingFaceFolder.Write(folder, policy.Model.Config with { StoredDType = policy.Model.Compute.DType }, policy.Model, new() { AddFiles = policy.Tokenizer.Save });
+        HuggingFaceFolder.Write(folder, policy.Model.Config with { StoredDType = policy.Model.Compute.DType }, policy.Model, new() { Generation = policy.Usual, AddFiles = policy.Tokenizer.Save });
 
     internal static PpoSummary Summary(IReadOnlyList<MetricsRow> rows)
     {
@@ -196,7 +196,7 @@ internal sealed class PpoStage(PpoRecipe recipe, Run run, PpoInputs inputs, PpoT
             {
                 step,
                 prompt = tokenizer.Decode(rollout.Prompt),
-                answer = tokenizer.Decode(rollout.Response, skipSpecial: true),
+                answer = rollout.TextBy(tokenizer),
                 score = answers.Scores[row],
                 kl = answers.LogRatios[row],
                 tokens = rollout.Response.Length,

@@ -27,7 +27,7 @@ internal sealed class PpoUpdate : IDisposable
     public PpoUpdate(PpoConfig config, PpoSetup setup)
     {
         (_config, _setup, _models) = (config, setup, setup.Models);
-        _temperature = setup.Sampling.IsGreedy ? 1 : setup.Sampling.Temperature; // as the sampler kept them
+        _temperature = setup.Sampling.LogProbTemperature; // as the sampler kept them
         _clip = config.RatioClip;
         _policyParameters = [.. _models.PolicyParameters().Select(p => p.Parameter)];
         _criticParameters = [.. _models.CriticParameters().Select(p => p.Parameter)];

@@ -10,8 +10,6 @@ namespace Attune.Updates;
 /// <summary>Answers of the reference policy with their prompts: what gets mean 0 and standard deviation 1. Sampled, or given as text.</summary>
 internal sealed record RewardReferences
 {
-    private const int SamplerRows = 64;
-
     private RewardReferences()
     {
     }
@@ -87,7 +85,7 @@ internal sealed record RewardReferences
         var requests = Enumerable.Range(0, Settings.Samples)
             .Select(k => new SampleRequest(Cut(tokenizer.Encode(texts[order[k % order.Length]])), k))
             .ToArray();
-        var sampler = new Sampler(policy.Model, new() { Temperature = Settings.Temperature, MaximumNewTokens = Settings.NewTokens, EndTokens = policy.EndIds }) { MaximumBatch = SamplerRows };
+        var sampler = new Sampler(policy.Model, new() { Temperature = Settings.Temperature, MaximumNewTokens = Settings.NewTokens, EndTokens = policy.EndIds });
         var rollouts = sampler.Sample(requests, seed.For("draws"), stop: stop);
         return [.. rollouts.Select(r => (int[])[.. r.Prompt, .. Ended(r.Response)])];
 

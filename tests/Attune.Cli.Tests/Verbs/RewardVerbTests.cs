@@ -1,5 +1,3 @@
-using System.Diagnostics;
-using System.Text;
 using System.Text.Json;
 using Attune.Models;
 using Attune.Runs;
@@ -64,20 +62,18 @@ public sealed class RewardVerbTests : IDisposable
     [Fact]
     public async Task A_process_killed_at_any_step_and_resumed_ends_with_the_same_model()
     {
-        // Each a process of its own, as for a user: tests of this process that use more threads would cut sums in another way.
         File.WriteAllText(In("long.yaml"), File.ReadAllText(In("recipe.yaml")).Replace("batchSize: 8", "batchSize: 8, epochs: 4"));
-        await ToTheEnd("reward", In("long.yaml"), "--out", In("straight"));
-
-        using (var process = Start("reward", In("long.yaml"), "--out", In("killed")))
+        var straight = await ProgramProcess.Run("reward", In("long.yaml"), "--out", In("straight"));
+        using (var program = ProgramProcess.Start("reward", In("long.yaml"), "--out", In("killed")))
         {
-            await Until(() => Checkpoints.Latest(In("killed")) is { Step: >= 5 }, process);
-            process.Kill(); // SIGKILL: nothing is cleaned up
-            await process.WaitForExitAsync();
+            await program.Until(() => Checkpoints.Latest(In("killed")) is { Step: >= 5 }, "step 5");
+            program.Kill();
         }
 
-        Assert.False(Directory.Exists(In("killed/model")), "the process had ended before it was killed");
-        await ToTheEnd("reward", In("long.yaml"), "--out", In("killed"), "--resume");
+        Assert.False(Directory.Exists(In("killed/model")), "it ended before it could be killed: give it more steps");
+        var resumed = await ProgramProcess.Run("reward", In("long.yaml"), "--out", In("killed"), "--resume");
 
+        Assert.Equal((0, 0), (straight.ExitCode, resumed.ExitCode));
         foreach (var file in new[] { "model/model.safetensors", "metrics.jsonl", "evaluation.jsonl", "result.json" })
             Assert.Equal(File.ReadAllBytes(In($"straight/{file}")), File.ReadAllBytes(In($"killed/{file}")));
     }
@@ -85,14 +81,13 @@ public sealed class RewardVerbTests : IDisposable
     [Fact]
     public async Task Ctrl_C_saves_and_says_how_to_go_on()
     {
-        using var process = Start("reward", In("recipe.yaml"), "--out", In("stopped"), "--run.checkpointEvery", "0");
-        var log = process.StandardError.ReadToEndAsync();
-        await Until(() => File.Exists(In("stopped/metrics.jsonl")) && new FileInfo(In("stopped/metrics.jsonl")).Length > 0, process);
-        Process.Start("kill", ["-INT", $"{process.Id}"]).WaitForExit();
-        await process.WaitForExitAsync();
+        using var program = ProgramProcess.Start("reward", In("recipe.yaml"), "--out", In("stopped"), "--run.checkpointEvery", "0");
+        await program.Reach(1, In("stopped"));
+        program.Interrupt();
+        var printed = await program.End();
 
-        Assert.Equal(130, process.ExitCode);
-        Assert.EndsWith($"Stopped. Continue with: attune reward {In("recipe.yaml")} --out {In("stopped")} --run.checkpointEvery 0 --resume\n", await log);
+        Assert.Equal(130, printed.ExitCode);
+        Assert.EndsWith($"Stopped. Continue with: attune reward {In("recipe.yaml")} --out {In("stopped")} --run.checkpointEvery 0 --resume\n", printed.Log);
         Assert.Equal(MetricsLog.Read(In("stopped/metrics.jsonl")).Count, Checkpoints.Latest(In("stopped"))!.Step);
     }
 
@@ -127,29 +122,4 @@ public sealed class RewardVerbTests : IDisposable
     private static string Answer(int k, bool isGood) => $" {Words[k % 8]} {Words[k / 8 % 8]} {(isGood ? "cat dog" : "dog cat")}";
 
     private string In(string name) => Path.Combine(_root, name);
-
-    private static Process Start(params string[] args)
-    {
-        var program = Path.Combine(AppContext.BaseDirectory, "Attune.Cli.dll");
-        return Process.Start(new ProcessStartInfo("dotnet", [program, .. args]) { RedirectStandardOutput = true, RedirectStandardError = true, StandardErrorEncoding = Encoding.UTF8 })!;
-    }
-
-    private static async Task ToTheEnd(params string[] args)
-    {
-        using var process = Start(args);
-        var log = process.StandardError.ReadToEndAsync();
-        await process.StandardOutput.ReadToEndAsync();
-        await process.WaitForExitAsync();
-        Assert.True(process.ExitCode == 0, await log);
-    }
-
-    private static async Task Until(Func<bool> isTrue, Process process)
-    {
-        for (var waited = 0; !isTrue(); waited++)
-        {
-            Assert.False(process.HasExited, "the process ended before it came so far");
-            Assert.True(waited < 12_000, "the process took more than two minutes");
-            await Task.Delay(10);
-        }
-    }
 }

@@ -102,7 +102,7 @@ public sealed class SampleVerbTests : IDisposable
     }
 
     [Fact]
-    public async Task End_tokens_and_stop_texts_end_a_sample_and_a_minimum_holds_them_off()
+    public async Task End_tokens_and_stop_texts_end_a_sample_and_a_minimum_holds_off_the_tokens_alone()
     {
         var model = TinyTextModel.Write(_root.At("model"));
         async Task<(string?, int)> Finish(params string[] options)
@@ -122,6 +122,21 @@ public sealed class SampleVerbTests : IDisposable
         var text = ids.Select(id => tokenizer.Decode([id])).First(t => !t.Contains('\uFFFD', StringComparison.Ordinal)); // whole characters
         var length = Enumerable.Range(1, ids.Length).First(n => tokenizer.Decode(ids.AsSpan(0, n)).Contains(text, StringComparison.Ordinal));
         Assert.Equal(("stop-string", length), await Finish("--end", "", "--stop", "nowhere at all", "--stop", text));
+        Assert.Equal(("stop-string", length), await Finish("--end", "", "--stop", text, "--min-new", "9")); // as in transformers
+    }
+
+    [Fact]
+    public async Task The_text_of_a_sample_is_without_the_token_that_ended_it_special_or_not()
+    {
+        var model = TinyTextModel.Write(_root.At("model"));
+        string[] line = ["sample", model, "--text", "the cat", "--max-new", "9", "--greedy", "--json", "--end"];
+        var free = Samples(await Printed.By([.. line, ""]))[0].GetProperty("ids").EnumerateArray().Select(id => id.GetInt32()).ToArray();
+
+        var ended = Samples(await Printed.By([.. line, $"{free[2]}"]))[0];
+
+        var words = free[..Array.IndexOf(free, free[2])];
+        Assert.Equal([.. words, free[2]], ended.GetProperty("ids").EnumerateArray().Select(id => id.GetInt32()));
+        Assert.Equal(Tokenizer.Load(model).Decode(words, skipSpecial: true), ended.GetProperty("text").GetString());
     }
 
     [Fact]

@@ -97,6 +97,19 @@ public sealed class TokenizerVerbTests : IDisposable
     }
 
     [Fact]
+    public async Task Standard_input_is_read_to_the_byte_also_behind_a_mark_of_its_order()
+    {
+        var corpus = Path.Combine(_root, "corpus.txt");
+        await File.WriteAllTextAsync(corpus, "text");
+        await Printed.By("tokenizer", "train", corpus, "--vocabulary", "258", "--out", Path.Combine(_root, "mine"));
+        Task<Printed> Encode(params byte[] bytes) => ProgramProcess.RunOn(bytes, "tokenizer", "encode", Path.Combine(_root, "mine"));
+
+        Assert.Equal(4, (await Encode(0xEF, 0xBB, 0xBF, (byte)'a')).Result.Split(' ').Length); // a token a byte
+        Assert.Equal(new Printed(2, "", "Standard input has 1 problem\n  holds bytes 0xFF, which are not UTF-8, expected UTF-8 text; convert it to UTF-8\n"), await Encode(0xEF, 0xBB, 0xBF, (byte)'a', 0xFF));
+        Assert.Equal(2, (await Encode(0xFF, 0xFE, (byte)'a', 0)).ExitCode);
+    }
+
+    [Fact]
     public async Task Missing_files_are_all_named()
     {
         var printed = await Printed.By("tokenizer", "train", "no1.txt", "no2.txt", "--out", Path.Combine(_root, "mine"));

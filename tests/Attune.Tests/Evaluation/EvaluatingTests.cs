@@ -253,10 +253,10 @@ public sealed class EvaluatingTests : IDisposable
             Prompts = [],
             FewShot = new([], "{response}"),
             Budget = new() { BestOf = [4, 2] },
-            Sampling = new() { MaximumNewTokens = 200, Temperature = 0 },
+            Sampling = new() { MaximumNewTokens = 200, Temperature = 0, EndTokens = [4096], StopStrings = [""] },
         }));
 
-        foreach (var said in new[] { "has policy alone", "is reference, expected one of policy", "nowhere does not exist", "has no prompt", "expected {prompt}", "is [4, 2]", "temperature", "has 96 positions, expected 2" })
+        foreach (var said in new[] { "has policy alone", "is reference, expected one of policy", "nowhere does not exist", "has no prompt", "expected {prompt}", "is [4, 2]", "temperature", "has 4096, expected ids from 0 to 279", "is empty, expected some text", "has 96 positions, expected 2" })
             Assert.Contains(said, problem.Message, StringComparison.Ordinal);
         Assert.False(Directory.Exists(_tiny.PathOf("a")));
     }

@@ -72,6 +72,36 @@ public sealed class CausalLmTests
     }
 
     [Theory]
+    [InlineData("gpt2", new[] { 0, 0, 1, 1, 1, 1, 1, 1, 1, 1 }, 5)] // before the cached tokens
+    [InlineData("gpt2", new[] { 1, 0, 1, 1, 0, 0, 1, 1, 1, 1, 0, 1 }, 6)] // among them, between, and among the new
+    [InlineData("gpt2", new[] { 1, 1, 1, 1, 1, 1, 1, 1 }, 3)] // none
+    [InlineData("gpt2", new[] { 1, 1, 1, 0, 2, 2, 2, 1, 1, 1, 1, 1 }, 6)] // another document
+    [InlineData("llama", new[] { 0, 0, 1, 1, 1, 1, 1, 1, 1, 1 }, 5)]
+    [InlineData("llama", new[] { 1, 0, 1, 1, 0, 0, 1, 1, 1, 1, 0, 1 }, 6)]
+    [InlineData("llama", new[] { 1, 1, 1, 1, 1, 1, 1, 1 }, 3)]
+    [InlineData("llama", new[] { 1, 1, 1, 0, 2, 2, 2, 1, 1, 1, 1, 1 }, 6)]
+    public void Several_tokens_behind_cached_ones_are_as_in_the_full_pass_wherever_padding_stands(string family, int[] segments, int cached)
+    {
+        using var scope = TensorScope.Begin();
+        using var frozen = Autograd.NoGrad();
+        using var model = TinyModel.Create(family);
+        var plain = model.Hidden(ModelInput.Causal(Ids, 1, Compute.Cpu)).Select(0, 0);
+        var places = Enumerable.Range(0, segments.Length).Where(k => segments[k] == 1).Select(k => (long)k).ToArray();
+        var padded = new int[segments.Length];
+        for (var k = 0; k < places.Length; k++)
+            padded[places[k]] = Ids[k];
+
+        using var cache = new KvCache(model.Config, 2, segments.Length, Compute.Cpu);
+        int[] first = [.. padded[..cached], .. padded[..cached]], firstSegments = [.. segments[..cached], .. segments[..cached]];
+        int[] rest = [.. padded[cached..], .. padded[cached..]];
+        var hidden = Tensor.Cat(1, model.Hidden(ModelInput.Of(first, firstSegments, 2, Compute.Cpu), cache), model.Hidden(ModelInput.Of(rest, [.. segments, .. segments], 2, Compute.Cpu), cache));
+
+        for (var row = 0; row < 2; row++)
+            hidden.Select(0, row).IndexSelect(0, Tensor.From(places, places.Length)).ShouldBeNear(plain, Tolerance);
+        Assert.True(hidden.IsFinite().All().ItemInt64() == 1, "padded places must stay finite");
+    }
+
+    [Theory]
     [InlineData("gpt2")]
     [InlineData("llama")]
     public void Documents_that_share_a_row_do_not_see_each_other(string family)

@@ -1,6 +1,7 @@
 using System.Text;
 using Attune.Models;
 using Attune.Rollouts;
+using Attune.Runs;
 using Attune.Tests.Models;
 using Attune.Torch;
 using Attune.Torch.Testing;
@@ -153,7 +154,7 @@ public sealed class SamplerTests
         using (Autograd.NoGrad())
             model.Parameters.First().Value.FillInPlace(double.NaN);
         Assert.Equal("the logits of request 0 are not finite after 0 tokens, expected finite numbers; the model's weights are damaged or its training diverged: take an earlier checkpoint or the model's original",
-            Assert.Throws<ArithmeticException>(() => new Sampler(model, new SamplingOptions { MaximumNewTokens = 4 }).Sample([Requests[0]], new Seed(1))).Message);
+            Assert.Throws<RunFailedException>(() => new Sampler(model, new SamplingOptions { MaximumNewTokens = 4 }).Sample([Requests[0]], new Seed(1))).Message);
     }
 
     [Fact]

@@ -15,6 +15,7 @@ public sealed class SamplingChainTests
     [InlineData(0.6, new[] { 1, 2, 6 })] // + 0.147 = 0.692
     [InlineData(1.0, new[] { 0, 1, 2, 3, 4, 5, 6 })]
     [InlineData(1e-9, new[] { 6 })]
+    [InlineData(0, new[] { 6 })] // the most likely one, as in llama.cpp; as a setting 0 is refused
     public void Top_p_keeps_the_smallest_set_that_reaches_p(double p, int[] kept)
     {
         var row = (float[])Logits.Clone();
@@ -110,6 +111,7 @@ public sealed class SamplingChainTests
     [InlineData("top_k", 3, new[] { 0, 0.22222, 0.33333, 0.44444 })]
     [InlineData("top_k", 4, new[] { 0.1, 0.2, 0.3, 0.4 })]
     [InlineData("top_k", 0, new[] { 0.1, 0.2, 0.3, 0.4 })]
+    [InlineData("top_p", 0, new[] { 0, 0, 0, 1.0 })]
     [InlineData("top_p", 0.7, new[] { 0, 0, 0.428571, 0.571429 })]
     [InlineData("top_p", 0.8, new[] { 0, 0.22222, 0.33333, 0.44444 })]
     [InlineData("top_p", 1, new[] { 0.1, 0.2, 0.3, 0.4 })]
@@ -172,6 +174,18 @@ public sealed class SamplingChainTests
         Assert.Empty(options.Problems(vocabularySize: 4));
         Assert.Empty((options with { MinimumNewTokens = 0 }).Problems(vocabularySize: 3));
     }
+
+    [Theory]
+    [InlineData(new[] { 0, 60 }, 61, null)]
+    [InlineData(new[] { 0, 61, 4096 }, 61, "endTokens has 61, 4096, expected ids from 0 to 60; give ids of the model's tokens")]
+    [InlineData(new[] { -1 }, 61, "endTokens has -1, expected ids from 0 to 60; give ids of the model's tokens")]
+    [InlineData(new[] { -1, 4096 }, null, "endTokens has -1, expected ids from 0; give ids of the model's tokens")]
+    public void An_end_token_that_the_model_does_not_have_is_refused(int[] ids, int? vocabulary, string? problem) =>
+        Assert.Equal(problem is null ? [] : [problem], new SamplingOptions { EndTokens = ids }.Problems(vocabularySize: vocabulary).Select(p => $"{p.Key} {p.Message}"));
+
+    [Fact]
+    public void A_stop_text_of_nothing_is_refused() =>
+        Assert.Equal(new("stopStrings", "is empty, expected some text; leave it out for no such text"), Assert.Single(new SamplingOptions { StopStrings = ["x", ""] }.Problems()));
 
     private static double[] Probabilities(float[] row)
     {

@@ -3,6 +3,7 @@ using Attune.Models;
 using Attune.Runs;
 using Attune.Text;
 using Attune.Tokens;
+using Attune.Torch;
 using Attune.Torch.Testing;
 using Attune.Updates;
 
@@ -57,6 +58,52 @@ public sealed class FineTuningTests : IDisposable
         var one = FineTuning.Plan(recipe with { Data = [recipe.Data[0]], Rows = new() { Longest = 64 } }, SilentProgress.Instance, default);
         Assert.Contains("⟦ on the mat .<|endoftext|>⟧", LossRendering.Of(one.Rows, 0, one.Tokenizer));
         Assert.Equal(one.Rows.LossTokens + FineTuning.Plan(_tiny.Sft, SilentProgress.Instance, default).Rows.LossTokens, plan.Rows.LossTokens);
+    }
+
+    [Fact]
+    public void A_conversation_is_taught_to_end_as_the_tokenizer_says()
+    {
+        var recipe = OtherEnd();
+
+        var plan = FineTuning.Plan(recipe, SilentProgress.Instance, default);
+
+        Assert.Contains("⟦ on the mat .<|im_end|>⟧", LossRendering.Of(plan.Rows, 0, plan.Tokenizer));
+        Assert.Contains(plan.Tokenizer.EndId!.Value, plan.Rows.Ids.ToArray());
+    }
+
+    [Theory]
+    [InlineData("<|endoftext|>")] // no added token there, so it is learned as letters
+    [InlineData("")]
+    public void An_end_of_a_conversation_that_ends_no_sampled_answer_is_refused(string suffix)
+    {
+        var recipe = OtherEnd();
+
+        var refused = Assert.Throws<InputException>(() => FineTuning.Plan(recipe with { Rows = recipe.Rows with { Chat = new() { AssistantSuffix = suffix } } }, SilentProgress.Instance, default));
+
+        Assert.Equal(new Problem("rows.chat.assistantSuffix", $"is \"{suffix}\", expected one of the tokens that end an answer of {recipe.From}: 0; leave it out for <|im_end|>, or if it is one token name it as eos_token_id in its generation_config.json"),
+            Assert.Single(refused.Problems));
+        Assert.NotNull(FineTuning.Plan(recipe with { Rows = recipe.Rows with { AddEnd = false, Chat = new() { AssistantSuffix = suffix } } }, SilentProgress.Instance, default));
+    }
+
+    [Fact]
+    public void An_end_token_that_ends_no_sampled_answer_is_refused()
+    {
+        new GenerationConfig { EndIds = [7, 9] }.Write(_tiny.At("model"));
+
+        var refused = Assert.Throws<InputException>(() => FineTuning.Plan(_tiny.Sft, SilentProgress.Instance, default));
+
+        Assert.Equal(new Problem("rows.addEnd", $"is true, which ends answers with <|endoftext|> (id 0), expected one of the tokens that end an answer of {_tiny.At("model")}: 7, 9; name it as eos_token_id in its generation_config.json, or set rows.addEnd to false"),
+            Assert.Single(refused.Problems));
+    }
+
+    /// <summary>A conversation, for a model whose only added token is another than the usual.</summary>
+    private SftRecipe OtherEnd()
+    {
+        var tokenizer = BpeTrainer.Train(TinyText.Sentences(240, 1), new() { VocabularySize = 300, AddedTokens = ["<|im_end|>"], Roles = new() { End = "<|im_end|>" } });
+        using (var text = new TextModel(CausalLm.Create(_tiny.Pretrain.Model.ToConfig(tokenizer.VocabularySize, tokenizer.EndId, padId: null, DType.Float32), new Seed(1), Compute.Cpu), tokenizer))
+            text.Save(_tiny.At("other"));
+        var chat = _tiny.Write("chat.jsonl", """{"messages":[{"role":"user","content":"?"},{"role":"assistant","content":"on the mat ."}]}""" + "\n");
+        return _tiny.Sft with { From = _tiny.At("other"), Data = [new() { Path = chat, Format = DataFormat.Messages }] };
     }
 
     [Theory]

@@ -201,6 +201,21 @@ public sealed class PpoTrainingTests : IDisposable
     }
 
     [Fact]
+    public void Answers_end_where_the_policys_settings_for_sampling_say_and_the_better_policy_keeps_them()
+    {
+        var usual = new GenerationConfig { EndIds = [.. Enumerable.Range(0, 300)], PadId = 1, Temperature = 0.5 }; // any token ends an answer
+        usual.Write(_tiny.At("policy"));
+
+        _tiny.Run(_tiny.Recipe with { Ppo = _tiny.Recipe.Ppo with { Steps = 1 } });
+
+        var answers = File.ReadAllLines(_tiny.At("run/samples.jsonl")).Select(line => JsonDocument.Parse(line).RootElement).ToArray();
+        Assert.Equal(2, answers.Length);
+        Assert.All(answers, answer => Assert.Equal((1, "end-token", ""), (answer.GetProperty("tokens").GetInt32(), answer.GetProperty("finish").GetString(), answer.GetProperty("answer").GetString())));
+        Assert.Equal(File.ReadAllText(_tiny.At("policy/generation_config.json")), File.ReadAllText(_tiny.At("run/model/generation_config.json")));
+        Assert.Equal(File.ReadAllText(_tiny.At("policy/generation_config.json")), File.ReadAllText(Path.Combine(PpoTraining.PolicyAt(Checkpoints.Latest(_tiny.At("run"))!.Folder), "generation_config.json")));
+    }
+
+    [Fact]
     public void The_held_out_judge_is_asked_before_the_first_step_and_at_the_end()
     {
         var result = _tiny.Run(_tiny.Whole)!;
