@@ -65,11 +65,10 @@ internal static class DoctorVerb
             .Row("system", report.System)
             .Row("libtorch", report.Libtorch is null ? "not there" : report.LibtorchFile is null ? report.Libtorch : $"{report.Libtorch}, {report.LibtorchFile}")
             .Row("matrix products", report.Blas ?? "not known")
+            .Row("batched products", report.BatchedProducts ?? "not known")
             .Row("cores", $"{report.Cores}, one thread of an operator each")
-            .Row("CUDA devices", $"{report.CudaDevices}");
-        foreach (var path in report.Operators)
-            table.Row(path.Name, $"{(path.IsThere ? "there" : "not there")}; runs: {path.Runs}");
-        table.Row("memory", $"{ByteCount.Text(report.MemoryAvailable)} available of {ByteCount.Text(report.MemoryLimit)}")
+            .Row("CUDA devices", $"{report.CudaDevices}")
+            .Row("memory", $"{ByteCount.Text(report.MemoryAvailable)} available of {ByteCount.Text(report.MemoryLimit)}")
             .Row("disk", $"{ByteCount.Text(report.DiskFree)} free")
             .Row("Attune's files", report.Files ?? "not found");
         output.Table(table);

@@ -36,4 +36,9 @@ public sealed record LearningRateSchedule(double Peak, ScheduleShape Shape, int 
         };
         return Shape == ScheduleShape.Constant ? Peak : Peak * (FinalShare + (1 - FinalShare) * share);
     }
+
+    /// <summary>What to tell of a warm-up that leaves nothing behind it; null where it does not.</summary>
+    /// <param name="section">The section of the recipe that has <c>warmUpSteps</c>.</param>
+    public string? Doubt(string section) => WarmUpSteps < Steps ? null
+        : $"{section}.warmUpSteps is {WarmUpSteps}, but there are {Steps} optimiser steps: all of them are warm-up; lower it";
 }

@@ -41,7 +41,7 @@ public sealed record EvaluateSettings : IChecked
     /// <summary>Folder of the untrained model; nothing leaves out perplexity and its rows.</summary>
     public string? Base { get; init; }
 
-    /// <summary>Held-out prompts: plain text with a prompt a line, documents, or the prompts of a prompt/response file.</summary>
+    /// <summary>Held-out prompts: plain text with a prompt a line, documents, or the prompts of rows that have answers too.</summary>
     public required IReadOnlyList<DataSource> Prompts { get; init; }
 
     /// <summary>Text around each prompt, as <c>prompts.template</c> of the recipe of ppo; examples have a template of their own.</summary>
@@ -95,7 +95,7 @@ public sealed record EvaluateSettings : IChecked
             yield return Problem.Of("reference", $"is {name}", $"one of {string.Join(", ", Models.Keys)}", "name the model that the others are set against");
         if (Prompts.Count == 0)
             yield return Problem.Of("prompts", "is empty", "at least one source", "name a file of held-out prompts");
-        foreach (var problem in DataSource.CheckFormats(Prompts, "prompts", DataFormat.Text, DataFormat.Documents, DataFormat.Prompts))
+        foreach (var problem in DataSource.CheckFormats(Prompts, "prompts", DataFormat.Text, DataFormat.Documents, DataFormat.Prompts, DataFormat.Preferences))
             yield return problem;
         foreach (var problem in new PpoPromptSettings { Template = Template }.Check())
             yield return problem;

@@ -60,7 +60,7 @@ internal sealed class EvaluationSetup : IDisposable
     private EvaluationInput Open()
     {
         var checkpoints = CheckpointFolders();
-        var prompts = _problems.Try("evaluate.prompts", Prompts) ?? [];
+        var prompts = _problems.Try("evaluate.prompts", () => DataSource.PromptTexts(_settings.Prompts)) ?? [];
         var shots = _settings.FewShot is { } fewShot ? _problems.Try("evaluate.fewShot.demonstrations", () => Shots(fewShot)) : null;
         var curves = CurveFolders().Select(stage => _problems.Try(stage.Key, () => TrainingCurves.Read(stage.Stage, stage.Folder, _folder))).OfType<StageCurves>().ToList();
         var rewardModel = _settings.RewardRun is { } run ? _problems.Try("evaluate.rewardRun", () => RewardModelReports.Read(run, _folder)) : null;
@@ -182,26 +182,6 @@ internal sealed class EvaluationSetup : IDisposable
         }
 
         return reference;
-    }
-
-    private string[] Prompts()
-    {
-        var prompts = new List<string>();
-        foreach (var source in _settings.Prompts)
-        {
-            if (source.Format == DataFormat.Prompts)
-            {
-                DataSource.CheckAll(source.PromptResponses());
-                prompts.AddRange(source.PromptResponses().SelectMany(file => file).Select(row => row.Prompt));
-            }
-            else
-            {
-                DataSource.CheckAll(source.Documents());
-                prompts.AddRange(source.Documents().SelectMany(file => file).Select(row => row.Text));
-            }
-        }
-
-        return [.. prompts];
     }
 
     private FewShot Shots(FewShotSettings settings)

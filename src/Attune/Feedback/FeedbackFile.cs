@@ -109,21 +109,9 @@ internal static class FeedbackFile
         throw new InputException(path, problems);
     }
 
-    public static byte[] Bytes(string path)
-    {
-        try
-        {
-            return File.ReadAllBytes(path);
-        }
-        catch (Exception error) when (error is FileNotFoundException or DirectoryNotFoundException)
-        {
-            throw InputException.One(path, "is not there", "a file", "check the path, or run the stage that writes it");
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            throw InputException.One(path, $"does not open ({error.Message})", "a readable file", "check its rights");
-        }
-    }
+    /// <summary>A file's content, plain or gzip.</summary>
+    public static byte[] Bytes(string path) => File.Exists(path) || Directory.Exists(path) ? LineReader.ReadAll(path)
+        : throw InputException.One(path, "is not there", "a file", "check the path, or run the stage that writes it");
 
     private static bool IsBlank(ReadOnlySpan<byte> line) => line.Trim(" \t\r"u8).Length == 0;
 

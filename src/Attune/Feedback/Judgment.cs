@@ -81,6 +81,19 @@ public sealed record Judgment
         _ => Math.Sign(Ranks[second] - Ranks[first]),
     };
 
+    /// <summary>
+    /// How much better the first of two answers is, below 0 where the second is: <see cref="Strength"/> speaks of the best and the next alone, so
+    /// between others it is null, as it is without a vote; 0 where they are level.
+    /// </summary>
+    public int? StrengthBetween(int first, int second)
+    {
+        var sign = Between(first, second);
+        if (sign is null or 0)
+            return sign;
+        var (better, worse) = (Math.Min(Ranks[first], Ranks[second]), Math.Max(Ranks[first], Ranks[second]));
+        return better == 1 && worse == Ranks.Where(rank => rank > 1).Min() ? sign * Strength : null;
+    }
+
     /// <summary>Ranks from how good each answer was found: equal numbers are level.</summary>
     public static IReadOnlyList<int> RanksOf(IReadOnlyList<double> goodness) => goodness.Select(own => 1 + goodness.Count(other => other > own)).ToArray();
 

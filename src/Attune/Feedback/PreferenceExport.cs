@@ -103,8 +103,7 @@ public static class PreferenceExport
     private static Preference Pair(Comparison comparison, List<Judgment> all, int chosen, int rejected, ExportOptions options)
     {
         var own = all.Where(judgment => judgment.Between(chosen, rejected) is not null).ToList();
-        var strengths = own.Where(judgment => judgment.Strength is not null || judgment.Outcome == Outcome.Tie)
-            .Select(judgment => judgment.Between(chosen, rejected)!.Value * (double)(judgment.Strength ?? 0)).ToList();
+        var strengths = own.ConvertAll(judgment => judgment.StrengthBetween(chosen, rejected));
         return new()
         {
             Id = Ratings.Unit(comparison.Id, comparison.Answers.Count, Math.Min(chosen, rejected), Math.Max(chosen, rejected)),
@@ -113,7 +112,7 @@ public static class PreferenceExport
             Rejected = comparison[rejected].Text,
             PChosen = PairVotes.Of(own, chosen, rejected).ShareOfFirst(options.Smoothing),
             Judges = own.Count,
-            Strength = own.Any(judgment => judgment.Strength is not null) ? strengths.Average() : null,
+            Strength = strengths.Exists(strength => strength is not (null or 0)) ? strengths.Average() : null,
             ChosenShownFirst = own.Average(judgment => judgment.Order.First(shown => shown == chosen || shown == rejected) == chosen ? 1.0 : 0),
             Group = options.Group,
             Split = comparison.Split,

@@ -58,8 +58,8 @@ public sealed record Preference
     public required int Judges { get; init; }
 
     /// <summary>
-    /// Mean strength towards the chosen answer, over judges who gave one: positive for it, negative against it, 0 for level; null where
-    /// nobody gave one. From −4 to 4.
+    /// Mean strength towards the chosen answer, over judges who gave one (<see cref="Judgment.StrengthBetween"/>): positive for it, negative against
+    /// it, 0 for level; null where nobody gave one. From −4 to 4.
     /// </summary>
     public double? Strength { get; init; }
 

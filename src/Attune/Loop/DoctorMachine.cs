@@ -4,24 +4,9 @@ using Attune.Torch;
 
 namespace Attune.Loop;
 
-/// <summary>An operator that not every libtorch has, or that Attune could do without.</summary>
-/// <param name="Name">Its full name.</param>
-/// <param name="IsThere">Whether this machine's libtorch has it.</param>
-/// <param name="Runs">What runs for it here.</param>
-public sealed record OperatorPath(string Name, bool IsThere, string Runs);
-
 /// <summary>What <c>attune doctor</c> says of a machine: what is there, what is doubtful, what is missing.</summary>
 public sealed record MachineReport
 {
-    private static readonly (string Name, string Overload, string With, string Without)[] Optional =
-    [
-        ("aten::scaled_dot_product_attention", "", PlainAttention, PlainAttention),
-        ("aten::_fused_adamw_", "", ForeachAdam, ForeachAdam),
-        ("aten::_foreach_norm", "Scalar", "one call for all gradients", "none: Attune needs it"),
-    ];
-
-    private const string PlainAttention = "batched products, heads of a group sharing their keys";
-    private const string ForeachAdam = "aten::_foreach_* over all parameters at once";
     private const long LittleMemory = 3L << 30, LittleDisk = 1L << 30;
 
     /// <summary>Version of .NET.</summary>
@@ -48,8 +33,8 @@ public sealed record MachineReport
     /// <summary>Usable CUDA devices.</summary>
     public int CudaDevices { get; init; }
 
-    /// <summary>Optional operators, and what runs for them.</summary>
-    public IReadOnlyList<OperatorPath> Operators { get; init; } = [];
+    /// <summary>Whose batched matrix products run; null where libtorch does not load.</summary>
+    public string? BatchedProducts { get; init; }
 
     /// <summary>Memory that may be taken now, bytes.</summary>
     public long MemoryAvailable { get; init; }
@@ -107,8 +92,7 @@ public sealed record MachineReport
                 Blas = BlasOf(loaded) ?? BuiltInBlas(TorchRuntime.Configuration),
                 Threads = Environment.ProcessorCount,
                 CudaDevices = TorchRuntime.CudaDevices,
-                Operators = [.. Optional.Select(o => Operator.Exists(o.Name, o.Overload) ? new OperatorPath(o.Name, true, o.With) : new(o.Name, false, o.Without)),
-                    new("aten::bmm", true, TorchRuntime.SharesProducts ? "the bridge's: each thread takes whole matrices of a batch, or a part of a large one" : "libtorch's own")],
+                BatchedProducts = TorchRuntime.SharesProducts ? "the bridge's: each thread takes whole matrices of a batch, or a part of a large one" : "libtorch's own",
             };
         }
         catch (TorchUnavailableException e)

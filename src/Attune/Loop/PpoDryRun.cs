@@ -15,8 +15,6 @@ internal static class PpoDryRun
         stop.ThrowIfCancellationRequested();
         PpoTraining.Announce(recipe, inputs, told);
         var (ppo, prompts) = (recipe.Ppo, inputs.Prompts.Training);
-        if (ppo.WarmUpSteps >= ppo.Steps)
-            told.Warn($"ppo.warmUpSteps is {ppo.WarmUpSteps}, but there are {ppo.Steps} steps: the rate never reaches {ppo.LearningRate}");
         var longest = prompts.Max(ids => ids.Length);
         var minibatch = (ppo.RolloutsPerStep + ppo.Minibatches - 1) / ppo.Minibatches;
         return new()

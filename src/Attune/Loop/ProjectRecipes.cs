@@ -70,7 +70,6 @@ internal static class ProjectRecipes
         prompts:
           data:
             - path: prompts.txt
-              linePerDocument: true
           maximumTokens: {{longest - AnswerTokens}}
         ppo:
           steps: 20
@@ -104,7 +103,6 @@ internal static class ProjectRecipes
           base: {{Text(model)}}
           prompts:
             - path: prompts-heldout.txt
-              linePerDocument: true
         {{FewShot(examples)}}  rewards:                     # what ppo was trained against, as in its recipe
             - model: runs/reward/model
           rewardRun: runs/reward       # what it measured is shown

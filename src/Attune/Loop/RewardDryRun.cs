@@ -14,9 +14,6 @@ internal static class RewardDryRun
         recipe.Compute.Open(); // refuses a device that is not there
         var inputs = RewardInputs.Read(recipe, new Seed((ulong)recipe.Seed).For("reward"), recipe.Compute.Memory(told), told, stop);
         var (data, config) = (inputs.Data, recipe.Reward);
-        var steps = (data.Training.Count + config.BatchSize - 1) / config.BatchSize * config.Epochs;
-        if (config.WarmUpSteps >= steps)
-            told.Warn($"reward.warmUpSteps is {config.WarmUpSteps}, but there are {steps} steps: the rate never reaches {config.LearningRate}");
         return new()
         {
             Figures =
@@ -29,7 +26,7 @@ internal static class RewardDryRun
                 new("left out", data.Dropped.Values.Sum()),
                 new("answers cut", data.Shortened),
                 new("longest answer with its prompt", data.LongestSequence, "tokens"),
-                new("steps", steps),
+                new("steps", config.ScheduleFor(data.Training.Count).Steps),
                 new("epochs", config.Epochs),
                 new("comparisons a step", config.BatchSize),
                 new("answers to set the scale by", recipe.Normalise.Samples),

@@ -53,9 +53,21 @@ public sealed record DataSource : IChecked
     /// <summary>
     /// Texts to answer: lines of plain text (its documents, where a separator is named), documents, or the prompts of rows that have answers too.
     /// </summary>
-    public IReadOnlyList<DataFile<Document>> Prompts() => Each(file => Format == DataFormat.Text
-        ? Readers.PlainText(file, new() { Separator = Separator, LinePerDocument = Separator is null })
-        : Readers.Documents(file, Format == DataFormat.Documents ? Fields : Fields with { Text = Fields.Prompt }, Keep));
+    public IReadOnlyList<DataFile<Document>> Prompts() => Each(file => Format switch
+    {
+        DataFormat.Text => Readers.PlainText(file, new() { Separator = Separator, LinePerDocument = Separator is null }),
+        DataFormat.Documents => Readers.Documents(file, Fields, Keep),
+        _ => Readers.Prompts(file, Fields, Keep),
+    });
+
+    /// <summary>The texts of <see cref="Prompts"/> of several sources, after a look at all of them.</summary>
+    /// <exception cref="InputException">A file has problems; lists those of all.</exception>
+    public static string[] PromptTexts(IReadOnlyList<DataSource> sources)
+    {
+        var files = sources.SelectMany(source => source.Prompts().Select(file => (File: file, IsLine: source.Format == DataFormat.Text))).ToArray();
+        CheckAll(files.Select(f => f.File));
+        return [.. files.SelectMany(f => f.File.Select(document => f.IsLine ? document.Text.TrimEnd() : document.Text))]; // a space at a line's end is nobody's
+    }
 
     /// <summary>Prompts with their responses.</summary>
     public IReadOnlyList<DataFile<PromptResponse>> PromptResponses() => Each(file => Readers.PromptResponses(file, Fields, Keep));
@@ -73,8 +85,14 @@ public sealed record DataSource : IChecked
             yield return Problem.Of("path", "is empty", "a file, a folder or a pattern", "name one");
         if (Format != DataFormat.Text && (Separator is not null || LinePerDocument))
             yield return Problem.Of("separator", "is set", "nothing beside JSON rows", "set format to text, or leave separator and linePerDocument out");
+        if (Separator is not null && LinePerDocument)
+            yield return Problem.Of("linePerDocument", "is true beside a separator", "one of the two", "leave one of them out");
         if (Format == DataFormat.Text && Keep.Count > 0)
             yield return Problem.Of("keep", "is set", "nothing beside plain text, which has no fields", "leave it out");
+        if (Format == DataFormat.Text && Fields != new FieldMap())
+            yield return Problem.Of("fields", "is set", "nothing beside plain text, which has no fields", "leave it out, or set format");
+        if (Except.Count > 0 && !Path.Contains('*') && File.Exists(Path))
+            yield return Problem.Of("except", $"is set beside the single file {Path}", "a folder or a pattern to leave files out of", "leave it out, or name a folder");
     }
 
     /// <summary>Refuses sources of a kind that a stage cannot use.</summary>

@@ -44,23 +44,28 @@ internal readonly struct JsonRow
     {
         foreach (var (path, values) in keep)
         {
-            var value = Required("keep." + path, path);
+            var value = Find(path) ?? throw Missing(path, $"keep.{path}");
             if (!values.Contains(value.ValueKind == JsonValueKind.String ? value.GetString()! : value.GetRawText()))
                 return $"{path} is not to be kept";
         }
         return null;
     }
 
-    public Row<Document> Document(FieldMap fields)
+    public Row<Document> Document(FieldMap fields) => Document(Text(nameof(fields.Text), fields.Text), fields);
+
+    /// <summary>What a row asks, whatever the answers; without a prompt field that which two answers share.</summary>
+    public Row<Document> Prompt(FieldMap fields)
     {
-        var text = Text(nameof(fields.Text), fields.Text);
-        return string.IsNullOrWhiteSpace(text) ? new(null, Empty) : new(new(text, Name(fields.Id)));
+        if (Find(fields.Prompt) is not null || Find(fields.Chosen) is null)
+            return Document(Text(nameof(fields.Prompt), fields.Prompt), fields);
+        var pair = PreferencePair(fields);
+        return pair.Value is null ? new(null, pair.WhyDropped) : Document(pair.Value.Prompt, fields);
     }
 
     public Row<PromptResponse> PromptResponse(FieldMap fields)
     {
         var (prompt, response) = (Text(nameof(fields.Prompt), fields.Prompt), Text(nameof(fields.Response), fields.Response));
-        return prompt.Length == 0 || response.Length == 0 ? new(null, Empty) : new(new(prompt, response, Name(fields.Id)));
+        return prompt.Length == 0 || response.Length == 0 ? new(null, Empty) : new(new(prompt, response, Name(nameof(fields.Id), fields.Id)));
     }
 
     public Row<Conversation> Conversation(FieldMap fields)
@@ -76,7 +81,7 @@ internal readonly struct JsonRow
             var message = new JsonRow(item);
             messages.Add(new(Speaker(message.Text(nameof(fields.Role), fields.Role)), message.Text(nameof(fields.Content), fields.Content)));
         }
-        return messages.TrueForAll(message => message.Role != Role.Assistant) ? new(null, "no answer") : new(new(messages, Name(fields.Id)));
+        return messages.TrueForAll(message => message.Role != Role.Assistant) ? new(null, "no answer") : new(new(messages, Name(nameof(fields.Id), fields.Id)));
     }
 
     public Row<PreferencePair> PreferencePair(FieldMap fields)
@@ -94,12 +99,15 @@ internal readonly struct JsonRow
             PChosen = Number(nameof(fields.PChosen), fields.PChosen, 0, 1),
             Judges = Count(nameof(fields.Judges), fields.Judges) ?? 1,
             Strength = Number(nameof(fields.Strength), fields.Strength, double.MinValue, double.MaxValue),
-            Id = Name(fields.Id),
-            ChosenId = Name(fields.ChosenId),
-            RejectedId = Name(fields.RejectedId),
-            Group = Name(fields.Group),
+            Id = Name(nameof(fields.Id), fields.Id),
+            ChosenId = Name(nameof(fields.ChosenId), fields.ChosenId),
+            RejectedId = Name(nameof(fields.RejectedId), fields.RejectedId),
+            Group = Name(nameof(fields.Group), fields.Group),
         });
     }
+
+    private Row<Document> Document(string text, FieldMap fields) =>
+        string.IsNullOrWhiteSpace(text) ? new(null, Empty) : new(new(text, Name(nameof(fields.Id), fields.Id)));
 
     private static Role Speaker(string name) => name.ToLowerInvariant() switch
     {
@@ -141,16 +149,17 @@ internal readonly struct JsonRow
     }
 
     /// <summary>A name may be a string or a number; it is kept as text.</summary>
-    private string? Name(string path) => Find(path) is not { } value ? null : value.ValueKind switch
+    private string? Name(string key, string path) => Find(path) is not { } value ? null : value.ValueKind switch
     {
-        JsonValueKind.String => Text("id", path),
+        JsonValueKind.String => Text(key, path),
         JsonValueKind.Number => value.GetRawText(),
         _ => null,
     };
 
-    private JsonElement Required(string key, string path) => Find(path)
-        ?? throw new RowException(0, $"has no \"{path}\" but {string.Join(", ", _root.EnumerateObject().Take(8).Select(field => $"\"{field.Name}\""))}", "that field",
-            $"name the right one in the recipe: fields.{char.ToLowerInvariant(key[0])}{key[1..]}");
+    private JsonElement Required(string key, string path) => Find(path) ?? throw Missing(path, InRecipe(key));
+
+    private RowException Missing(string path, string recipeKey) =>
+        new(0, $"has no \"{path}\" but {string.Join(", ", _root.EnumerateObject().Take(8).Select(field => $"\"{field.Name}\""))}", "that field", $"name the right one in the recipe: {recipeKey}");
 
     private JsonElement? Find(string path)
     {
@@ -166,7 +175,9 @@ internal readonly struct JsonRow
     }
 
     private static RowException Wrong(string key, string path, string found, string expected) =>
-        new(0, $"has \"{path}\" that {found}", expected, $"correct it, or name another field in the recipe: fields.{char.ToLowerInvariant(key[0])}{key[1..]}");
+        new(0, $"has \"{path}\" that {found}", expected, $"correct it, or name another field in the recipe: {InRecipe(key)}");
+
+    private static string InRecipe(string key) => $"fields.{char.ToLowerInvariant(key[0])}{key[1..]}";
 
     private static string Name(JsonElement value) => value.ValueKind switch
     {

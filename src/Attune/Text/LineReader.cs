@@ -96,6 +96,17 @@ internal sealed class LineReader : IDisposable
         }
     }
 
+    /// <summary>All bytes of a file, decompressed where it is gzip, without a byte-order mark.</summary>
+    public static byte[] ReadAll(string path)
+    {
+        using var reader = Open(path, longest: 1 << 30); // as far as a doubling buffer goes
+        while (reader.Fill())
+        {
+        }
+        var bytes = reader._buffer.AsSpan(0, reader._filled);
+        return (bytes.StartsWith(Encoding.UTF8.Preamble) ? bytes[Encoding.UTF8.Preamble.Length..] : bytes).ToArray();
+    }
+
     /// <summary>The next line, or null at the end of the file. A line break at the end of the file begins no line.</summary>
     public Line? Next()
     {

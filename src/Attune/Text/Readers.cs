@@ -23,6 +23,11 @@ public static class Readers
     public static DataFile<Document> Documents(string path, FieldMap fields, IReadOnlyDictionary<string, IReadOnlyList<string>>? keep = null) =>
         Json(path, keep, row => row.Document(fields));
 
+    /// <summary>JSON Lines, a prompt each; of pairs of answers without a prompt field, what both answers answer.</summary>
+    /// <inheritdoc cref="Documents"/>
+    public static DataFile<Document> Prompts(string path, FieldMap fields, IReadOnlyDictionary<string, IReadOnlyList<string>>? keep = null) =>
+        Json(path, keep, row => row.Prompt(fields));
+
     /// <summary>JSON Lines, a prompt and its response each.</summary>
     /// <inheritdoc cref="Documents"/>
     public static DataFile<PromptResponse> PromptResponses(string path, FieldMap fields, IReadOnlyDictionary<string, IReadOnlyList<string>>? keep = null) =>

@@ -9,11 +9,7 @@ public sealed record Document(string Text, string? Id = null);
 /// <param name="Prompt">What is asked.</param>
 /// <param name="Response">What is answered.</param>
 /// <param name="Id">Its name in the file it comes from, if it has one.</param>
-public sealed record PromptResponse(string Prompt, string Response, string? Id = null)
-{
-    /// <summary>The same as a conversation of two messages.</summary>
-    public Conversation ToConversation() => new([new(Role.User, Prompt), new(Role.Assistant, Response)], Id);
-}
+public sealed record PromptResponse(string Prompt, string Response, string? Id = null);
 
 /// <summary>A prompt with a better and a worse answer. Prompt and answer joined are the text as it was: no space is added between them.</summary>
 /// <param name="Prompt">What both answers answer.</param>

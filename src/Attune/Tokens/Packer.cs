@@ -87,8 +87,8 @@ public static class Packer
         var open = new SortedSet<(int Room, int Row)>();
         foreach (var document in documents.Where(document => document.Length > 0).OrderByDescending(document => document.Length)) // a stable sort
         {
-            var fitting = open.GetViewBetween((document.Length, 0), (width, int.MaxValue));
-            var (room, row) = fitting.Count > 0 ? fitting.Min : (width, rows.Count);
+            var tightest = open.GetViewBetween((document.Length, 0), (width, int.MaxValue)).Min; // (0, 0) of an empty view, whose Count would walk all of it
+            var (room, row) = tightest.Room > 0 ? tightest : (width, rows.Count);
             if (row == rows.Count)
                 rows.Add([]);
             open.Remove((room, row));

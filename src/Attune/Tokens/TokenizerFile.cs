@@ -95,19 +95,11 @@ internal static class TokenizerFile
     {
         try
         {
-            return read();
+            return ReadFailure.Told(path, read);
         }
         catch (InvalidOperationException) // an escape such as \ud800 alone
         {
             throw InputException.One(path, "holds half of a surrogate pair", "well-formed Unicode", "get the file again from where the model came from");
-        }
-        catch (UnauthorizedAccessException)
-        {
-            throw InputException.One(path, "cannot be opened", "a file that this user may read", "change its permissions");
-        }
-        catch (IOException error)
-        {
-            throw InputException.One(path, $"cannot be read ({error.Message.TrimEnd('.')})", "a readable file", "check the disk, and that no other program holds the file");
         }
     }
 

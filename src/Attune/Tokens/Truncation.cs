@@ -12,7 +12,10 @@ public enum OverlongRule
     /// <summary>Cut the end off: the answer may lose its end token, and so not learn to stop.</summary>
     CutEnd,
 
-    /// <summary>Cut the beginning of the prompt off, and the end only where the answer alone is too long.</summary>
+    /// <summary>
+    /// Cut the beginning off, earlier turns of a dialogue too, and the end only where the last answer alone is too long. An earlier answer that loses
+    /// its beginning is no longer learned.
+    /// </summary>
     CutStart,
 
     /// <summary>Leave the row out, and count it.</summary>
@@ -43,10 +46,15 @@ public static class Truncation
             return row.HasLoss ? row : null;
         if (rule == OverlongRule.Drop)
             return null;
-        // One token of the prompt stays, as the first token of the answer is predicted from it.
-        var mostOffStart = Math.Max(0, Array.IndexOf(row.LossMask, true) - 1);
+        // One token of the last answer's prompt stays, as the first token of the answer is predicted from it.
+        var mostOffStart = Math.Max(0, LastAnswer(row.LossMask) - 1);
         var start = rule == OverlongRule.CutStart ? Math.Min(row.Length - longest, mostOffStart) : 0;
         var cut = row.Slice(start, Math.Min(longest, row.Length - start)) with { Start = 0 };
+        if (start > 0)
+            cut.LossMask.AsSpan(0, cut.LossMask.AsSpan().IndexOf(false)).Clear(); // a slice is a copy
         return cut.HasLoss ? cut : null;
     }
+
+    /// <summary>Where the last run of learned tokens begins; 0 where nothing is learned.</summary>
+    private static int LastAnswer(ReadOnlySpan<bool> mask) => mask[..(mask.LastIndexOf(true) + 1)].LastIndexOf(false) + 1;
 }

@@ -60,9 +60,8 @@ public sealed record LanguageModelPlan
     /// <summary>Warnings that follow from the settings and the number of rows.</summary>
     internal static IEnumerable<string> Doubts(string section, LanguageModelConfig training, TokenBatch rows, Tokenizer tokenizer)
     {
-        var steps = training.StepsFor(rows.Rows);
-        if (training.WarmUpSteps >= steps)
-            yield return $"{section}.warmUpSteps is {training.WarmUpSteps}, but there are {steps} steps: the rate never reaches {training.LearningRate}";
+        if (training.ScheduleFor(rows.Rows).Doubt(section) is { } doubt)
+            yield return doubt;
         if (training.Batch > rows.Rows)
             yield return $"{section}.batch is {training.Batch}, but there are {rows.Rows} rows: each step sees some of them twice";
         if (tokenizer.PaddingId is { } padding && padding == tokenizer.EndId)

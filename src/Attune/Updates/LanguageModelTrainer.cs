@@ -18,9 +18,8 @@ public sealed class LanguageModelTrainer : IDisposable
     private readonly LanguageModelConfig _config;
     private readonly AdamW _optimiser;
     private readonly LearningRateSchedule _schedule;
-    private readonly Seed _order;
+    private readonly EpochOrder _order;
     private readonly Lazy<double> _data;
-    private (long Epoch, int[] Rows) _permutation = (-1, []);
 
     /// <summary>Prepares training of a model on rows of tokens.</summary>
     /// <param name="model">Changed in place.</param>
@@ -30,9 +29,9 @@ public sealed class LanguageModelTrainer : IDisposable
     public LanguageModelTrainer(CausalLm model, TokenBatch rows, LanguageModelConfig config, Seed seed)
     {
         (_model, _rows, _config) = (model, rows, config);
-        _order = seed.For("order");
+        _order = new(seed.For("order"), rows.Rows);
         Steps = config.StepsFor(rows.Rows);
-        _schedule = new LearningRateSchedule(config.LearningRate, config.Schedule, Steps, config.WarmUpSteps, config.FinalShare);
+        _schedule = config.ScheduleFor(rows.Rows);
         _optimiser = new AdamW(model.NamedParameters(), config.Optimiser);
         _data = new(() => TrainerState.HashOf([[rows.Width], rows.Ids, rows.Segments, Array.ConvertAll(rows.LossMask, isPredicted => isPredicted ? 1 : 0)]));
     }
@@ -138,11 +137,8 @@ public sealed class LanguageModelTrainer : IDisposable
         var rows = new int[_config.Batch];
         for (var k = 0; k < rows.Length; k++)
         {
-            var place = (long)step * _config.Batch + k;
-            var epoch = place / _rows.Rows;
-            if (_permutation.Epoch != epoch)
-                _permutation = (epoch, _order.For(epoch).Permutation(_rows.Rows));
-            rows[k] = _permutation.Rows[place % _rows.Rows];
+            var (epoch, place) = Math.DivRem((long)step * _config.Batch + k, _rows.Rows);
+            rows[k] = _order.Of(epoch)[place];
         }
 
         return rows;
@@ -197,6 +193,8 @@ public sealed record LanguageModelConfig : IChecked
 
     /// <summary>Steps of a training on so many rows.</summary>
     public int StepsFor(int rows) => Steps ?? (int)Math.Ceiling(rows * Epochs / Batch);
+
+    internal LearningRateSchedule ScheduleFor(int rows) => new(LearningRate, Schedule, StepsFor(rows), WarmUpSteps, FinalShare);
 
     /// <inheritdoc/>
     public IEnumerable<Problem> Check() =>

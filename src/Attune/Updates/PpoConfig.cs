@@ -217,6 +217,8 @@ public sealed record PpoConfig : IChecked
     /// <summary>Answers in one step.</summary>
     public int RolloutsPerStep => PromptsPerStep * SamplesPerPrompt;
 
+    internal LearningRateSchedule ScheduleTo(double peak) => new(peak, Schedule, Steps * Epochs * Minibatches, WarmUpSteps, FinalShare);
+
     /// <summary>The policy loss's bounds.</summary>
     public RatioClip RatioClip => new(ClipRange, ClipRangeHigh ?? ClipRange, DualClip);
 

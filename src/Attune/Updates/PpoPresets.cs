@@ -55,14 +55,14 @@ internal static class PpoPresets
     };
 
     /// <summary>
-    /// InstructGPT (Ouyang 2022), as remembered from the paper and not checked against it: no code was published. What it leaves open (whitening, epsilon, value weight)
-    /// follows the same authors' earlier program.
+    /// InstructGPT (Ouyang 2022), whose code was not published: the price of distance, the weight of pretraining and the critic's start are the paper's; every other
+    /// value is Attune's own choice, mostly that of the same authors' earlier program. Not here: an average of the weights over steps.
     /// </summary>
     private static Dictionary<string, string> InstructGpt() => new()
     {
-        ["learningRate"] = "9e-6", // a guess: no number for the policy's rate is known here, and it differed between model sizes
+        ["learningRate"] = "9e-6", // Attune's choice: the paper's differs between model sizes
         ["schedule"] = "constant",
-        ["warmUpSteps"] = "10",
+        ["warmUpSteps"] = "80", // ten steps of eight minibatches
         ["adamForm"] = "py-torch",
         ["adamBeta1"] = "0.9",
         ["adamBeta2"] = "0.95",

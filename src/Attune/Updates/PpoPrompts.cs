@@ -8,10 +8,9 @@ namespace Attune.Updates;
 /// <summary>A recipe's prompts as token ids, and which of them a step asks.</summary>
 internal sealed class PpoPrompts
 {
-    private readonly Seed _order;
-    private (long Epoch, int[] Places) _permutation = (-1, []); // only remembered, never saved
+    private readonly EpochOrder _order;
 
-    private PpoPrompts(IReadOnlyList<int[]> training, IReadOnlyList<int[]> heldOut, Seed seed) => (Training, HeldOut, _order) = (training, heldOut, seed.For("prompts"));
+    private PpoPrompts(IReadOnlyList<int[]> training, IReadOnlyList<int[]> heldOut, Seed seed) => (Training, HeldOut, _order) = (training, heldOut, new(seed.For("prompts"), training.Count));
 
     /// <summary>Prompts to learn from.</summary>
     public IReadOnlyList<int[]> Training { get; }
@@ -32,8 +31,8 @@ internal sealed class PpoPrompts
     /// <exception cref="InputException">A file has problems, or no prompt is left.</exception>
     public static PpoPrompts Read(PpoRecipe recipe, Tokenizer tokenizer, Seed seed)
     {
-        var given = Texts(recipe.Prompts.Data);
-        var apart = recipe.HeldOut is { Data.Count: > 0 } judge ? Texts(judge.Data) : [];
+        var given = DataSource.PromptTexts(recipe.Prompts.Data);
+        var apart = recipe.HeldOut is { Data.Count: > 0 } judge ? DataSource.PromptTexts(judge.Data) : [];
         var splits = recipe.HeldOut is { Data.Count: 0 };
         if (splits)
         {
@@ -75,10 +74,8 @@ internal sealed class PpoPrompts
         for (var k = 0; k < count; k++)
         {
             var (epoch, place) = Math.DivRem((long)step * count + k, Training.Count);
-            if (_permutation.Epoch != epoch)
-                _permutation = (epoch, _order.For(epoch).Permutation(Training.Count));
             for (var sample = 0; sample < samples; sample++)
-                asked.Add(Training[_permutation.Places[place]]);
+                asked.Add(Training[_order.Of(epoch)[place]]);
         }
 
         return asked;
@@ -106,13 +103,6 @@ internal sealed class PpoPrompts
         if (pieces.Length == 0)
             throw new InputException("The recipe", [Problem.Of("pretraining.data", "has no text of two tokens", "some text", "name another file")]);
         return seed => [.. Enumerable.Range(0, settings.Rows).Select(row => pieces[seed.For("pretraining").Below(pieces.Length, row)])];
-    }
-
-    private static string[] Texts(IReadOnlyList<DataSource> sources)
-    {
-        var files = sources.SelectMany(source => source.Prompts().Select(file => (File: file, IsLine: source.Format == DataFormat.Text))).ToArray();
-        DataSource.CheckAll(files.Select(f => f.File));
-        return [.. files.SelectMany(f => f.File.Select(document => f.IsLine ? document.Text.TrimEnd() : document.Text))]; // a space at a line's end is nobody's
     }
 
     private static (List<int[]> Prompts, int Shortened, int Dropped) Encode(string[] texts, PpoPromptSettings settings, Tokenizer tokenizer)

@@ -133,6 +133,8 @@ public static class PpoTraining
         var (ppo, prompts) = (recipe.Ppo, inputs.Prompts);
         foreach (var warning in ppo.Warnings())
             progress.Warn(warning);
+        if (ppo.ScheduleTo(ppo.LearningRate).Doubt("ppo") is { } doubt)
+            progress.Warn(doubt);
         if (inputs.Policy.EndIds.Count == 0)
             progress.Warn("the policy has no end token, so every answer runs to ppo.maximumLength; name one in generation_config.json or tokenizer_config.json");
         if (prompts.Shortened + prompts.Dropped > 0)

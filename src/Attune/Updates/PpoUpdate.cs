@@ -214,7 +214,7 @@ internal sealed class PpoUpdate : IDisposable
         rows.OrderBy(row => batch.Rollouts[row].Prompt.Length + batch.Rollouts[row].Response.Length).ThenBy(row => row).Chunk(_config.MicroBatch);
 
     private double Rate(double peak, int optimiserStep) =>
-        new LearningRateSchedule(peak, _config.Schedule, _config.Steps * _config.Epochs * _config.Minibatches, _config.WarmUpSteps, _config.FinalShare).At(optimiserStep);
+        _config.ScheduleTo(peak).At(optimiserStep);
 
     private void RequireRatioOne(int step, double largest)
     {

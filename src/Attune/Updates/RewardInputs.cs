@@ -63,6 +63,8 @@ internal sealed record RewardInputs
             problems.Add(tooMuch);
         problems.ThrowIfAny();
         Tell(texts, data, progress);
+        if (recipe.Reward.ScheduleFor(data.Training.Count).Doubt("reward") is { } doubt)
+            progress.Warn(doubt);
         return new() { Config = config!, Tokenizer = tokenizer!, Data = data, References = references with { Fallback = data.TrainingPrompts } };
     }
 

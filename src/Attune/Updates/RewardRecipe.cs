@@ -98,7 +98,7 @@ public sealed record RewardScaleSettings : IChecked
     /// <summary>Folder of the policy that samples; the one of <c>from</c> where not set.</summary>
     public string? Reference { get; init; }
 
-    /// <summary>Texts to answer; the prompts of the comparisons learnt from where there are none.</summary>
+    /// <summary>Texts to answer, as those of ppo; the prompts of the comparisons learnt from where there are none.</summary>
     public IReadOnlyList<DataSource> Prompts { get; init; } = [];
 
     /// <summary>The policy's answers with their prompts; nothing is sampled then.</summary>
@@ -119,7 +119,7 @@ public sealed record RewardScaleSettings : IChecked
             yield return Problem.Of("newTokens", $"is {NewTokens}", "at least 1", "set it to the length of the policy's answers");
         foreach (var problem in Problem.Refuse("temperature", Temperature, Temperature >= SamplingOptions.LeastTemperature, $"at least {SamplingOptions.LeastTemperature}", "1 is usual"))
             yield return problem;
-        foreach (var problem in DataSource.CheckFormats(Prompts, "prompts", DataFormat.Text, DataFormat.Documents))
+        foreach (var problem in DataSource.CheckFormats(Prompts, "prompts", DataFormat.Text, DataFormat.Documents, DataFormat.Prompts, DataFormat.Preferences))
             yield return problem;
         foreach (var problem in DataSource.CheckFormats(Responses, "responses", DataFormat.Prompts))
             yield return problem;

@@ -33,8 +33,8 @@ internal sealed record RewardReferences
     public static RewardReferences Read(RewardRecipe recipe, int? longest, Tokenizer? tokenizer, InputProblems problems)
     {
         var settings = recipe.Normalise;
-        var given = Rows(settings.Responses, source => source.PromptResponses());
-        var prompts = Rows(settings.Prompts, source => source.Documents());
+        var given = Rows(settings.Responses);
+        var prompts = problems.Try(() => DataSource.PromptTexts(settings.Prompts)) ?? [];
         var policy = settings.Samples > 0 && settings.Responses.Count == 0 ? settings.Reference ?? recipe.From : null;
         if (policy is not null && settings.NewTokens >= longest)
             problems.Add(Problem.Of("normalise.newTokens", $"is {settings.NewTokens}", $"below the {longest} tokens of data.longest, as prompts need some", "lower it"));
@@ -50,15 +50,14 @@ internal sealed record RewardReferences
 
         if (settings.Responses.Count > 0 && given.Count == 1)
             problems.Add(Problem.Of("normalise.responses", "have 1 answer", "at least 2 to see a spread", "name more"));
-        return new() { Settings = settings, Policy = policy, Prompts = [.. prompts.Select(p => p.Text)], Given = given };
+        return new() { Settings = settings, Policy = policy, Prompts = prompts, Given = given };
 
-        List<T> Rows<T>(IReadOnlyList<DataSource> sources, Func<DataSource, IReadOnlyList<DataFile<T>>> open)
-            where T : class => [.. sources.SelectMany(source => problems.Try(() =>
-            {
-                var files = open(source);
-                DataSource.CheckAll(files);
-                return files;
-            }) ?? []).SelectMany(file => problems.AreNone ? file.AsEnumerable() : [])];
+        List<PromptResponse> Rows(IReadOnlyList<DataSource> sources) => [.. sources.SelectMany(source => problems.Try(() =>
+        {
+            var files = source.PromptResponses();
+            DataSource.CheckAll(files);
+            return files;
+        }) ?? []).SelectMany(file => problems.AreNone ? file.AsEnumerable() : [])];
     }
 
     /// <summary>Token ids of prompts with answers; none where the scale stays as it is.</summary>

@@ -25,7 +25,7 @@ public sealed class RewardTrainer : IDisposable
     private readonly LearningRateSchedule _schedule;
     private readonly int _stepsPerEpoch;
     private readonly Lazy<double> _data;
-    private (int Epoch, int[] Indices) _order = (-1, []); // only remembered, never saved
+    private readonly EpochOrder _order;
 
     /// <summary>A trainer that stands before its first step.</summary>
     /// <param name="model">The model to train; stays its owner's.</param>
@@ -37,15 +37,15 @@ public sealed class RewardTrainer : IDisposable
     {
         RewardExampleCheck.Require(model.Trunk.Config, examples);
         (_model, _examples, _config, _seed) = (model, examples, config, seed);
-        _stepsPerEpoch = (examples.Count + config.BatchSize - 1) / config.BatchSize;
-        Steps = _stepsPerEpoch * config.Epochs;
-        _schedule = new(config.LearningRate, config.Schedule, Steps, config.WarmUpSteps, config.FinalShare);
+        _stepsPerEpoch = config.StepsPerEpoch(examples.Count);
+        _schedule = config.ScheduleFor(examples.Count);
+        _order = new(seed.For("order"), examples.Count);
         _optimiser = new AdamW(model.NamedParameters(), config.Adam);
         _data = new(() => TrainerState.HashOf(examples.SelectMany(e => e.Sequences)));
     }
 
     /// <summary>Steps of the whole run.</summary>
-    public int Steps { get; }
+    public int Steps => _schedule.Steps;
 
     /// <summary>The optimiser, whose moments belong into a checkpoint.</summary>
     public AdamW Optimiser => _optimiser;
@@ -133,9 +133,7 @@ public sealed class RewardTrainer : IDisposable
     internal RewardExample[] Batch(int step)
     {
         var (epoch, place) = Math.DivRem(step, _stepsPerEpoch);
-        if (_order.Epoch != epoch)
-            _order = (epoch, _seed.For("order").For(epoch).Permutation(_examples.Count));
-        return [.. _order.Indices.Skip(place * _config.BatchSize).Take(_config.BatchSize).Select(k => _examples[k])];
+        return [.. _order.Of(epoch).Skip(place * _config.BatchSize).Take(_config.BatchSize).Select(k => _examples[k])];
     }
 
     private Dictionary<string, double> Improve(int step)

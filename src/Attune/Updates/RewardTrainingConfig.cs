@@ -74,5 +74,9 @@ public sealed record RewardTrainingConfig : IChecked
         .. Problem.Refuse("validationInterval", ValidationInterval, ValidationInterval >= 0, "0 or more", "0 looks only at the end"),
     ];
 
+    internal int StepsPerEpoch(int examples) => (examples + BatchSize - 1) / BatchSize;
+
+    internal LearningRateSchedule ScheduleFor(int examples) => new(LearningRate, Schedule, StepsPerEpoch(examples) * Epochs, WarmUpSteps, FinalShare);
+
     internal AdamWOptions Adam => new() { Beta1 = Beta1, Beta2 = Beta2, Epsilon = Epsilon, WeightDecay = WeightDecay, Form = AdamForm };
 }

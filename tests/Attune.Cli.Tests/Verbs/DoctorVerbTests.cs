@@ -15,9 +15,9 @@ public sealed class DoctorVerbTests : IDisposable
         var json = await Printed.By("doctor", "--json");
 
         Assert.Contains("libtorch", table.Result);
-        Assert.Contains("aten::scaled_dot_product_attention", table.Result);
+        Assert.Matches(@"\n  batched products +(the bridge's: each thread|libtorch's own)", table.Result);
         var document = JsonDocument.Parse(json.Result).RootElement;
-        Assert.Equal(4, document.GetProperty("operators").GetArrayLength());
+        Assert.Contains(document.GetProperty("batchedProducts").GetString()!, table.Result);
         var problems = document.GetProperty("problems").GetArrayLength();
         Assert.Equal((problems > 0 ? 2 : 0, problems > 0 ? 2 : 0), (table.ExitCode, json.ExitCode));
     }
@@ -32,7 +32,7 @@ public sealed class DoctorVerbTests : IDisposable
         Assert.Contains("sft.yaml: attune sft", table.Result);
         Assert.Matches(@"\n  steps +5\s", table.Result);
         Assert.Contains("⟦ the cat is on the mat .<|endoftext|>⟧", table.Result);
-        Assert.Contains("warning: sft.warmUpSteps is 5, but there are 5 steps", table.Result);
+        Assert.Contains("warning: sft.warmUpSteps is 5, but there are 5 optimiser steps", table.Result);
         Assert.EndsWith("No problems; nothing was written.\n", table.Result);
         Assert.Equal("sft", JsonDocument.Parse(json.Result).RootElement.GetProperty("stage").GetString());
     }

@@ -37,7 +37,7 @@ internal sealed class TinyRecipes : IDisposable
               models:
                 PPO: {{At("model")}}
                 SFT: {{At("other")}}
-              prompts: [{path: {{At("prompts.txt")}}, linePerDocument: true}]
+              prompts: [{path: {{At("prompts.txt")}}}]
               judges: {words: {reward: {function: lexicon, lexicon: {words: {{At("words.tsv")}} } } } }
               sampling: {maximumNewTokens: 8}
             """);

@@ -33,7 +33,7 @@ public sealed class EvaluateRecipeTests : IDisposable
             evaluate:
               models: {PPO: {{{_tiny.PathOf("policy")}}}, SFT: {{{_tiny.PathOf("sft")}}}}
               base: {{{_tiny.PathOf("base")}}}
-              prompts: [{path: {{{_tiny.PathOf("prompts.txt")}}}, linePerDocument: true}]
+              prompts: [{path: {{{_tiny.PathOf("prompts.txt")}}}}]
               fewShot: {count: 2, demonstrations: {path: {{{_tiny.PathOf("shots.jsonl")}}}, format: prompts}}
               rewards: [{model: {{{_tiny.PathOf("reward")}}}}]
               checkpoints: {step 5: {{{_tiny.PathOf("step")}}}}
@@ -58,6 +58,7 @@ public sealed class EvaluateRecipeTests : IDisposable
         var report = Evaluate(recipe, "out")!;
 
         Assert.Equal(new Headline("PPO", "SFT"), report.Headline);
+        Assert.Equal(8, File.ReadLines(_tiny.PathOf("out/answers.jsonl")).Select(line => System.Text.Json.JsonDocument.Parse(line).RootElement.GetProperty("prompt").GetString()).Distinct().Count());
         Assert.Equal(["held-out crowd", "word list", "another reward"], report.Rounds[0].Wins.Select(w => w.Judges).Distinct());
         Assert.Equal(["base", "base, 2 examples", "SFT", "best of 2", "PPO"], report.Rounds[0].Baselines.Select(b => b.Model));
         Assert.DoesNotContain(report.Warnings, warning => warning.Contains("Nothing is compared"));

@@ -33,6 +33,7 @@ public sealed class AnnotatorsTests
 
         Assert.Equal(first.People, second.People);
         Assert.Equal("0000000000000003", second.SplitSeed);
+        Assert.Equal(first.People, Annotators.Load(folder.Write("marked.json", "\uFEFF" + File.ReadAllText(path))).People);
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using System.Text;
 using Attune.Feedback;
 using Attune.Runs;
@@ -37,6 +38,22 @@ public sealed class JudgmentLogTests : IDisposable
         Assert.Null(again.Repaired);
         Assert.Equal(["j-1", "j-2", "j-3", "j-4"], again.Judgments.Select(j => j.Id));
         Assert.Equal(["j-1", "j-2", "j-3", "j-4"], JudgmentLog.Read(LogPath).Judgments.Select(j => j.Id)); // readable while open
+    }
+
+    [Fact]
+    public void A_log_is_read_compressed_and_with_a_byte_order_mark_to_its_torn_line()
+    {
+        using (var log = JudgmentLog.Open(LogPath))
+            log.Append([JudgmentTests.Example("j-1"), JudgmentTests.Example("j-2")]);
+        var text = File.ReadAllText(LogPath) + "{\"id\":";
+        using (var gzip = new GZipStream(File.Create(_folder.PathOf("judgments.jsonl.gz")), CompressionLevel.Fastest))
+            gzip.Write(Encoding.UTF8.GetBytes(text));
+
+        var compressed = JudgmentLog.Read(_folder.PathOf("judgments.jsonl.gz"));
+        var marked = JudgmentLog.Read(_folder.Write("marked.jsonl", "\uFEFF" + text));
+
+        Assert.All([compressed, marked], log => Assert.Equal(["j-1", "j-2"], log.Judgments.Select(j => j.Id)));
+        Assert.All([compressed, marked], log => Assert.Equal((3, 6), (log.Torn!.Number, log.Torn.Bytes)));
     }
 
     [Fact]

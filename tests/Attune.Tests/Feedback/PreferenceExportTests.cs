@@ -93,6 +93,17 @@ public sealed class PreferenceExportTests
     }
 
     [Fact]
+    public void The_strength_of_a_ranking_counts_for_its_best_and_next_answer_alone()
+    {
+        // x > y > z by much, and y > x, z level with x: of x and y 4 for x and 1 for y, of y and z 1, of x and z nothing but a level
+        var one = PreferenceExport.Pairs([Three], [Rank("a", [1, 2, 3]) with { Strength = 4 }], People, new());
+        var two = PreferenceExport.Pairs([Three], [Rank("a", [1, 2, 3]) with { Strength = 4 }, Rank("b", [2, 1, 2]) with { Strength = 1 }], People, new() { Ties = TieRule.Keep });
+
+        Assert.Equal([("x", "y", 4.0), ("x", "z", null), ("y", "z", null)], one.Select(p => (p.Chosen, p.Rejected, p.Strength)));
+        Assert.Equal([("x", "y", 1.5), ("x", "z", null), ("y", "z", 1.0)], two.Select(p => (p.Chosen, p.Rejected, p.Strength)));
+    }
+
+    [Fact]
     public void A_ranking_of_nine_gives_thirty_six_pairs_and_one_common_order()
     {
         var nine = Comparison.From(new("r", [.. "abcdefghi".Select(letter => new Answer { Source = "s", Text = $"{letter}" })]), new Seed(1), 2);

@@ -61,6 +61,40 @@ public sealed class DataSourceTests : IDisposable
     }
 
     [Fact]
+    public void Prompts_are_lines_of_plain_text_without_the_space_at_their_ends()
+    {
+        var path = _folder.Write("prompts.txt", "one \ntwo\n\n***\nthree\t\n");
+
+        Assert.Equal(["one", "two", "***", "three"], DataSource.PromptTexts([new() { Path = path }]));
+        Assert.Equal(["one \ntwo\n", "three"], new DataSource { Path = path, Separator = "***" }.Prompts().Single().Select(d => d.Text.TrimEnd('\t')));
+        Assert.Equal(["one \ntwo", "three"], DataSource.PromptTexts([new() { Path = path, Separator = "***" }]));
+    }
+
+    [Fact]
+    public void Prompts_of_rows_with_answers_are_read_whether_there_is_a_prompt_field_or_not()
+    {
+        const string Asked = "\n\nHuman: Why?\n\nAssistant:";
+        var path = _folder.Write("rows.jsonl", string.Join('\n', """{"prompt":"So? ","chosen":"a","rejected":"a"}""",
+            """{"chosen":"\n\nHuman: Why?\n\nAssistant: a","rejected":"\n\nHuman: Why?\n\nAssistant: b"}""", """{"prompt":"And?"}"""));
+
+        Assert.Equal(["So? ", Asked, "And?"], DataSource.PromptTexts([new() { Path = path, Format = DataFormat.Preferences }]));
+    }
+
+    [Fact]
+    public void A_missing_prompt_is_told_with_the_key_that_names_it()
+    {
+        var path = _folder.Write("rows.jsonl", """{"question":"a"}""");
+
+        foreach (var format in new[] { DataFormat.Prompts, DataFormat.Preferences })
+        {
+            Assert.Equal("has no \"prompt\" but \"question\", expected that field; name the right one in the recipe: fields.prompt",
+                new DataSource { Path = path, Format = format }.Prompts().Single().Check().Problems.Single().Message);
+        }
+
+        Assert.EndsWith("name the right one in the recipe: fields.text", new DataSource { Path = path, Format = DataFormat.Documents }.Prompts().Single().Check().Problems.Single().Message);
+    }
+
+    [Fact]
     public void Rows_are_kept_where_every_named_field_has_one_of_its_values()
     {
         var path = _folder.Write("rows.jsonl", string.Join('\n', """{"text":"a","fold":1,"kind":"x"}""", """{"text":"b","fold":2,"kind":"x"}""",
@@ -86,7 +120,7 @@ public sealed class DataSourceTests : IDisposable
         var path = _folder.Write("rows.jsonl", """{"text":"a"}""");
         var source = new DataSource { Path = path, Format = DataFormat.Documents, Keep = new Dictionary<string, IReadOnlyList<string>> { ["fold"] = ["1"] } };
 
-        Assert.StartsWith("has no \"fold\" but \"text\"", source.Documents().Single().Check().Problems.Single().Message);
+        Assert.Equal("has no \"fold\" but \"text\", expected that field; name the right one in the recipe: keep.fold", source.Documents().Single().Check().Problems.Single().Message);
     }
 
     [Fact]
@@ -112,6 +146,14 @@ public sealed class DataSourceTests : IDisposable
 
         Assert.Equal(["path", "separator"], json.Check().Select(p => p.Key));
         Assert.Equal(["keep"], text.Check().Select(p => p.Key));
+        Assert.Equal([new Problem("linePerDocument", "is true beside a separator, expected one of the two; leave one of them out")],
+            new DataSource { Path = "x", Separator = "", LinePerDocument = true }.Check());
+        Assert.Equal([new Problem("fields", "is set, expected nothing beside plain text, which has no fields; leave it out, or set format")],
+            new DataSource { Path = "x", Fields = new() { Text = "y" } }.Check());
+        var file = _folder.Write("a.txt", "a");
+        Assert.Equal([new Problem("except", $"is set beside the single file {file}, expected a folder or a pattern to leave files out of; leave it out, or name a folder")],
+            new DataSource { Path = file, Except = ["b*"] }.Check());
+        Assert.Empty(new DataSource { Path = _folder.Path, Except = ["b*"] }.Check());
         Assert.Equal([new Problem("data[1].format", "is documents, expected text; set it, or move the source")],
             DataSource.CheckFormats([text, json], "data", DataFormat.Text));
     }

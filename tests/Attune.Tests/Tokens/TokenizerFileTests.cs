@@ -197,7 +197,7 @@ public sealed class TokenizerFileTests
         var error = Assert.Throws<InputException>(() => Tokenizer.Load(folder.Path));
 
         Assert.Equal(path, error.Title);
-        Assert.Matches(@"^cannot be read \(.+\), expected a readable file; check the disk, and that no other program holds the file$", Assert.Single(error.Problems).Message);
+        Assert.Matches(@"^cannot be read \(.+\), expected a file or folder that can be read; check the disk, or name another$", Assert.Single(error.Problems).Message);
     }
 
     private static void AssertRefused(string path, string problem)

@@ -38,6 +38,19 @@ public sealed class TruncationTests
         Assert.True(row is null || row.LossMask.Zip(row.Ids).All(place => place.First == place.Second > 3));
     }
 
+    [Theory] // two turns: 1 2 asks, 13 14 answers, 5 6 asks, 17 18 19 answers
+    [InlineData(8, "2 13 14 5 6 17 18 19", "0 1 1 0 0 1 1 1")]
+    [InlineData(7, "13 14 5 6 17 18 19", "0 0 0 0 1 1 1")] // nothing asks for the first answer any more
+    [InlineData(6, "14 5 6 17 18 19", "0 0 0 1 1 1")]
+    [InlineData(4, "6 17 18 19", "0 1 1 1")]
+    [InlineData(3, "6 17 18", "0 1 1")]
+    public void A_dialogue_that_loses_its_beginning_keeps_the_last_answer(int longest, string ids, string mask)
+    {
+        var row = Truncation.Fit(new(Numbers("1 2 13 14 5 6 17 18 19"), [.. Numbers("0 0 1 1 0 0 1 1 1").Select(learned => learned == 1)]), longest, OverlongRule.CutStart)!;
+
+        Assert.Equal((ids, mask), (string.Join(' ', row.Ids), string.Join(' ', row.LossMask.Select(learned => learned ? 1 : 0))));
+    }
+
     [Fact]
     public void A_row_without_an_answer_is_dropped()
     {

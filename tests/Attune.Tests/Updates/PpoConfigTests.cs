@@ -18,56 +18,53 @@ public sealed class PpoConfigTests
     [Fact]
     public void The_defaults_are_in_order() => Assert.Empty(new PpoConfig().Check());
 
-    /// <summary>What every preset says, key by key; keys that none has keep their defaults.</summary>
-    private static readonly (string Key, object? OpenAi2019, object? InstructGpt, object? Trl)[] PresetTable =
+    /// <summary>
+    /// What descriptions of the published systems say: the code of Ziegler 2019 with its book settings, Ouyang 2022 (which gives few numbers), and TRL's
+    /// PPO trainer. Where a description is silent a preset's value is our choice and stands in the preset alone.
+    /// </summary>
+    private static readonly (string Key, object? OpenAi2019, object? InstructGpt, object? Trl)[] Published =
     [
-        ("learningRate", 1e-5, 9e-6, 3e-6),
-        ("schedule", ScheduleShape.Linear, ScheduleShape.Constant, ScheduleShape.Linear),
-        ("warmUpSteps", 0, 10, 0),
-        ("adamForm", AdamForm.TensorFlow, AdamForm.PyTorch, AdamForm.PyTorch),
-        ("adamBeta1", 0.9, 0.9, 0.9),
-        ("adamBeta2", 0.999, 0.95, 0.999),
-        ("adamEpsilon", 1e-5, 1e-8, 1e-8),
-        ("weightDecay", 0.0, 0.0, 0.0),
-        ("gradientClip", null, null, null),
+        ("learningRate", 1e-5, Unsaid, 3e-6),
+        ("schedule", ScheduleShape.Linear, Unsaid, ScheduleShape.Linear),
+        ("adamForm", AdamForm.TensorFlow, Unsaid, Unsaid),
+        ("adamEpsilon", 1e-5, Unsaid, Unsaid),
+        ("gradientClip", null, Unsaid, Unsaid),
         ("klCoefficient", 0.15, 0.02, 0.05),
-        ("klEstimator", KlEstimator.K1, KlEstimator.K1, KlEstimator.K1),
-        ("klIn", KlPlace.Reward, KlPlace.Reward, KlPlace.Reward),
-        ("klController", KlController.Adaptive, KlController.Fixed, KlController.Fixed),
+        ("klEstimator", KlEstimator.K1, Unsaid, KlEstimator.K1),
+        ("klController", KlController.Adaptive, Unsaid, KlController.Fixed),
         ("klTarget", 6.0, Unsaid, Unsaid),
         ("klHorizon", 10_000.0, Unsaid, Unsaid),
-        ("scorePlace", ScorePlace.LastToken, ScorePlace.LastToken, ScorePlace.EndSlot),
-        ("endTokenRule", EndTokenRuleKind.Replace, EndTokenRuleKind.None, EndTokenRuleKind.None),
-        ("endTokenValue", -1.0, 0.0, 0.0),
-        ("whitenRewards", true, false, false),
-        ("whitenRewardsShiftMean", false, false, false),
-        ("whitenAdvantages", true, true, true),
-        ("whitenVariance", VarianceKind.Population, VarianceKind.Population, VarianceKind.Unbiased),
-        ("whitenOver", WhiteningScope.Minibatch, WhiteningScope.Minibatch, WhiteningScope.Batch),
-        ("discount", 1.0, 1.0, 1.0),
-        ("lambda", 0.95, 0.95, 0.95),
-        ("clipRange", 0.2, 0.2, 0.2),
-        ("valueClipRange", 0.2, 0.2, 0.2),
-        ("valueCoefficient", 0.1, 0.1, 0.1),
-        ("entropyCoefficient", 0.0, 0.0, 0.0),
-        ("pretrainingCoefficient", 0.0, 27.8, 0.0),
-        ("epochs", 4, 1, 4),
-        ("minibatches", 1, 8, 1),
-        ("critic", CriticKind.Shared, CriticKind.Separate, CriticKind.Separate),
-        ("valueStart", ValueStart.Zero, ValueStart.RewardModel, ValueStart.RewardModel),
-        ("temperature", 0.7, 1.0, 0.7),
+        ("scorePlace", ScorePlace.LastToken, Unsaid, ScorePlace.EndSlot),
+        ("endTokenRule", EndTokenRuleKind.Replace, Unsaid, EndTokenRuleKind.None),
+        ("endTokenValue", -1.0, Unsaid, Unsaid),
+        ("whitenRewards", true, Unsaid, false),
+        ("whitenRewardsShiftMean", false, Unsaid, Unsaid),
+        ("whitenAdvantages", true, Unsaid, true),
+        ("whitenVariance", VarianceKind.Population, Unsaid, VarianceKind.Unbiased),
+        ("whitenOver", WhiteningScope.Minibatch, Unsaid, WhiteningScope.Batch),
+        ("discount", 1.0, Unsaid, 1.0),
+        ("lambda", 0.95, Unsaid, 0.95),
+        ("clipRange", 0.2, Unsaid, 0.2),
+        ("valueClipRange", 0.2, Unsaid, 0.2),
+        ("valueCoefficient", 0.1, Unsaid, 0.1),
+        ("entropyCoefficient", 0.0, Unsaid, Unsaid),
+        ("pretrainingCoefficient", Unsaid, 27.8, Unsaid),
+        ("epochs", 4, Unsaid, 4),
+        ("minibatches", 1, Unsaid, 1),
+        ("critic", Unsaid, CriticKind.Separate, CriticKind.Separate),
+        ("valueStart", ValueStart.Zero, ValueStart.RewardModel, Unsaid),
+        ("temperature", 0.7, Unsaid, 0.7),
         ("maximumLength", 24, Unsaid, 53),
     ];
 
     [Fact]
-    public void Every_key_of_every_preset_has_the_published_systems_value()
+    public void A_preset_has_the_value_that_its_system_published_wherever_it_published_one()
     {
-        foreach (var (name, column) in new[] { ("openai-2019", PresetTable.Select(row => (row.Key, Value: row.OpenAi2019))), ("instructgpt", PresetTable.Select(row => (row.Key, Value: row.InstructGpt))), ("trl", PresetTable.Select(row => (row.Key, Value: row.Trl))) })
+        foreach (var (name, column) in new[] { ("openai-2019", Published.Select(row => (row.Key, Value: row.OpenAi2019))), ("instructgpt", Published.Select(row => (row.Key, Value: row.InstructGpt))), ("trl", Published.Select(row => (row.Key, Value: row.Trl))) })
         {
-            var said = column.Where(row => !Equals(row.Value, Unsaid)).ToArray();
             var config = Load($"ppo: {{ preset: {name} }}");
-            Assert.Equal(said.Select(row => row.Key).Order(), PpoConfig.Presets[name].Keys.Order());
-            Assert.All(said, row => Assert.Equal((row.Key, row.Value), (row.Key, typeof(PpoConfig).GetProperty(char.ToUpperInvariant(row.Key[0]) + row.Key[1..])!.GetValue(config))));
+            Assert.All(column.Where(row => !Equals(row.Value, Unsaid)), row =>
+                Assert.Equal((row.Key, row.Value), (row.Key, typeof(PpoConfig).GetProperty(char.ToUpperInvariant(row.Key[0]) + row.Key[1..])!.GetValue(config))));
         }
     }
 

@@ -199,7 +199,7 @@ public sealed class PretrainingTests : IDisposable
         Assert.Equal(4, plan.Warnings.Count);
         Assert.EndsWith("short.txt: left out 1 rows (empty document)", plan.Warnings[0]);
         Assert.Matches(@"^vocabulary is 5,000, but the corpus gave \d+ pieces that occur twice$", plan.Warnings[1]);
-        Assert.Equal("pretrain.warmUpSteps is 2, but there are 2 steps: the rate never reaches 0.02", plan.Warnings[2]);
+        Assert.Equal("pretrain.warmUpSteps is 2, but there are 2 optimiser steps: all of them are warm-up; lower it", plan.Warnings[2]);
         Assert.Equal("pretrain.batch is 8, but there are 1 rows: each step sees some of them twice", plan.Warnings[3]);
         Assert.Equal(before.Append(_tiny.At("short.txt")).Order(), Directory.GetFileSystemEntries(_tiny.Folder).Order());
     }

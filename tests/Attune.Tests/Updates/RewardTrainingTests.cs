@@ -39,14 +39,34 @@ public sealed class RewardTrainingTests : IDisposable
         var nulls = result.Nulls.ToDictionary(row => row.Name, row => row.Share);
         Assert.Equal(0.5, nulls["longer"]); // equal lengths
         Assert.Equal(0.5, nulls["bag of words"]); // equal words
-        Assert.InRange(nulls["random"], 0.3, 0.7);
+        Assert.InRange(nulls["random"], 0.3, 0.7); // a half, give or take four standard errors of about a hundred coins
         Assert.Equal(0, result.Nulls.Single(row => row.Name == "first shown").Pairs); // the file does not say
         Assert.True(result.LeadOverNulls.Single(row => row.Name == "bag of words").Lower > 0.3);
         Assert.True(result.Loss < 0.4, $"loss {result.Loss}");
-        Assert.InRange(result.Calibration.ExpectedCalibrationError, 0, 0.3);
+        Assert.InRange(result.Calibration.ExpectedCalibrationError, 0, 0.05); // nearly always right and as sure of it: off by no more than the errors permitted above
         Assert.Equal(1_000, result.Comparisons + result.Watched + result.Accuracy.Pairs);
         Assert.InRange(result.Accuracy.Pairs, 60, 140); // a tenth of the prompts
         Assert.Equal(result.Accuracy.Pairs, File.ReadLines(System.IO.Path.Combine(_stage.Path("run"), RewardTraining.EvaluationName)).Count());
+    }
+
+    [Fact]
+    public void The_scale_is_set_by_a_prompt_a_line_and_a_warm_up_without_end_is_told()
+    {
+        var recipe = _stage.Recipe(new PreferenceSource { Path = _stage.Pairs(100) });
+        recipe = recipe with
+        {
+            Normalise = recipe.Normalise with { Prompts = [new() { Path = _stage.Write("prompts.txt", "Tell me about 1: \nTell me about 2:\n") }] },
+            Reward = recipe.Reward with { WarmUpSteps = 1_000 },
+        };
+        var said = new Attune.Tests.Runs.RecordedProgress();
+
+        var inputs = RewardInputs.Read(recipe, new Seed(1), recipe.Compute.Memory(said), said, default);
+        _stage.Run(recipe, stopAfter: 1, progress: said);
+
+        Assert.Equal(["Tell me about 1:", "Tell me about 2:"], inputs.References.Prompts);
+        var told = said.Warnings.Where(line => line.Contains("warmUpSteps")).ToArray();
+        Assert.Equal(2, told.Length); // of the look at the inputs, and of the run
+        Assert.All(told, line => Assert.Matches("^reward.warmUpSteps is 1000, but there are [4-6] optimiser steps: all of them are warm-up; lower it$", line));
     }
 
     [Fact]
