@@ -17,7 +17,7 @@ internal sealed class TextTable(string title, params string[] columns)
 
     public string Render(int width)
     {
-        var table = new Table { Border = TableBorder.Simple };
+        var table = new Table { Border = TableBorder.Simple, ShowHeaders = columns.Any(name => name.Length > 0) };
         if (title.Length > 0)
             table.Title = new TableTitle(Markup.Escape(title));
         for (var c = 0; c < columns.Length; c++)
