@@ -172,9 +172,6 @@ prepare_bridge() {
     ATTUNE_BRIDGE=$ATTUNE_STATE/native/$key/libattune_torch.so
     export ATTUNE_BRIDGE
     [ -f "$ATTUNE_BRIDGE" ] || { lock native; [ -f "$ATTUNE_BRIDGE" ] || compile_bridge; unlock; }
-    # Threads of one operator meet by spinning. OpenMP's usual ten milliseconds of it, on a core that something else wants, make each operator
-    # wait for the scheduler: beside one busy program training took ten times as long. This is some tenths of a millisecond.
-    if [ -z "${OMP_WAIT_POLICY-}${GOMP_SPINCOUNT-}" ]; then export GOMP_SPINCOUNT=8000; fi
 }
 
 compile_bridge() {

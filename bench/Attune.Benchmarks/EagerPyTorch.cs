@@ -27,7 +27,6 @@ internal sealed class EagerPyTorch : IDisposable
                 RedirectStandardError = true,
             };
             start.Environment["OMP_NUM_THREADS"] = threads.ToString(CultureInfo.InvariantCulture);
-            start.Environment.Remove("GOMP_SPINCOUNT"); // the launcher's choice for Attune, not PyTorch's
             start.Environment["OPENBLAS_NUM_THREADS"] = threads.ToString(CultureInfo.InvariantCulture);
             try
             {
