@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text;
 using Attune.Loop;
 using Attune.Runs;
 
@@ -11,10 +12,17 @@ internal sealed class ProgramProcess : IDisposable
 
     private readonly Process _process;
     private readonly Task<string> _result, _log;
+    private readonly StringBuilder _logged = new();
 
     private ProgramProcess(IEnumerable<string> args, string? home, byte[]? input = null)
     {
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "Attune.Cli.dll"), .. args]) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = input is not null };
+        // A script's background job ignores SIGINT, and so would the program if the tests run in one.
+        var start = new ProcessStartInfo("env", ["--default-signal=INT", "dotnet", Path.Combine(AppContext.BaseDirectory, "Attune.Cli.dll"), .. args])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            RedirectStandardInput = input is not null,
+        };
         start.Environment["OMP_WAIT_POLICY"] = "passive"; // beside other tests, threads that spin while they wait make it twenty times slower
         if (home is not null)
             start.Environment[ShippedFiles.Variable] = home;
@@ -24,7 +32,7 @@ internal sealed class ProgramProcess : IDisposable
             _process.StandardInput.BaseStream.Write(input);
             _process.StandardInput.Close();
         }
-        (_result, _log) = (_process.StandardOutput.ReadToEndAsync(), _process.StandardError.ReadToEndAsync());
+        (_result, _log) = (_process.StandardOutput.ReadToEndAsync(), Follow(_process.StandardError));
     }
 
     public static ProgramProcess Start(params IEnumerable<string> args) => new(args, home: null);
@@ -67,6 +75,13 @@ internal sealed class ProgramProcess : IDisposable
         }
     }
 
+    /// <summary>Whether it has written this to standard error so far.</summary>
+    public bool HasLogged(string text)
+    {
+        lock (_logged)
+            return _logged.ToString().Contains(text, StringComparison.Ordinal);
+    }
+
     /// <summary>kill -9.</summary>
     public void Kill()
     {
@@ -82,6 +97,17 @@ internal sealed class ProgramProcess : IDisposable
         using var patience = new CancellationTokenSource(Patience);
         await _process.WaitForExitAsync(patience.Token);
         return new(_process.ExitCode, await _result, await _log);
+    }
+
+    private async Task<string> Follow(StreamReader reader)
+    {
+        var buffer = new char[1024];
+        while (await reader.ReadAsync(buffer) is > 0 and var count)
+        {
+            lock (_logged)
+                _logged.Append(buffer, 0, count);
+        }
+        return _logged.ToString();
     }
 
     public void Dispose()

@@ -106,7 +106,7 @@ public sealed record QuickstartPlan : IChecked
                 HeldOutPrompts = 24,
                 BestOf = [1, 4],
                 BestOfPrompts = 8,
-                Sft = SftFor(epochs: 0.5),
+                Sft = SftFor(epochs: 0.25),
                 Ppo = PpoFor(steps: 4, leash),
             },
             Budget.Large => new QuickstartPlan
@@ -116,7 +116,7 @@ public sealed record QuickstartPlan : IChecked
                 Sft = SftFor(epochs: 2),
                 Ppo = PpoFor(steps: 60, leash),
             },
-            _ => new QuickstartPlan { Sft = SftFor(epochs: 2), Ppo = PpoFor(steps: 20, leash) },
+            _ => new QuickstartPlan { Sft = SftFor(epochs: 1), Ppo = PpoFor(steps: 20, leash) },
         };
         return plan with { Budget = budget, Seed = seed, Leash = leash };
     }

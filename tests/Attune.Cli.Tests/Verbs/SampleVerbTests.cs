@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Attune.Models;
@@ -239,23 +238,15 @@ public sealed class SampleVerbTests : IDisposable
     }
 
     [Fact]
-    public void Ctrl_C_stops_without_a_result()
+    public async Task Ctrl_C_stops_without_a_result()
     {
-        var program = Path.Combine(AppContext.BaseDirectory, "Attune.Cli.dll");
-        var start = new ProcessStartInfo("dotnet", [program, "sample", GoldenModel.Folder("gpt2"), "--ids", "5 17 3", "--max-new", "60", "--n", "1000000", "--json"])
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
-        using var process = Process.Start(start)!;
-        Assert.StartsWith("sample  0/1000000", process.StandardError.ReadLine());
-        using (var kill = Process.Start("kill", ["-INT", $"{process.Id}"]))
-            kill.WaitForExit();
+        using var program = ProgramProcess.Start("sample", GoldenModel.Folder("gpt2"), "--ids", "5 17 3", "--max-new", "60", "--n", "1000000", "--json");
+        await program.Until(() => program.HasLogged("sample  0/1000000"), "the first line of progress");
+        program.Interrupt();
 
-        Assert.True(process.WaitForExit(TimeSpan.FromSeconds(60)));
-        Assert.Equal(130, process.ExitCode);
-        Assert.Empty(process.StandardOutput.ReadToEnd());
-        Assert.EndsWith("Stopped.\n", process.StandardError.ReadToEnd());
+        var printed = await program.End();
+        Assert.Equal((130, ""), (printed.ExitCode, printed.Result));
+        Assert.EndsWith("Stopped.\n", printed.Log);
     }
 
     private static JsonElement[] Samples(Printed printed)
