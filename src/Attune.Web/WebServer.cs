@@ -11,7 +11,6 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.HttpOverrides;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Options;
 
 namespace Attune.Web;
 
@@ -45,6 +44,7 @@ public static class WebServer
             kestrel.Limits.MaxRequestBodySize = LargestBody;
         });
         builder.Logging.SetMinimumLevel(LogLevel.Warning);
+        builder.Logging.AddFilter("Microsoft.AspNetCore.DataProtection", LogLevel.Error); // that form keys lie in the database as they are is known
         AddServices(builder.Services, database, options);
         configure?.Invoke(builder);
         var app = builder.Build();
@@ -61,8 +61,8 @@ public static class WebServer
         services.AddSingleton(database).AddSingleton(options);
         services.AddSingleton<IPasswordHasher<Person>, PasswordHasher<Person>>();
         services.AddSingleton<SignIn>();
-        services.AddSingleton<IOptions<KeyManagementOptions>>(new OptionsWrapper<KeyManagementOptions>(new() { XmlRepository = new KeyRing(database) }));
         services.AddDataProtection().SetApplicationName("Attune");
+        services.Configure<KeyManagementOptions>(keys => keys.XmlRepository = new KeyRing(database));
         services.AddHttpContextAccessor();
         services.AddScoped<Wording>().AddScoped<Visitor>();
         services.AddAuthentication(SessionHandler.Scheme).AddScheme<SessionSchemeOptions, SessionHandler>(SessionHandler.Scheme, null);

@@ -52,7 +52,7 @@ public sealed record TaskView
     {
         ArgumentNullException.ThrowIfNull(granted);
         ArgumentNullException.ThrowIfNull(settings);
-        var comparison = ComparisonPayload.Read(granted.Task.Payload);
+        var comparison = Comparison.FromJson(granted.Task.Payload);
         return new()
         {
             LeaseId = granted.Lease.Id,
