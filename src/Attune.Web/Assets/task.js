@@ -1,68 +1,53 @@
-// A task's page: keys, drafts, active time, heartbeat, sending. The page itself is drawn on the server; this adds what moves.
-// What was given is kept in this browser until the server has said that it is in its log, so a lost network or a restart loses nothing.
+// A task's page: what was given, drafts, active time, a sign of life. The page itself is drawn on the server; this adds what moves.
+import { call, deliver, deliverWaiting, draftOf, offerUndo, read, root, say, words, work } from './server.js';
+import { startKeys } from './keys.js';
+import { startRanking } from './ranking.js';
 
-const root = document.querySelector('[data-work]');
-const work = JSON.parse(root.dataset.work);
 const form = root.querySelector('[data-answer]');
-const state = root.querySelector('[data-state]');
-const place = `attune-draft-${work.lease}`;
-const last = 'attune-last';
-const words = work.words;
+const place = draftOf(work.lease);
 
-const time = { shown: performance.now(), active: 0, from: null, input: performance.now() };
-
-function say(text) {
-  state.textContent = text;
-}
-
-async function call(method, path, body) {
-  const response = await fetch(`/api/v1${path}`, {
-    method,
-    headers: { 'content-type': 'application/json', RequestVerificationToken: work.forgery },
-    body: body === undefined ? undefined : JSON.stringify(body),
-  });
-  const text = await response.text();
-  const content = text ? JSON.parse(text) : null;
-  return { status: response.status, ok: response.ok, content };
-}
-
-// Active time: with focus and input; what follows the last input by more than the limit is idle.
+// Active time: with focus and input; what follows the last input by more than the limit is idle. A draft keeps the times of earlier pages.
+const time = { shown: performance.now(), active: 0, from: null, input: performance.now(), earlier: { seconds: 0, activeSeconds: 0 } };
 function tick() {
   const now = performance.now();
   const isActive = document.hasFocus() && now - time.input < work.idleSeconds * 1000;
   if (isActive && time.from !== null) time.active += now - time.from;
   time.from = isActive ? now : null;
 }
+function spent() {
+  tick();
+  const seconds = (performance.now() - time.shown) / 1000;
+  return { seconds: time.earlier.seconds + seconds, activeSeconds: time.earlier.activeSeconds + Math.min(time.active / 1000, seconds) };
+}
 for (const kind of ['pointermove', 'pointerdown', 'keydown', 'scroll', 'input']) {
-  addEventListener(kind, () => { time.input = performance.now(); }, { passive: true });
+  addEventListener(kind, () => { time.input = performance.now(); }, { passive: true, capture: true });
 }
 setInterval(tick, 1000);
+tick();
 
-function value(name) {
-  return form.querySelector(`[name="${name}"]:checked`)?.value;
-}
+const all = selector => [...form.querySelectorAll(selector)];
+const value = name => form.querySelector(`[name="${name}"]:checked`)?.value;
 
 function given() {
-  tick();
   const answer = {
-    flags: [],
-    seconds: (performance.now() - time.shown) / 1000,
-    activeSeconds: Math.min(time.active, performance.now() - time.shown) / 1000,
+    ...spent(),
+    flags: all('[name="flag"]:checked').map(flag => flag.value),
     interfaceVersion: work.version,
     comment: form.elements.comment.value || null,
-    notes: [...form.querySelectorAll('[name="note"]')].map(note => note.value),
+    notes: all('[data-note]').map(note => note.value),
   };
   const other = value('other');
-  if (other === 'both-bad') answer.bothBad = true;
-  else if (other === 'cannot') answer.cannotJudge = true;
-  if (other) answer.reason = form.elements.reason.value || null;
-  if (other) return answer;
-  if (work.kind === 'pair' && value('step')) answer.step = Number(value('step'));
-  if (work.kind === 'best' && value('best')) answer.best = Number(value('best'));
-  if (work.kind === 'rank') answer.ranks = competition([...form.querySelectorAll('[name="rank"]')].map(rank => Number(rank.value)));
-  if (work.kind === 'rate') {
-    answer.ratings = [...form.querySelectorAll('fieldset[data-axis]')]
-      .filter(axis => axis.querySelector(':checked'))
+  if (other) {
+    answer[other === 'cannot' ? 'cannotJudge' : 'bothBad'] = true;
+    answer.reason = form.elements.reason.value || null;
+  } else if (work.kind === 'pair' && value('step')) {
+    answer.step = Number(value('step'));
+  } else if (work.kind === 'best' && value('best')) {
+    answer.best = Number(value('best'));
+  } else if (work.kind === 'rank') {
+    answer.ranks = competition(all('[data-rank]').map(rank => Number(rank.value)));
+  } else if (work.kind === 'rate') {
+    answer.ratings = all('[data-axis]').filter(axis => axis.querySelector(':checked'))
       .map(axis => ({ axis: axis.dataset.axis, value: Number(axis.querySelector(':checked').value), steps: 7, answer: Number(axis.dataset.place) }));
   }
   return answer;
@@ -73,152 +58,136 @@ function competition(ranks) {
   return ranks.map(own => (own === 0 ? 0 : 1 + ranks.filter(other => other > 0 && other < own).length));
 }
 
-function isAnswered(answer) {
-  return answer.bothBad || answer.cannotJudge || answer.step || answer.best !== undefined || answer.ranks?.some(rank => rank > 0) || answer.ratings?.length > 0;
+function missing(answer) {
+  if (answer.bothBad || answer.cannotJudge || answer.step || answer.best !== undefined || answer.ratings?.length > 0) return null;
+  if (!answer.ranks) return words.empty;
+  return new Set(answer.ranks.filter(rank => rank > 0)).size > 1 || answer.ranks.every(rank => rank === 1) ? null : words.levels;
 }
 
-// Drafts: at once in this browser, soon on the server.
+// Drafts: at once in this browser, soon on the server, and again until the server has them.
 function fields() {
-  return [...form.querySelectorAll('input, textarea, select')].map(field => (field.type === 'radio' ? field.checked : field.value));
+  const values = {};
+  for (const field of form.elements) {
+    if (!field.name) continue;
+    if (field.type === 'radio' || field.type === 'checkbox') { if (field.checked) values[field.name] = field.value; } else values[field.name] = field.value;
+  }
+  return { at: Date.now(), values, ...spent() };
 }
 function fill(saved) {
-  form.querySelectorAll('input, textarea, select').forEach((field, index) => {
-    if (field.type === 'radio') field.checked = saved[index] === true;
-    else if (saved[index] !== undefined) field.value = saved[index];
-  });
-  form.querySelectorAll('details').forEach(details => { details.open = details.querySelector('textarea').value !== ''; });
-}
-let saving = null;
-function keep() {
-  const content = JSON.stringify(fields());
-  localStorage.setItem(place, content);
-  clearTimeout(saving);
-  saving = setTimeout(() => call('PUT', `/leases/${work.lease}/draft`, { content }).catch(() => {}), 1000);
-}
-form.addEventListener('input', event => {
-  if (event.target.name === 'step' || event.target.name === 'best') form.querySelectorAll('[name="other"]').forEach(other => { other.checked = false; });
-  if (event.target.name === 'other') form.querySelectorAll('[name="step"], [name="best"]').forEach(step => { step.checked = false; });
-  keep();
-});
-try {
-  const saved = localStorage.getItem(place) ?? work.draft;
-  if (saved) {
-    fill(JSON.parse(saved));
-    say(words.restored);
+  for (const field of form.elements) {
+    if (!field.name) continue;
+    if (field.type === 'radio' || field.type === 'checkbox') field.checked = saved.values[field.name] === field.value;
+    else field.value = saved.values[field.name] ?? field.value;
   }
-} catch {
-  localStorage.removeItem(place);
+  time.earlier = { seconds: saved.seconds, activeSeconds: saved.activeSeconds };
+  all('details').forEach(details => { details.open = details.querySelector('textarea').value !== ''; });
+}
+let unsaved = null;
+let isSaving = false;
+function keep() {
+  unsaved = JSON.stringify(fields());
+  localStorage.setItem(place, unsaved);
+}
+async function save() {
+  if (unsaved === null || isSaving) return;
+  const content = unsaved;
+  isSaving = true;
+  try {
+    const reply = await call('PUT', `/leases/${work.lease}/draft`, { content });
+    if (reply.status < 500 && unsaved === content) unsaved = null;
+  } catch {
+    // later
+  }
+  isSaving = false;
+}
+setInterval(save, 2000);
+
+function restore() {
+  let there = null;
+  try {
+    there = JSON.parse(work.draft);
+  } catch {
+    // an older page's
+  }
+  const saved = [read(place), there].filter(draft => draft?.values).sort((one, other) => other.at - one.at)[0];
+  if (!saved) return;
+  fill(saved);
+  say(words.restored);
 }
 
-// Sending: until the server has it, again and again; the same answer twice is one judgment.
-let isSending = false;
-async function send(path, body, done) {
-  if (isSending) return;
-  isSending = true;
-  form.querySelectorAll('button').forEach(button => { button.disabled = true; });
-  for (let wait = 1000; ; wait = Math.min(wait * 2, 30000)) {
-    try {
-      const reply = await call('POST', path, body);
-      if (reply.status < 500 && reply.status !== 429) {
-        isSending = false;
-        form.querySelectorAll('button').forEach(button => { button.disabled = false; });
-        if (reply.ok) done(reply.content);
-        else say(reply.content?.detail ?? words.refused);
-        return;
-      }
-    } catch {
-      // no network: wait and try again
-    }
-    say(words.waiting);
-    await new Promise(resolve => setTimeout(resolve, wait));
-  }
+function showMeaning(step) {
+  const meaning = form.querySelector('[data-meaning]');
+  if (meaning) meaning.textContent = step?.getAttribute('aria-label') ?? '';
 }
+
+form.addEventListener('input', event => {
+  const field = event.target;
+  if (field.name === 'other') all('[name="step"], [name="best"]').forEach(choice => { choice.checked = false; });
+  else if (['step', 'best'].includes(field.name) || field.matches('[data-rank], .likert input')) all('[name="other"]').forEach(other => { other.checked = false; });
+  showMeaning(form.querySelector('[name="step"]:checked'));
+  say('');
+  keep();
+});
 form.addEventListener('submit', event => {
   event.preventDefault();
   const answer = given();
-  if (!isAnswered(answer)) {
-    say(words.empty);
-    return;
-  }
-  say(words.sending);
-  send('/leases/submit', { token: work.token, answer }, () => {
-    localStorage.removeItem(place);
-    localStorage.setItem(last, JSON.stringify({ lease: work.lease, page: location.pathname }));
-    location.reload();
-  });
+  const fault = missing(answer);
+  if (fault) say(fault);
+  else post('/leases/submit', { token: work.token, answer }, fields());
 });
-function giveBack(reason) {
-  send('/leases/release', { token: work.token, reason }, () => {
-    localStorage.removeItem(place);
-    location.reload();
-  });
+async function post(path, body, was) {
+  all('button').forEach(button => { button.disabled = true; });
+  unsaved = null;
+  if (!await deliver({ lease: work.lease, path, body, fields: was })) all('button').forEach(button => { button.disabled = false; });
 }
-form.querySelector('[data-skip]').addEventListener('click', () => giveBack('skip'));
-form.querySelector('[data-broken]').addEventListener('click', () => {
-  const why = prompt(words['broken-why']);
-  if (why !== null) giveBack(`broken: ${why}`);
-});
 
-const undo = form.querySelector('[data-undo]');
-const before = JSON.parse(localStorage.getItem(last) ?? 'null');
-if (before?.page === location.pathname && before.lease !== work.lease) {
-  undo.hidden = false;
-  undo.addEventListener('click', () => {
-    localStorage.removeItem(last);
-    send(`/leases/${before.lease}/undo`, {}, () => location.reload());
-  });
-}
+const giveBack = reason => post('/leases/release', { token: work.token, reason });
+form.querySelector('[data-skip]').addEventListener('click', () => giveBack('skip'));
+const report = root.querySelector('[data-report]');
+form.querySelector('[data-broken]').addEventListener('click', () => {
+  report.returnValue = '';
+  report.showModal();
+});
+report.querySelector('[data-close]').addEventListener('click', () => report.close(''));
+report.addEventListener('close', () => { if (report.returnValue === 'send') giveBack(`broken: ${report.querySelector('textarea').value}`); });
 
 // A sign of life while somebody is at it.
 setInterval(() => {
   if (time.from !== null) call('POST', '/leases/heartbeat', { token: work.token }).catch(() => {});
-}, 60000);
+}, work.heartbeatSeconds * 1000);
 
-// Keys: one map for all kinds of task; each can be changed, and is kept in this browser.
-const changed = JSON.parse(localStorage.getItem('attune-keys') ?? '{}');
-const controls = [...form.querySelectorAll('[data-key]')];
-const keyOf = control => changed[control.dataset.key] ?? control.dataset.key;
-const dialog = form.querySelector('[data-keys]');
-function labelOf(control) {
-  return control.getAttribute('aria-label') ?? control.closest('label')?.textContent.trim() ?? control.textContent.trim();
+// Instructions stand open where there is room beside the task, and wherever their version was not seen before.
+const instruction = root.querySelector('[data-instruction]');
+if (instruction) {
+  const seen = `attune-instruction-${work.project}`;
+  const isNew = localStorage.getItem(seen) !== instruction.dataset.instruction;
+  instruction.querySelector('.new').hidden = !isNew;
+  instruction.open = isNew || matchMedia('(min-width: 1100px)').matches;
+  localStorage.setItem(seen, instruction.dataset.instruction);
 }
-function showKeys() {
-  const list = dialog.querySelector('dl');
-  list.replaceChildren(...controls.flatMap(control => {
-    const key = document.createElement('dt');
-    const input = document.createElement('input');
-    input.value = keyOf(control);
-    input.size = 6;
-    input.setAttribute('aria-label', labelOf(control));
-    input.addEventListener('keydown', event => {
-      if (event.key === 'Tab' || event.key === 'Escape') return;
-      event.preventDefault();
-      event.stopPropagation();
-      input.value = event.key;
-      changed[control.dataset.key] = event.key;
-      localStorage.setItem('attune-keys', JSON.stringify(changed));
-    });
-    key.append(input);
-    const what = document.createElement('dd');
-    what.textContent = labelOf(control);
-    return [key, what];
-  }));
-  dialog.showModal();
+
+// A digit without a control of its own: the rating of the axis that has the focus, or of the first one that is open.
+function rate(digit, target) {
+  const axes = all('[data-axis]');
+  const axis = target.closest('[data-axis]') ?? axes.find(candidate => !candidate.querySelector(':checked'));
+  const choice = axis?.querySelector(`[value="${digit}"]`);
+  if (!choice) return false;
+  choice.click();
+  (axes[axes.indexOf(axis) + 1]?.querySelector('input') ?? choice).focus();
+  return true;
 }
-root.querySelector('[data-help]').addEventListener('click', showKeys);
-dialog.querySelector('[data-close]').addEventListener('click', () => dialog.close());
-addEventListener('keydown', event => {
-  if (dialog.open || event.ctrlKey || event.metaKey || event.altKey) return;
-  const isTyping = event.target.matches('textarea, input:not([type=radio]), select');
-  if (isTyping) return;
-  if (event.key === '?') {
-    event.preventDefault();
-    showKeys();
-    return;
-  }
-  const control = controls.find(candidate => !candidate.hidden && keyOf(candidate) === event.key);
-  if (!control || (event.key === 'Enter' && event.target.matches('button, a, summary'))) return;
-  event.preventDefault();
-  control.click();
-  if (control.type === 'radio') control.focus();
-});
+
+restore();
+showMeaning(form.querySelector('[name="step"]:checked'));
+if (work.kind === 'rank') {
+  startRanking(form, words, say, () => {
+    all('[name="other"]').forEach(other => { other.checked = false; });
+    keep();
+  });
+}
+for (const text of root.querySelectorAll('.text-of')) {
+  if (text.scrollHeight > text.clientHeight + 1) text.tabIndex = 0; // what scrolls has to be reached by keyboard
+}
+startKeys(root, rate);
+offerUndo();
+deliverWaiting();
