@@ -83,6 +83,7 @@ public sealed record AggregationReport
         if (known == 0)
             throw InputException.One("--truth", $"has the truth of {truth!.Count} tasks, none of which the labels name", "the truth of some of these tasks", $"name the file that goes with them; the first task here is '{data.Tasks[0]}'");
         IReadOnlyDictionary<string, double> Row(double[] values, int row) => ByName(data.Labels, values.AsSpan(row * classes, classes).ToArray());
+        IReadOnlyDictionary<string, IReadOnlyDictionary<string, double>> ConfusionsOfWorker(int worker) => ConfusionsOf(data, result.Confusions!, worker);
         var areChances = result.Skills is { } skills && skills.All(skill => skill is >= 0 and <= 1) && method is not ("glad" or "m-msr");
         return new()
         {
@@ -93,7 +94,7 @@ public sealed record AggregationReport
             Probabilities = data.Tasks.Select((task, t) => (task, Row(result.Probabilities, t))).ToDictionary(StringComparer.Ordinal),
             Skills = result.Skills is null ? null : ByName(data.Workers, result.Skills),
             Priors = result.Priors is null ? null : ByName(data.Labels, result.Priors),
-            Confusions = result.Confusions is not { } confusions ? null : data.Workers.Select((worker, w) => (worker, ConfusionsOf(data, confusions, w))).ToDictionary(StringComparer.Ordinal),
+            Confusions = result.Confusions is null ? null : data.Workers.Select((worker, w) => (worker, ConfusionsOfWorker(w))).ToDictionary(StringComparer.Ordinal),
             TaskEase = result.TaskEase is null ? null : ByName(data.Tasks, result.TaskEase),
             Strategies = result.Strategies is not { } strategies ? null : data.Workers.Select((worker, w) => (worker, Row(strategies, w))).ToDictionary(StringComparer.Ordinal),
             Iterations = result.Iterations,
@@ -194,12 +195,12 @@ public sealed record AggregationReport
 
     private static string Field(string text) => text.AsSpan().ContainsAny(",\"\n\r") ? $"\"{text.Replace("\"", "\"\"", StringComparison.Ordinal)}\"" : text;
 
-    private static IReadOnlyDictionary<string, double> ByName(IReadOnlyList<string> names, double[] values) => names.Zip(values).ToDictionary(StringComparer.Ordinal);
+    private static Dictionary<string, double> ByName(IReadOnlyList<string> names, double[] values) => names.Zip(values).ToDictionary(StringComparer.Ordinal);
 
-    private static IReadOnlyDictionary<string, IReadOnlyDictionary<string, double>> ConfusionsOf(LabelSet data, double[] confusions, int worker)
+    private static Dictionary<string, IReadOnlyDictionary<string, double>> ConfusionsOf(LabelSet data, double[] confusions, int worker)
     {
         var classes = data.Labels.Count;
-        return data.Labels.Select((isTrue, c) => (isTrue, ByName(data.Labels, [.. Enumerable.Range(0, classes).Select(l => confusions[(worker * classes + l) * classes + c])])))
-            .ToDictionary(StringComparer.Ordinal);
+        IReadOnlyDictionary<string, double> Column(int c) => ByName(data.Labels, [.. Enumerable.Range(0, classes).Select(l => confusions[(worker * classes + l) * classes + c])]);
+        return data.Labels.Select((isTrue, c) => (isTrue, Column(c))).ToDictionary(StringComparer.Ordinal);
     }
 }
