@@ -90,7 +90,8 @@ public sealed class AggregationMethodTests : IDisposable
 
         // Majority: right answers of six with .9 and four with .4 are more than five, or five and the tie goes to the smaller label, which is right half the time.
         static double Binomial(int n, int k, double p) => Enumerable.Range(1, k).Aggregate(Math.Pow(p, k) * Math.Pow(1 - p, n - k), (product, i) => product * (n - k + i) / i);
-        var expected = (from good in Enumerable.Range(0, 7) from bad in Enumerable.Range(0, 5)
+        var expected = (from good in Enumerable.Range(0, 7)
+                        from bad in Enumerable.Range(0, 5)
                         select Binomial(6, good, 0.9) * Binomial(4, bad, 0.4) * (good + bad > 5 ? 1 : good + bad == 5 ? 0.5 : 0)).Sum();
         Assert.Equal(0.937, expected, 1e-3);
         Assert.Equal(expected, LabelMetrics.Accuracy(MajorityVote.Run(labels), truth), 3 * Math.Sqrt(expected * (1 - expected) / 10_000));
