@@ -19,7 +19,7 @@ internal static class RulesVerb
         var facts = new Option<string>("--facts") { Description = "What is known of judgments: active time, pasted characters, texts; JSON Lines", HelpName = "FILE" };
         var skips = new Option<string>("--skips") { Description = "Tasks left without an answer; JSON Lines", HelpName = "FILE" };
         var verb = new Verb("rules", "Show whom rules of quality control would have hit, when and why; changes nothing.",
-            "attune rules recipes/rules.yaml --judgments runs/quickstart/round-1/judgments.jsonl")
+            "attune rules data/quality-rules.yaml --judgments runs/quickstart/round-1/judgments.jsonl")
         {
             rules, judgments, tasks, facts, skips, CommonOptions.Json,
         };

@@ -74,11 +74,11 @@ internal static class SimulateVerb
                 output.Json(new { items = log!.Items.Count, comparisons = log.Count, seeds = parsed.GetValue(Seeds), options.RandomShare, points });
                 return;
             }
-            var table = new TextTable("Nearness to the scores of the whole log", "comparisons", "tau, alike", "tau, chosen", "error, alike", "error, chosen", "alike needs", "saved");
+            var table = new TextTable("Nearness to the scores of the whole log", "comparisons", "tau, alike", "tau, chosen", "error, alike", "error, chosen", "saved, by tau", "saved, by error");
             foreach (var point in points)
             {
                 table.Row(Number(point.Comparisons), Short(point.FixedTau), Short(point.ActiveTau), Short(point.FixedError), Short(point.ActiveError),
-                    point.FixedComparisons is { } needed ? Number(needed) : "more than shown", Percent(point.Saving));
+                    point.FixedForTau is null ? "alike never reaches it" : Percent(point.TauSaving), point.FixedForError is null ? "alike never reaches it" : Percent(point.ErrorSaving));
             }
             output.Table(table);
         });

@@ -142,7 +142,7 @@ internal sealed class RecipeBinder(Type root, List<Problem> problems)
         if (type == typeof(double))
             return Number(scalar.Text) ?? Mismatch(type, scalar, path, "write it like 0.5 or 1e-4");
         if (type == typeof(decimal))
-            return Exact(scalar.Text) ?? Mismatch(type, scalar, path, "write it like 0.50, without a currency");
+            return Exact(scalar.Text, out var exact) ? exact : Mismatch(type, scalar, path, "write it like 0.50, without a currency");
         if (type == typeof(int) || type == typeof(long) || type == typeof(ulong))
             return Whole(type, scalar, path);
         throw new InvalidOperationException($"{path} has type {type.Name}, which recipes cannot hold.");
@@ -170,8 +170,8 @@ internal sealed class RecipeBinder(Type root, List<Problem> problems)
     };
 
     /// <summary>A number to the last digit written, for money.</summary>
-    private static object? Exact(string text) =>
-        decimal.TryParse(text.Replace("_", ""), NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number) ? number : null;
+    private static bool Exact(string text, out decimal number) =>
+        decimal.TryParse(text.Replace("_", ""), NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out number);
 
     /// <summary><c>${NAME}</c> becomes the environment variable's value; <c>$${NAME}</c> stays, less one dollar.</summary>
     private object Expand(RecipeScalar scalar, string path)

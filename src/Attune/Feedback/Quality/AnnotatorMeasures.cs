@@ -6,10 +6,10 @@ namespace Attune.Feedback.Quality;
 /// <param name="Annotator">Whose.</param>
 /// <param name="Items">The events of the window, in order of time.</param>
 /// <param name="Settings">How.</param>
-/// <param name="Others">The labels that the others gave to a pair: (annotator, unit).</param>
+/// <param name="PluralityOfOthers">The label that most others gave to the pair that was rated; null where they are split or there are none.</param>
 /// <param name="Speed">Times by kind of task.</param>
 internal sealed record MeasureInput(
-    string Annotator, IReadOnlyList<HistoryItem> Items, MeasureSettings Settings, Func<string, string, IEnumerable<string>> Others, Func<string, SpeedReference> Speed)
+    string Annotator, IReadOnlyList<HistoryItem> Items, MeasureSettings Settings, Func<Rating, string?> PluralityOfOthers, Func<string, SpeedReference> Speed)
 {
     public IEnumerable<HistoryItem> Judged => Items.Where(item => item.Judgment is not null);
 }
@@ -56,8 +56,8 @@ internal static class AnnotatorMeasures
     private static IEnumerable<bool> Agreed(MeasureInput input) =>
         from item in input.Judged
         where item.Task.Golden is null
-        from rating in Ratings.Of([item.Judgment!])
-        let plurality = Agreement.Plurality(input.Others(input.Annotator, rating.Unit))
+        from rating in item.Ratings
+        let plurality = input.PluralityOfOthers(rating)
         where plurality is not null
         select plurality == rating.Label;
 

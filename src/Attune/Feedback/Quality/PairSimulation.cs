@@ -9,16 +9,21 @@ namespace Attune.Feedback.Quality;
 /// <param name="ActiveTau">The same where pairs are chosen.</param>
 /// <param name="FixedError">Root of the mean squared difference of scores (centred, natural-log odds), where every pair is asked alike.</param>
 /// <param name="ActiveError">The same where pairs are chosen.</param>
-/// <param name="FixedComparisons">Comparisons with which asking alike reaches <paramref name="ActiveError"/>; null where it never does.</param>
-public sealed record PairPoint(double Comparisons, double FixedTau, double ActiveTau, double FixedError, double ActiveError, double? FixedComparisons)
+/// <param name="FixedForTau">Comparisons with which asking alike reaches <paramref name="ActiveTau"/>; null where it never does.</param>
+/// <param name="FixedForError">Comparisons with which asking alike reaches <paramref name="ActiveError"/>; null where it never does.</param>
+public sealed record PairPoint(double Comparisons, double FixedTau, double ActiveTau, double FixedError, double ActiveError, double? FixedForTau, double? FixedForError)
 {
-    /// <summary>The share of comparisons that choosing saves at the same error; below 0 where it needs more.</summary>
-    public double? Saving => 1 - Comparisons / FixedComparisons;
+    /// <summary>The share of comparisons that choosing saves at the same τ; below 0 where it needs more.</summary>
+    public double? TauSaving => 1 - Comparisons / FixedForTau;
+
+    /// <summary>The same at the same error.</summary>
+    public double? ErrorSaving => 1 - Comparisons / FixedForError;
 }
 
 /// <summary>
-/// Fixed overlap (every pair alike, in random order) against active pairs, on a log of comparisons: whoever asks for a pair gets one of its logged votes, drawn with
-/// replacement, the same draws for both. What is reached for are the scores of the whole log, which are themselves uncertain; a pair that the log lacks is not asked.
+/// Fixed overlap (every pair alike, in random order) against active pairs, on a log of comparisons: whoever asks for a pair gets the next of its logged votes, in an
+/// order drawn from the seed and the same for both; each vote is given once, so that a pair can be asked as often as it was. What is reached for are the scores of the whole
+/// log, which are themselves uncertain and to which both ways come in the end.
 /// </summary>
 public static class PairSimulation
 {
@@ -44,15 +49,17 @@ public static class PairSimulation
         for (var number = 1; number <= seeds; number++)
         {
             var seed = new Seed((ulong)number).For("pair simulation");
-            var draws = new VoteDraws(votes, seed);
-            Follow(log.Items, budgets, options, whole, byFixed, (_, asked) => FixedPairs([.. pairs.Order()], seed, asked), draws);
-            draws = new VoteDraws(votes, seed);
-            Follow(log.Items, budgets, options, whole, byActive, (beliefs, asked) => ActivePairs.Next(beliefs, Batch, options, seed, asked, (first, second) => pairs.Contains((first, second))).Select(choice => (choice.First, choice.Second)), draws);
+            var (order, alike, chosen) = (new Queue<(int, int)>(FixedPairs([.. pairs.Order()], seed, votes.Max(pair => pair.Count()))), new Votes(votes, seed), new Votes(votes, seed));
+            Follow(log.Items, budgets, options, whole, byFixed, (_, _) => order.Count > 0 ? [order.Dequeue()] : [], alike);
+            Follow(log.Items, budgets, options, whole, byActive,
+                (beliefs, asked) => [.. ActivePairs.Next(beliefs, Batch, options, seed, asked, (first, second) => chosen.Left(first, second) > 0).Select(choice => (choice.First, choice.Second))], chosen);
             done?.Invoke(number);
         }
-        var curve = budgets.Select((budget, i) => ((double)budget, -byFixed[i].Average(point => point.Error))).ToList();
-        return [.. budgets.Select((budget, i) => new PairPoint(budget, byFixed[i].Average(point => point.Tau), byActive[i].Average(point => point.Tau),
-            -curve[i].Item2, byActive[i].Average(point => point.Error), CostCurve.At(-byActive[i].Average(point => point.Error), curve)))];
+        var (ofFixed, ofActive) = (byFixed.Select(Mean).ToList(), byActive.Select(Mean).ToList());
+        var tau = budgets.Zip(ofFixed, (budget, point) => ((double)budget, point.Tau)).ToList();
+        var error = budgets.Zip(ofFixed, (budget, point) => ((double)budget, -point.Error)).ToList();
+        return [.. budgets.Select((budget, i) => new PairPoint(budget, ofFixed[i].Tau, ofActive[i].Tau, ofFixed[i].Error, ofActive[i].Error,
+            CostCurve.At(ofActive[i].Tau, tau), CostCurve.At(-ofActive[i].Error, error)))];
     }
 
     /// <summary>Kendall's τ-a of two orders: (pairs ordered alike − pairs ordered otherwise)/pairs.</summary>
@@ -69,25 +76,28 @@ public static class PairSimulation
         return sum / (n * (n - 1) / 2.0);
     }
 
+    private static (double Tau, double Error) Mean(List<(double Tau, double Error)> points) => (points.Average(point => point.Tau), points.Average(point => point.Error));
+
     private static void Follow(IReadOnlyList<string> items, int[] budgets, ActivePairOptions options, IReadOnlyList<double> whole, List<(double Tau, double Error)>[] reached,
-        Func<PairBeliefs, int, IEnumerable<(int First, int Second)>> choose, VoteDraws draws)
+        Func<PairBeliefs, int, IReadOnlyList<(int First, int Second)>> choose, Votes votes)
     {
         var rows = new List<PairRow>();
         var beliefs = PairBeliefs.Of(items, rows, options.PriorTies);
         for (var i = 0; i < budgets.Length; i++)
         {
-            while (rows.Count < budgets[i])
+            while (rows.Count < budgets[i] && choose(beliefs, rows.Count) is { Count: > 0 } pairs)
             {
-                rows.AddRange(choose(beliefs, rows.Count).Take(budgets[i] - rows.Count).Select(draws.Next).ToList());
-                beliefs = PairBeliefs.Of(items, rows, options.PriorTies);
+                rows.AddRange(pairs.Select(votes.Next).OfType<PairRow>().Take(budgets[i] - rows.Count));
+                if (pairs.Count > 1 || rows.Count == budgets[i]) // asking alike does not look at the beliefs
+                    beliefs = PairBeliefs.Of(items, rows, options.PriorTies);
             }
             reached[i].Add((KendallTau(beliefs.Scores, whole), Error(beliefs.Scores, whole)));
         }
     }
 
-    /// <summary>The pairs in an order drawn anew for each time through them; from a place on, to the end of that time.</summary>
-    private static IEnumerable<(int, int)> FixedPairs((int, int)[] pairs, Seed seed, int asked) =>
-        seed.For("fixed").For(asked / pairs.Length).Permutation(pairs.Length).Skip(asked % pairs.Length).Select(place => pairs[place]);
+    /// <summary>The pairs so many times, in an order drawn anew for each time through them.</summary>
+    private static IEnumerable<(int, int)> FixedPairs((int, int)[] pairs, Seed seed, int times) =>
+        Enumerable.Range(0, times).SelectMany(time => seed.For("fixed").For(time).Permutation(pairs.Length).Select(place => pairs[place]));
 
     private static double Error(IReadOnlyList<double> scores, IReadOnlyList<double> whole)
     {
@@ -98,16 +108,18 @@ public static class PairSimulation
     private static ((int First, int Second) Pair, PairRow Row) Vote(ComparisonSet log, int row) =>
         ((Math.Min(log.Left[row], log.Right[row]), Math.Max(log.Left[row], log.Right[row])), new(log.Items[log.Left[row]], log.Items[log.Right[row]], log.Result[row]));
 
-    /// <summary>The votes that a pair's askings get: the same ones whoever asks.</summary>
-    private sealed class VoteDraws(ILookup<(int First, int Second), PairRow> votes, Seed seed)
+    /// <summary>The votes of each pair, given one after another: the same ones whoever asks.</summary>
+    private sealed class Votes(ILookup<(int First, int Second), PairRow> logged, Seed seed)
     {
-        private readonly Dictionary<(int, int), int> _asked = [];
-
-        public PairRow Next((int First, int Second) pair)
+        private readonly Dictionary<(int, int), Queue<PairRow>> _left = logged.ToDictionary(pair => pair.Key, pair =>
         {
-            var times = _asked[pair] = _asked.GetValueOrDefault(pair) + 1;
-            var logged = votes[pair].ToArray();
-            return logged[seed.For("votes").Below(logged.Length, row: ((long)pair.First << 32) + pair.Second, position: times)];
-        }
+            var rows = pair.ToArray();
+            return new Queue<PairRow>(seed.For("votes").For(((long)pair.Key.First << 32) + pair.Key.Second).Permutation(rows.Length).Select(place => rows[place]));
+        });
+
+        public int Left(int first, int second) => _left.TryGetValue((first, second), out var votes) ? votes.Count : 0;
+
+        /// <summary>The next vote; null where all were given.</summary>
+        public PairRow? Next((int First, int Second) pair) => _left[pair].TryDequeue(out var vote) ? vote : null;
     }
 }

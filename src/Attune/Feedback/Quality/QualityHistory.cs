@@ -16,6 +16,7 @@ public sealed class QualityHistory
     private readonly Dictionary<string, JudgmentFacts> _facts;
     private readonly Dictionary<string, List<HistoryItem>> _byAnnotator = new(StringComparer.Ordinal);
     private readonly Dictionary<string, List<Rating>> _ratings = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Dictionary<string, string?>> _pluralities = new(StringComparer.Ordinal); // of the others, by unit and annotator, until somebody judges the unit
     private readonly Dictionary<string, List<string>> _judges = new(StringComparer.Ordinal);
     private readonly Dictionary<string, SpeedReference> _speed = new(StringComparer.Ordinal);
     private int _added;
@@ -58,10 +59,10 @@ public sealed class QualityHistory
             if (own.Find(earlier => earlier.Judgment is { } old && old.ComparisonId == judgment.ComparisonId && old.Order.SequenceEqual(judgment.Order)) is { } corrected)
             {
                 own.Remove(corrected);
-                RemoveRatings(corrected.Judgment!);
+                RemoveRatings(corrected);
             }
             item = item with { Repeats = own.Find(earlier => earlier.Judgment is { } old && Repeats(item.Task, old)) };
-            AddRatings(judgment);
+            AddRatings(item);
             SpeedOf(item.Task.Kind).Add(next.AnnotatorId, SpeedReference.LogOf(item.Seconds));
         }
         own.Add(item);
@@ -73,14 +74,14 @@ public sealed class QualityHistory
     /// <param name="now">Up to when a window in days reaches; null for the time of the annotator's last event.</param>
     /// <param name="window">What it looks at; all without.</param>
     public Measured Measure(string annotator, Measure measure, HistoryWindow window = default, DateTimeOffset? now = null) =>
-        Measure(annotator, measure, Window(annotator, window, now ?? _byAnnotator[annotator][^1].Event.At, after: -1));
+        MeasureIn(Window(annotator, window, now ?? _byAnnotator[annotator][^1].Event.At, after: -1), annotator, measure);
 
     /// <summary>All measures of one annotator as they stand.</summary>
     public IReadOnlyList<Measured> MeasureAll(string annotator, HistoryWindow window = default) =>
         [.. Enum.GetValues<Measure>().Select(measure => Measure(annotator, measure, window))];
 
-    internal Measured Measure(string annotator, Measure measure, IReadOnlyList<HistoryItem> window) =>
-        AnnotatorMeasures.Of(measure, new(annotator, window, Settings, Others, SpeedOf));
+    internal Measured MeasureIn(IReadOnlyList<HistoryItem> window, string annotator, Measure measure) =>
+        AnnotatorMeasures.Of(measure, new(annotator, window, Settings, PluralityOfOthers, SpeedOf));
 
     /// <summary>The annotator's events of a window, of those numbered above <paramref name="after"/>.</summary>
     internal IReadOnlyList<HistoryItem> Window(string annotator, HistoryWindow window, DateTimeOffset now, int after)
@@ -104,8 +105,14 @@ public sealed class QualityHistory
 
     private static bool Repeats(TaskFacts task, Judgment earlier) => earlier.ComparisonId == task.MirrorOf || earlier.ComparisonId == task.ComparisonId;
 
-    private IEnumerable<string> Others(string annotator, string unit) =>
-        _ratings.TryGetValue(unit, out var ratings) ? ratings.Where(rating => rating.Rater != annotator).Select(rating => rating.Label) : [];
+    private string? PluralityOfOthers(Rating own)
+    {
+        if (!_pluralities.TryGetValue(own.Unit, out var known))
+            _pluralities.Add(own.Unit, known = new(StringComparer.Ordinal));
+        if (!known.TryGetValue(own.Rater, out var plurality))
+            known.Add(own.Rater, plurality = Agreement.Plurality(_ratings[own.Unit].Where(rating => rating.Rater != own.Rater).Select(rating => rating.Label)));
+        return plurality;
+    }
 
     private SpeedReference SpeedOf(string kind)
     {
@@ -114,24 +121,28 @@ public sealed class QualityHistory
         return reference;
     }
 
-    private void AddRatings(Judgment judgment)
+    private void AddRatings(HistoryItem item)
     {
-        foreach (var rating in Ratings.Of([judgment]))
+        foreach (var rating in item.Ratings)
         {
+            _pluralities.Remove(rating.Unit);
             if (!_ratings.TryGetValue(rating.Unit, out var there))
                 _ratings.Add(rating.Unit, there = []);
             there.Add(rating);
         }
-        if (!_judges.TryGetValue(judgment.ComparisonId, out var judges))
-            _judges.Add(judgment.ComparisonId, judges = []);
-        if (!judges.Contains(judgment.AnnotatorId))
-            judges.Add(judgment.AnnotatorId);
+        if (!_judges.TryGetValue(item.Event.ComparisonId, out var judges))
+            _judges.Add(item.Event.ComparisonId, judges = []);
+        if (!judges.Contains(item.Event.AnnotatorId))
+            judges.Add(item.Event.AnnotatorId);
     }
 
-    private void RemoveRatings(Judgment judgment)
+    private void RemoveRatings(HistoryItem item)
     {
-        foreach (var rating in Ratings.Of([judgment]))
+        foreach (var rating in item.Ratings)
+        {
+            _pluralities.Remove(rating.Unit);
             _ratings[rating.Unit].Remove(rating);
+        }
     }
 }
 
@@ -144,6 +155,9 @@ internal sealed record HistoryItem(int Number, AnnotatorEvent Event, TaskFacts T
 {
     /// <summary>The earlier judgment that this one repeats; null where it repeats none.</summary>
     public HistoryItem? Repeats { get; init; }
+
+    /// <summary>What the judgment says of pairs of answers.</summary>
+    public IReadOnlyList<Rating> Ratings { get; } = Event.Judgment is null ? [] : [.. Attune.Feedback.Ratings.Of([Event.Judgment])];
 
     public Judgment? Judgment => Event.Judgment;
 

@@ -116,14 +116,14 @@ public sealed class RuleEngine
         var measured = new List<Measured>();
         foreach (var condition in rule.When)
         {
-            measured.Add(_history.Measure(annotator, condition.Measure, window));
+            measured.Add(_history.MeasureIn(window, annotator, condition.Measure));
             if (!condition.Holds(measured[^1]))
                 return null;
         }
         var from = rule.Then.FirstOrDefault(action => action.Do == ActionKind.SetSkill);
         return new(rule.Name, annotator, cause.At, cause.Id, rule.Then, measured, string.Join(" and ", rule.When.Zip(measured, Reason)),
             [.. window.Select(item => item.Event.Id)], [.. window.Select(item => item.Event.ComparisonId).Distinct()],
-            from?.Value ?? (from?.From is { } measure ? Percent(_history.Measure(annotator, measure, window).Value) : null));
+            from?.Value ?? (from?.From is { } measure ? Percent(_history.MeasureIn(window, annotator, measure).Value) : null));
     }
 
     private static int? Percent(double value) => double.IsNaN(value) ? null : (int)Math.Round(Math.Clamp(100 * value, 0, 100), MidpointRounding.AwayFromZero);
