@@ -12,7 +12,7 @@ public sealed record TaskFacts
     public required string ComparisonId { get; init; }
 
     /// <summary>What sort of task it is: times and prices are compared within a kind only.</summary>
-    public string Kind { get; init; } = UsualKind;
+    public string Kind { get; init => field = value ?? UsualKind; } = UsualKind; // reading a line without it sets null
 
     /// <summary>The index of the answer that is right to call best, on a golden task; null on others.</summary>
     public int? Golden { get; init; }
