@@ -17,6 +17,7 @@ run_tests() {
         stage format dotnet_quietly format "$solution" --verify-no-changes --no-restore || true
         stage projects check_projects || true
         ! needs_browser || stage browser install_browser || true
+        stage database install_database || true
         for project in "$root"/tests/*.Tests/*.csproj; do
             name=$(basename "$project" .csproj)
             stage "$name" dotnet_quietly test "$project" -c Release --no-build --logger "trx;LogFileName=$name.trx" --results-directory "$results" "$@" || true
@@ -108,4 +109,11 @@ install_browser() {
     [ -x /usr/bin/chromium ] && return
     may_install || { echo "chromium is not installed, expected /usr/bin/chromium; run 'apt-get install -y --no-install-recommends chromium' as root" && return 1; }
     install_packages chromium
+}
+
+# Storage is tested on a real PostgreSQL too, which the tests start themselves from Debian's programs. Without the right to install it those tests are
+# skipped (tests/expected-skips.txt): SQLite runs the same ones.
+install_database() {
+    ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 && return
+    if may_install; then install_packages postgresql; else echo "PostgreSQL is not installed; its tests are skipped. Run 'apt-get install -y --no-install-recommends postgresql' as root to have them"; fi
 }

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Serialization;
 
 namespace Attune.Feedback;
@@ -16,13 +17,35 @@ public enum Outcome
 
     /// <summary>The judge could not say: no vote.</summary>
     [JsonStringEnumMemberName("cannot-judge")] CannotJudge,
+
+    /// <summary>All are equally bad: level, and none is to be learnt from.</summary>
+    [JsonStringEnumMemberName("both-bad")] BothBad,
+
+    /// <summary>Ratings on axes, of one answer or of each; nothing is compared.</summary>
+    [JsonStringEnumMemberName("rated")] Rated,
+
+    /// <summary>Questions were answered.</summary>
+    [JsonStringEnumMemberName("answered")] Answered,
+
+    /// <summary>A text was written or mended.</summary>
+    [JsonStringEnumMemberName("written")] Written,
+
+    /// <summary>Parts of an answer were marked; no marks say that there is nothing to mark.</summary>
+    [JsonStringEnumMemberName("marked")] Marked,
+
+    /// <summary>A conversation was held, with a choice at each turn.</summary>
+    [JsonStringEnumMemberName("conversed")] Conversed,
+
+    /// <summary>The judge took an earlier judgment back and has put nothing in its place so far.</summary>
+    [JsonStringEnumMemberName("withdrawn")] Withdrawn,
 }
 
 /// <summary>
 /// Who judged what, in which order the answers were shown, and with what result: a line of the append-only log, never changed afterwards.
-/// Everything else about preferences and people is computed from these.
+/// Everything else about preferences and people is computed from these. One shape serves every kind of task; what a task does not ask for is
+/// null, and what is null is not written.
 /// </summary>
-public sealed record Judgment
+public sealed partial record Judgment
 {
     /// <summary>The strongest preference, "much better"; 1 is "slightly".</summary>
     public const int MaximumStrength = 4;
@@ -44,14 +67,15 @@ public sealed record Judgment
 
     /// <summary>
     /// The rank of each answer, in the order of the comparison's answers whatever was shown: 1 is best, equal numbers are level, and
-    /// n answers ahead make it n + 1. A choice has one 1 and otherwise 2; a tie is all 1; empty where the judge could not say.
+    /// n answers ahead make it n + 1. A choice has one 1 and otherwise 2; a tie, or all bad, is all 1; in a ranking 0 stands for an answer that
+    /// was not placed. Empty where nothing was compared.
     /// </summary>
     public required IReadOnlyList<int> Ranks { get; init; }
 
     /// <summary>How much better the best is than the next, from 1 (slightly) to <see cref="MaximumStrength"/> (much); null where not asked.</summary>
     public int? Strength { get; init; }
 
-    /// <summary>Time spent on it.</summary>
+    /// <summary>Time from showing to sending.</summary>
     public double Seconds { get; init; }
 
     /// <summary>What the judge remarked.</summary>
@@ -66,18 +90,69 @@ public sealed record Judgment
     /// <summary>When it was given; for a simulated annotator a made-up time, so that a run repeats to the bit.</summary>
     public required DateTimeOffset At { get; init; }
 
+    /// <summary>The scale on which <see cref="Step"/> was chosen.</summary>
+    public PreferenceScale? Scale { get; init; }
+
+    /// <summary>The step chosen, from 1 at the left end as this judge saw it; outcome, ranks and strength follow from it.</summary>
+    public int? Step { get; init; }
+
+    /// <summary>Why the judge could not say, or what is bad about all.</summary>
+    public string? Reason { get; init; }
+
+    /// <summary>A remark on each answer, in the order of the comparison's answers; empty where there is none.</summary>
+    public IReadOnlyList<string>? Notes { get; init; }
+
+    /// <summary>Ratings by axis.</summary>
+    public IReadOnlyList<AxisRating>? Ratings { get; init; }
+
+    /// <summary>Answers to questions, by the question's id: "yes", "no", the id of an option. Free text is no answer but a comment or <see cref="Text"/>.</summary>
+    public IReadOnlyDictionary<string, string>? Answers { get; init; }
+
+    /// <summary>What the judge wrote or mended.</summary>
+    public string? Text { get; init; }
+
+    /// <summary>Marked parts of the answers.</summary>
+    public IReadOnlyList<MarkedSpan>? Spans { get; init; }
+
+    /// <summary>The turns of a conversation with a model.</summary>
+    public IReadOnlyList<ConversationTurn>? Turns { get; init; }
+
+    /// <summary>What kind of judge; null in logs that do not say.</summary>
+    public JudgmentSource? Source { get; init; }
+
+    /// <summary>The task through which it came, where a comparison has several.</summary>
+    public string? TaskId { get; init; }
+
+    /// <summary>The judgment that this one takes the place of; that one stays in the log.</summary>
+    public string? Supersedes { get; init; }
+
+    /// <summary>Whether it came after its lease had ended: kept, and not counted towards the task's overlap.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool Late { get; init; }
+
+    /// <summary>Time with focus and input; idle time is cut off. At most <see cref="Seconds"/>.</summary>
+    public double? ActiveSeconds { get; init; }
+
+    /// <summary>The version of the page or program through which it came.</summary>
+    public string? InterfaceVersion { get; init; }
+
     /// <summary>The one best answer, or null where there is none.</summary>
     [JsonIgnore]
     public int? Best => Outcome is Outcome.Choice or Outcome.Ranking && Ranks.Count(rank => rank == 1) == 1 ? Ranks.ToList().IndexOf(1) : null;
 
+    /// <summary>Whether it compares answers, as votes do.</summary>
+    [JsonIgnore]
+    public bool Compares => Outcome is Outcome.Choice or Outcome.Ranking or Outcome.Tie or Outcome.BothBad;
+
     /// <summary>
     /// What the judgment says about two answers: 1 where the first is better, −1 where the second is, 0 where they are level, and null where it
-    /// says nothing (no vote, or both were passed over in a choice).
+    /// says nothing (no vote, both were passed over in a choice, one was not placed in a ranking).
     /// </summary>
     public int? Between(int first, int second) => Outcome switch
     {
-        Outcome.CannotJudge => null,
+        _ when !Compares => null,
         Outcome.Choice when Ranks[first] != 1 && Ranks[second] != 1 => null,
+        Outcome.Ranking when Ranks[first] == 0 || Ranks[second] == 0 => null,
         _ => Math.Sign(Ranks[second] - Ranks[first]),
     };
 
@@ -94,28 +169,29 @@ public sealed record Judgment
         return better == 1 && worse == Ranks.Where(rank => rank > 1).Min() ? sign * Strength : null;
     }
 
+    /// <summary>
+    /// The same judgment without what the judge wrote in their own words: comment, reason, notes, written text, remarks on marks, and what was
+    /// said in a conversation. What was decided stays.
+    /// </summary>
+    public Judgment WithoutOwnWords() => this with
+    {
+        Comment = null,
+        Reason = null,
+        Notes = null,
+        Text = Text is null ? null : Removed,
+        Spans = Spans?.Select(span => span with { Note = null }).ToArray(),
+        Turns = Turns?.Select(turn => turn with { Prompt = Removed, Comment = null }).ToArray(),
+    };
+
+    private const string Removed = "[removed]";
+
     /// <summary>Ranks from how good each answer was found: equal numbers are level.</summary>
     public static IReadOnlyList<int> RanksOf(IReadOnlyList<double> goodness) => goodness.Select(own => 1 + goodness.Count(other => other > own)).ToArray();
 
-    /// <summary>What is wrong with the judgment in itself, or null where nothing is.</summary>
-    public string? Fault()
-    {
-        if (Id.Length == 0 || ComparisonId.Length == 0 || AnnotatorId.Length == 0)
-            return "has an empty id, expected its own, a comparison's and an annotator's";
-        if (Order.Count < 2 || !Order.Order().SequenceEqual(Enumerable.Range(0, Order.Count)))
-            return $"has order [{string.Join(", ", Order)}], expected each index from 0 on once, at least two";
-        if (Strength is < 1 or > MaximumStrength)
-            return $"has strength {Strength}, expected 1 to {MaximumStrength} or none";
-        if (!double.IsFinite(Seconds) || Seconds < 0)
-            return $"took {Seconds} seconds, expected 0 or more";
-        var wellFormed = Outcome switch
-        {
-            Outcome.CannotJudge => Ranks.Count == 0,
-            Outcome.Tie => Ranks.Count == Order.Count && Ranks.All(rank => rank == 1),
-            Outcome.Choice => Ranks.Count == Order.Count && Ranks.Count(rank => rank == 1) == 1 && Ranks.Count(rank => rank == 2) == Ranks.Count - 1,
-            Outcome.Ranking => Ranks.Count == Order.Count && Ranks.All(own => own == 1 + Ranks.Count(other => other < own)) && Ranks.Distinct().Count() > 1,
-            _ => false,
-        };
-        return wellFormed ? null : $"has ranks [{string.Join(", ", Ranks)}] for {Order.Count} answers, which is no {Outcome}";
-    }
+    /// <summary>The judgment as one line of JSON, as in <c>judgments.jsonl</c>, without the line's end.</summary>
+    public string ToJson() => JsonSerializer.Serialize(this, FeedbackFile.Lines.Judgment);
+
+    /// <summary>Reads what <see cref="ToJson"/> wrote.</summary>
+    /// <exception cref="JsonException">It is not a judgment.</exception>
+    public static Judgment FromJson(string json) => JsonSerializer.Deserialize(json, FeedbackFile.Lines.Judgment) ?? throw new JsonException("is null, expected a judgment");
 }

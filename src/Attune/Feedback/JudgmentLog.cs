@@ -90,13 +90,14 @@ public sealed class JudgmentLog : IDisposable
     public static JudgmentLogContents Read(string path) => Contents(path, FeedbackFile.Bytes(path));
 
     /// <summary>
-    /// The judgments that count: a later one by the same annotator on the same comparison is a correction and takes the place of the earlier.
-    /// They stay in the order of the log.
+    /// The judgments that count: a later one by the same annotator on the same comparison is a correction and takes the place of the earlier;
+    /// what was withdrawn counts no more. They stay in the order of the log.
     /// </summary>
     /// <param name="log">Judgments in the order they were given.</param>
     /// <param name="perView">For judges who vote once in each order shown: then only a later judgment in the same order is a correction.</param>
     public static IReadOnlyList<Judgment> InForce(IEnumerable<Judgment> log, bool perView = false) => log.Reverse()
         .DistinctBy(judgment => (judgment.ComparisonId, judgment.AnnotatorId, perView ? string.Join(',', judgment.Order) : ""))
+        .Where(judgment => judgment.Outcome != Outcome.Withdrawn)
         .Reverse().ToArray();
 
     /// <summary>Adds a judgment, unless it is already there.</summary>

@@ -59,7 +59,7 @@ public static class PreferenceExport
         var rankings = new List<RankedAnswers>();
         foreach (var (comparison, all) in Joined(comparisons, judgments, annotators, options))
         {
-            var own = all.Where(judgment => judgment.Outcome != Outcome.CannotJudge).ToList();
+            var own = all.Where(judgment => judgment.Compares).ToList();
             if (own.Count < options.MinimumJudges)
                 continue;
             var indexes = Enumerable.Range(0, comparison.Answers.Count).ToList();

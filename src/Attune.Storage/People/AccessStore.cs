@@ -1,0 +1,204 @@
+using Attune.Runs;
+
+namespace Attune.Storage.People;
+
+/// <summary>An invitation, without its token.</summary>
+public sealed record Invitation
+{
+    /// <summary>Its identifier.</summary>
+    public required string Id { get; init; }
+
+    /// <summary>The role that it gives: in its project if it names one, else on the installation.</summary>
+    public required Role Role { get; init; }
+
+    /// <summary>The project it leads into; null for none.</summary>
+    public string? ProjectId { get; init; }
+
+    /// <summary>Whom it is for; null for anyone who has the link.</summary>
+    public string? Email { get; init; }
+
+    /// <summary>Who made it.</summary>
+    public string? CreatedBy { get; init; }
+
+    /// <summary>Until when it can be used.</summary>
+    public required DateTimeOffset ExpiresAt { get; init; }
+
+    /// <summary>When it was used; null before.</summary>
+    public DateTimeOffset? UsedAt { get; init; }
+}
+
+/// <summary>A key with which a program acts for a person, without the key itself.</summary>
+public sealed record ApiKey
+{
+    /// <summary>Its identifier.</summary>
+    public required string Id { get; init; }
+
+    /// <summary>For whom the program acts.</summary>
+    public required string PersonId { get; init; }
+
+    /// <summary>What the person calls it.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>What it may do, separated by blanks.</summary>
+    public required string Scopes { get; init; }
+
+    /// <summary>Until when; null for no end.</summary>
+    public DateTimeOffset? ExpiresAt { get; init; }
+
+    /// <summary>When it was taken back; null while it holds.</summary>
+    public DateTimeOffset? RevokedAt { get; init; }
+}
+
+/// <summary>Something made together with the token that is shown once.</summary>
+public sealed record Issued<T>(T Value, string Token);
+
+/// <summary>
+/// How people and programs get in: invitations, password resets, sessions, API keys, and the lock after failed tries. Tokens are kept as hashes
+/// (<see cref="Secret"/>); each invitation and reset works once. Not here: passwords, which the caller hashes.
+/// </summary>
+public sealed class AccessStore
+{
+    private readonly Database _database;
+
+    internal AccessStore(Database database) => _database = database;
+
+    /// <summary>Makes an invitation; its token goes into the link.</summary>
+    public Task<Issued<Invitation>> InviteAsync(Role role, string? projectId, string? email, TimeSpan validFor, string? actorId, CancellationToken stop = default) => _database.WriteAsync(
+        async transaction =>
+        {
+            var token = Secret.New();
+            var invitation = new Invitation { Id = transaction.NewId(), Role = role, ProjectId = projectId, Email = PersonStore.Address(email), CreatedBy = actorId, ExpiresAt = transaction.Now + validFor };
+            await transaction.ExecuteAsync(
+                """
+                INSERT INTO invitations (id, token_hash, role, project_id, email, created_by, created_at, expires_at)
+                VALUES (@Id, @Hash, @Role, @projectId, @Email, @CreatedBy, @Now, @ExpiresAt)
+                """,
+                new { invitation.Id, Hash = Secret.Hash(token), Role = StorageJson.Word(role), projectId, invitation.Email, invitation.CreatedBy, transaction.Now, invitation.ExpiresAt }).ConfigureAwait(false);
+            await _database.Audit.RecordAsync(transaction, actorId, "invitation.create", invitation.Id, projectId, new { role }).ConfigureAwait(false);
+            return new Issued<Invitation>(invitation, token);
+        }, stop);
+
+    /// <summary>An invitation that can still be used; null otherwise.</summary>
+    public Task<Invitation?> FindInvitationAsync(string token, CancellationToken stop = default) => _database.ReadAsync(transaction => ValidAsync(transaction, token, ""), stop);
+
+    /// <summary>Uses an invitation: the person is there, a member of its project, and it is used up, all at once. Null where it cannot be used any more.</summary>
+    /// <exception cref="InputException">The address is taken.</exception>
+    public Task<Person?> AcceptInvitationAsync(string token, NewPerson person, CancellationToken stop = default) => _database.WriteAsync(
+        async transaction =>
+        {
+            if (await ValidAsync(transaction, token, transaction.Engine.ForUpdate).ConfigureAwait(false) is not { } invitation)
+                return null;
+            var inProject = invitation.ProjectId is not null;
+            var added = await _database.People.CreateAsync(transaction, person with { Role = inProject ? Role.Annotator : invitation.Role, Email = invitation.Email ?? person.Email }, invitation.CreatedBy).ConfigureAwait(false);
+            if (inProject)
+                await _database.Projects.SetMemberAsync(transaction, invitation.ProjectId!, added.Id, invitation.Role, invitation.CreatedBy).ConfigureAwait(false);
+            await transaction.ExecuteAsync("UPDATE invitations SET used_at = @Now, used_by = @By WHERE id = @Id", new { transaction.Now, By = added.Id, invitation.Id }).ConfigureAwait(false);
+            await _database.Audit.RecordAsync(transaction, added.Id, "invitation.accept", invitation.Id, invitation.ProjectId).ConfigureAwait(false);
+            return added;
+        }, stop);
+
+    /// <summary>Makes a password reset; null where nobody has the address, which the caller must not let on.</summary>
+    public Task<string?> BeginResetAsync(string email, TimeSpan validFor, CancellationToken stop = default) => _database.WriteAsync(
+        async transaction =>
+        {
+            var person = await transaction.FirstAsync<string>("SELECT person_id FROM identities WHERE email = @Email", new { Email = PersonStore.Address(email) }).ConfigureAwait(false);
+            if (person is null)
+                return null;
+            var token = Secret.New();
+            await transaction.ExecuteAsync(
+                "INSERT INTO password_resets (token_hash, person_id, created_at, expires_at) VALUES (@Hash, @person, @Now, @Until)",
+                new { Hash = Secret.Hash(token), person, transaction.Now, Until = transaction.Now + validFor }).ConfigureAwait(false);
+            await _database.Audit.RecordAsync(transaction, null, "password.reset-asked", person).ConfigureAwait(false);
+            return (string?)token;
+        }, stop);
+
+    /// <summary>Uses a password reset, once: sets the new hash, ends all sessions. Whether it could be used.</summary>
+    public Task<bool> ResetPasswordAsync(string token, string passwordHash, CancellationToken stop = default) => _database.WriteAsync(
+        async transaction =>
+        {
+            var hash = Secret.Hash(token);
+            if (await transaction.ExecuteAsync("UPDATE password_resets SET used_at = @Now WHERE token_hash = @hash AND used_at IS NULL AND expires_at > @Now", new { hash, transaction.Now }).ConfigureAwait(false) == 0)
+                return false;
+            var person = await transaction.FirstAsync<string>("SELECT person_id FROM password_resets WHERE token_hash = @hash", new { hash }).ConfigureAwait(false);
+            await transaction.ExecuteAsync("UPDATE identities SET password_hash = @passwordHash WHERE person_id = @person", new { person, passwordHash }).ConfigureAwait(false);
+            await transaction.ExecuteAsync("DELETE FROM sessions WHERE person_id = @person", new { person }).ConfigureAwait(false);
+            await _database.Audit.RecordAsync(transaction, person, "password.reset", person).ConfigureAwait(false);
+            return true;
+        }, stop);
+
+    /// <summary>Begins a session; gives its token.</summary>
+    public Task<string> BeginSessionAsync(string personId, TimeSpan validFor, CancellationToken stop = default) => _database.WriteAsync(
+        async transaction =>
+        {
+            var token = Secret.New();
+            await transaction.ExecuteAsync("DELETE FROM sessions WHERE expires_at <= @Now", new { transaction.Now }).ConfigureAwait(false);
+            await transaction.ExecuteAsync(
+                "INSERT INTO sessions (token_hash, person_id, created_at, expires_at) VALUES (@Hash, @personId, @Now, @Until)",
+                new { Hash = Secret.Hash(token), personId, transaction.Now, Until = transaction.Now + validFor }).ConfigureAwait(false);
+            return token;
+        }, stop);
+
+    /// <summary>Whose session it is; null where it has ended or the person is gone.</summary>
+    public Task<Person?> FindSessionAsync(string token, CancellationToken stop = default) => _database.ReadAsync(
+        transaction => transaction.FirstAsync<Person>(
+            "SELECT p.* FROM sessions s JOIN people p ON p.id = s.person_id WHERE s.token_hash = @Hash AND s.expires_at > @Now AND p.state <> 'erased'",
+            new { Hash = Secret.Hash(token), transaction.Now }), stop);
+
+    /// <summary>Ends a session.</summary>
+    public Task EndSessionAsync(string token, CancellationToken stop = default) =>
+        _database.WriteAsync(transaction => transaction.ExecuteAsync("DELETE FROM sessions WHERE token_hash = @Hash", new { Hash = Secret.Hash(token) }), stop);
+
+    /// <summary>Makes a key for a program.</summary>
+    public Task<Issued<ApiKey>> CreateKeyAsync(string personId, string name, IReadOnlyList<string> scopes, TimeSpan? validFor, string? actorId, CancellationToken stop = default) => _database.WriteAsync(
+        async transaction =>
+        {
+            var token = Secret.New();
+            var key = new ApiKey { Id = transaction.NewId(), PersonId = personId, Name = name, Scopes = string.Join(' ', scopes), ExpiresAt = transaction.Now + validFor };
+            await transaction.ExecuteAsync(
+                "INSERT INTO api_keys (id, person_id, name, key_hash, scopes, created_at, expires_at) VALUES (@Id, @PersonId, @Name, @Hash, @Scopes, @Now, @ExpiresAt)",
+                new { key.Id, key.PersonId, key.Name, Hash = Secret.Hash(token), key.Scopes, transaction.Now, key.ExpiresAt }).ConfigureAwait(false);
+            await _database.Audit.RecordAsync(transaction, actorId, "key.create", key.Id, details: new { personId, key.Scopes }).ConfigureAwait(false);
+            return new Issued<ApiKey>(key, token);
+        }, stop);
+
+    /// <summary>The key that holds; null where it does not, or its person is gone.</summary>
+    public Task<ApiKey?> FindKeyAsync(string token, CancellationToken stop = default) => _database.ReadAsync(
+        transaction => transaction.FirstAsync<ApiKey>(
+            """
+            SELECT k.* FROM api_keys k JOIN people p ON p.id = k.person_id
+            WHERE k.key_hash = @Hash AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > @Now) AND p.state <> 'erased'
+            """,
+            new { Hash = Secret.Hash(token), transaction.Now }), stop);
+
+    /// <summary>A person's keys, those taken back included.</summary>
+    public Task<IReadOnlyList<ApiKey>> KeysAsync(string personId, CancellationToken stop = default) =>
+        _database.ReadAsync(transaction => transaction.QueryAsync<ApiKey>("SELECT * FROM api_keys WHERE person_id = @personId ORDER BY id", new { personId }), stop);
+
+    /// <summary>Takes a key back.</summary>
+    public Task RevokeKeyAsync(string id, string? actorId, CancellationToken stop = default) => _database.WriteAsync(
+        async transaction =>
+        {
+            await transaction.ExecuteAsync("UPDATE api_keys SET revoked_at = @Now WHERE id = @id AND revoked_at IS NULL", new { id, transaction.Now }).ConfigureAwait(false);
+            await _database.Audit.RecordAsync(transaction, actorId, "key.revoke", id).ConfigureAwait(false);
+        }, stop);
+
+    /// <summary>Notes a failed try to sign in.</summary>
+    /// <param name="subject">What is locked after too many: an address, a network address. Kept as a hash.</param>
+    /// <param name="stop">Gives up.</param>
+    public Task NoteFailureAsync(string subject, CancellationToken stop = default) => _database.WriteAsync(
+        transaction => transaction.ExecuteAsync(
+            "INSERT INTO sign_in_failures (id, subject_hash, at) VALUES (@Id, @Hash, @Now)", new { Id = transaction.NewId(), Hash = Subject(subject), transaction.Now }), stop);
+
+    /// <summary>How many tries have failed within the window: the caller locks where there are too many.</summary>
+    public async Task<int> FailuresAsync(string subject, TimeSpan window, CancellationToken stop = default) => (int)await _database.ReadAsync(
+        transaction => transaction.CountAsync("SELECT COUNT(*) FROM sign_in_failures WHERE subject_hash = @Hash AND at > @Since", new { Hash = Subject(subject), Since = transaction.Now - window }), stop).ConfigureAwait(false);
+
+    /// <summary>Forgets failed tries, after one that succeeded.</summary>
+    public Task ForgetFailuresAsync(string subject, CancellationToken stop = default) =>
+        _database.WriteAsync(transaction => transaction.ExecuteAsync("DELETE FROM sign_in_failures WHERE subject_hash = @Hash", new { Hash = Subject(subject) }), stop);
+
+    internal static string Subject(string subject) => Secret.Hash(subject.Trim().ToLowerInvariant());
+
+    private static Task<Invitation?> ValidAsync(Transaction transaction, string token, string lockRow) => transaction.FirstAsync<Invitation>(
+        $"SELECT * FROM invitations WHERE token_hash = @Hash AND used_at IS NULL AND expires_at > @Now{lockRow}", new { Hash = Secret.Hash(token), transaction.Now });
+}

@@ -1,0 +1,97 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Attune.Feedback;
+using Attune.Runs;
+
+namespace Attune.Storage.People;
+
+/// <summary>
+/// A person's right to their data: all of it as one JSON document, and erasure. What is erased is the person; the judgments stay under the pseudonym,
+/// whose key, the row of <see cref="Identity"/>, is destroyed. Not here: backups and exports made before, which whoever keeps them has to erase.
+/// </summary>
+public sealed class PersonErasure
+{
+    private static readonly JsonSerializerOptions Readable = new(StorageJson.Options) { WriteIndented = true };
+
+    private readonly Database _database;
+
+    internal PersonErasure(Database database) => _database = database;
+
+    /// <summary>Everything that is known about a person, as an indented JSON document; no hashes of passwords or tokens.</summary>
+    /// <exception cref="InputException">There is no such person.</exception>
+    public Task<string> ExportAsync(string personId, CancellationToken stop = default) => _database.ReadAsync(
+        async transaction =>
+        {
+            async Task<JsonArray> Rows(string sql) =>
+                [.. (await transaction.QueryAsync<object>(sql, new { personId }).ConfigureAwait(false)).Select(row => (JsonNode)Object((IDictionary<string, object?>)row))];
+            if (await Rows("SELECT * FROM people WHERE id = @personId").ConfigureAwait(false) is not [{ } person])
+                throw InputException.One($"Person {personId}", "is not there", "somebody of this installation", "check the id");
+            var document = new JsonObject
+            {
+                ["person"] = person.DeepClone(),
+                ["identity"] = await Rows("SELECT email, display_name, consent_version, consent_at FROM identities WHERE person_id = @personId").ConfigureAwait(false),
+                ["languages"] = await Rows("SELECT language FROM person_languages WHERE person_id = @personId ORDER BY language").ConfigureAwait(false),
+                ["skills"] = await Rows("SELECT skill, level FROM person_skills WHERE person_id = @personId ORDER BY skill").ConfigureAwait(false),
+                ["memberships"] = await Rows("SELECT project_id, role, state, created_at FROM memberships WHERE person_id = @personId ORDER BY project_id").ConfigureAwait(false),
+                ["keys"] = await Rows("SELECT name, scopes, created_at, expires_at, revoked_at FROM api_keys WHERE person_id = @personId ORDER BY id").ConfigureAwait(false),
+                ["leases"] = await Rows("SELECT id, task_id, state, granted_at, expires_at, ended_at FROM leases WHERE person_id = @personId ORDER BY id").ConfigureAwait(false),
+                ["drafts"] = await Rows("SELECT d.lease_id, d.content, d.saved_at FROM drafts d JOIN leases l ON l.id = d.lease_id WHERE l.person_id = @personId ORDER BY d.lease_id").ConfigureAwait(false),
+                ["acts"] = await Rows("SELECT at, act, subject_id, project_id, details FROM audit WHERE actor_id = @personId ORDER BY id").ConfigureAwait(false),
+                ["judgments"] = new JsonArray([.. (await transaction.QueryAsync<string>(
+                    "SELECT content FROM judgments WHERE person_id = @personId ORDER BY id", new { personId }).ConfigureAwait(false)).Select(content => JsonNode.Parse(content))]),
+            };
+            return document.ToJsonString(Readable) + "\n";
+        }, stop);
+
+    /// <summary>
+    /// Erases a person: who they are, their sessions, keys, drafts, languages, skills and running leases. Their judgments stay; with
+    /// <paramref name="alsoTexts"/> what they wrote in their own words (comments, notes, reasons, written texts, what they said in conversations) goes too.
+    /// </summary>
+    /// <exception cref="InputException">There is no such person, or they are the last owner.</exception>
+    public async Task EraseAsync(string personId, bool alsoTexts, string? actorId, CancellationToken stop = default)
+    {
+        await _database.WriteAsync(
+            async transaction =>
+            {
+                if (await transaction.FirstAsync<Person>($"SELECT * FROM people WHERE id = @personId{transaction.Engine.ForUpdate}", new { personId }).ConfigureAwait(false) is null)
+                    throw InputException.One($"Person {personId}", "is not there", "somebody of this installation", "check the id");
+                await PersonStore.RequireAnotherOwnerAsync(transaction, personId).ConfigureAwait(false);
+                await _database.Leases.ReleaseAllAsync(transaction, personId).ConfigureAwait(false);
+                await ForgetAsync(transaction, personId).ConfigureAwait(false);
+                if (alsoTexts)
+                    await RedactAsync(transaction, personId).ConfigureAwait(false);
+                await _database.Audit.RecordAsync(transaction, actorId == personId ? null : actorId, "person.erase", personId, details: new { alsoTexts }).ConfigureAwait(false);
+            }, stop).ConfigureAwait(false);
+        await _database.Engine.ForgetAsync().ConfigureAwait(false);
+    }
+
+    private static async Task ForgetAsync(Transaction transaction, string personId)
+    {
+        var email = await transaction.FirstAsync<string>("SELECT email FROM identities WHERE person_id = @personId", new { personId }).ConfigureAwait(false);
+        if (email is not null)
+        {
+            await transaction.ExecuteAsync("UPDATE invitations SET email = NULL WHERE email = @email", new { email }).ConfigureAwait(false);
+            await transaction.ExecuteAsync("DELETE FROM sign_in_failures WHERE subject_hash = @Hash", new { Hash = AccessStore.Subject(email) }).ConfigureAwait(false);
+        }
+        await transaction.ExecuteAsync("UPDATE leases SET reason = NULL WHERE person_id = @personId", new { personId }).ConfigureAwait(false);
+        await transaction.ExecuteAsync("DELETE FROM drafts WHERE lease_id IN (SELECT id FROM leases WHERE person_id = @personId)", new { personId }).ConfigureAwait(false);
+        foreach (var table in (string[])["identities", "sessions", "api_keys", "password_resets", "person_languages", "person_skills", "memberships"])
+            await transaction.ExecuteAsync($"DELETE FROM {table} WHERE person_id = @personId", new { personId }).ConfigureAwait(false);
+        await transaction.ExecuteAsync("UPDATE people SET state = 'erased', role = 'annotator' WHERE id = @personId", new { personId }).ConfigureAwait(false);
+    }
+
+    private static async Task RedactAsync(Transaction transaction, string personId)
+    {
+        foreach (var (id, content) in await transaction.QueryAsync<(string, string)>("SELECT id, content FROM judgments WHERE person_id = @personId AND redacted_at IS NULL", new { personId }).ConfigureAwait(false))
+        {
+            var redacted = Judgment.FromJson(content).WithoutOwnWords().ToJson();
+            await transaction.ExecuteAsync("UPDATE judgments SET content = @redacted, redacted_at = @Now WHERE id = @id", new { id, redacted, transaction.Now }).ConfigureAwait(false);
+        }
+    }
+
+    private static JsonObject Object(IDictionary<string, object?> row) => new(row.Select(field => KeyValuePair.Create(field.Key, JsonValue.Create(field.Value switch
+    {
+        long time when field.Key.EndsWith("_at", StringComparison.Ordinal) || field.Key == "at" => Microseconds.At(time).ToString("O"),
+        var value => value,
+    }) as JsonNode)));
+}

@@ -1,0 +1,151 @@
+using System.Text.Json;
+using Attune.Feedback;
+using Attune.Runs;
+
+namespace Attune.Storage.Work;
+
+/// <summary>What people are asked to do.</summary>
+public enum TaskKind
+{
+    /// <summary>Compare two answers.</summary>
+    Pair,
+
+    /// <summary>Put several answers in order.</summary>
+    Rank,
+
+    /// <summary>Choose the best of several.</summary>
+    Best,
+
+    /// <summary>Rate answers on axes.</summary>
+    Rate,
+
+    /// <summary>Talk with a model and choose at each turn.</summary>
+    Chat,
+
+    /// <summary>Answer a question.</summary>
+    Question,
+
+    /// <summary>Write a message of a tree: a first prompt, or a reply.</summary>
+    Message,
+
+    /// <summary>Review a message of a tree.</summary>
+    Review,
+
+    /// <summary>Write a response to a prompt.</summary>
+    Write,
+
+    /// <summary>Verify what somebody else wrote.</summary>
+    Verify,
+
+    /// <summary>Mend what did not pass.</summary>
+    Fix,
+
+    /// <summary>Mark parts of an answer.</summary>
+    Spans,
+}
+
+/// <summary>How a project works, as strict JSON: a key that is not known is an error.</summary>
+public sealed record ProjectSettings
+{
+    /// <summary>What its tasks ask for unless they say otherwise.</summary>
+    public TaskKind Kind { get; init; } = TaskKind.Pair;
+
+    /// <summary>Judgments wanted of each task, at least 1.</summary>
+    public int Overlap { get; init; } = 3;
+
+    /// <summary>To how many a task's overlap may be raised where its judges disagree; at least <see cref="Overlap"/>.</summary>
+    public int MaximumOverlap { get; init; } = 3;
+
+    /// <summary>With dynamic overlap: stop a task at this posterior of its most likely outcome, above 0.5 and below 1; null asks for all.</summary>
+    public double? StopAtPosterior { get; init; }
+
+    /// <summary>How long a task is kept for who was given it without a sign of life, from 1 to 10,080 (a week).</summary>
+    public int LeaseMinutes { get; init; } = 30;
+
+    /// <summary>How long an answer can be taken back, from 0 (not at all) to 1,440.</summary>
+    public int UndoMinutes { get; init; } = 10;
+
+    /// <summary>Tasks that one person may have open at once, from 1 to 50.</summary>
+    public int OpenTasks { get; init; } = 3;
+
+    /// <summary>Tasks that one person may be given on one day (of UTC), at least 1; null for no limit.</summary>
+    public int? DailyLimit { get; init; }
+
+    /// <summary>The scale of pairs.</summary>
+    public PreferenceScale Scale { get; init; } = PreferenceScale.Eight;
+
+    /// <summary>The axes of ratings; the first is asked first.</summary>
+    public IReadOnlyList<string> Axes { get; init; } = ["overall", "helpful", "honest", "harmless"];
+
+    /// <summary>Whether judges see which model wrote what.</summary>
+    public bool ShowModelNames { get; init; }
+
+    /// <summary>Whether judges see what others answered, after their own.</summary>
+    public bool ShowOthersAnswers { get; init; }
+
+    /// <summary>After how many seconds without focus or input time counts as idle, from 5 to 3,600.</summary>
+    public int IdleSeconds { get; init; } = 60;
+
+    /// <summary>Markdown shown before the first task, to be agreed to; null for none.</summary>
+    public string? ConsentText { get; init; }
+
+    /// <summary>The consent text's version; a new one asks again.</summary>
+    public string ConsentVersion { get; init; } = "1";
+
+    /// <summary>Markdown shown before the first task; null for none.</summary>
+    public string? ContentWarning { get; init; }
+
+    /// <summary>The settings as JSON.</summary>
+    public string ToJson() => JsonSerializer.Serialize(this, StorageJson.Options);
+
+    /// <summary>Reads settings.</summary>
+    /// <param name="json">A JSON object; what it leaves out has its usual value.</param>
+    /// <exception cref="InputException">It is none, has an unknown key, or a value out of its range; all problems at once.</exception>
+    public static ProjectSettings FromJson(string json)
+    {
+        ProjectSettings settings;
+        try
+        {
+            settings = JsonSerializer.Deserialize<ProjectSettings>(json, StorageJson.Options) ?? throw new JsonException("is null");
+        }
+        catch (JsonException e)
+        {
+            throw InputException.One("The project's settings", $"cannot be read ({e.Message.TrimEnd('.')})", "an object with known keys and fitting values", "correct it; docs/storage.md lists the keys");
+        }
+        settings.ThrowIfBad();
+        return settings;
+    }
+
+    /// <summary>Refuses values out of their ranges.</summary>
+    /// <exception cref="InputException">Lists them all.</exception>
+    public void ThrowIfBad()
+    {
+        var problems = Check().ToList();
+        if (problems.Count > 0)
+            throw new InputException("The project's settings", problems);
+    }
+
+    private IEnumerable<Problem> Check()
+    {
+        if (Overlap < 1)
+            yield return Problem.Of("overlap", $"is {Overlap}", "at least 1", "3 is usual");
+        if (MaximumOverlap < Overlap)
+            yield return Problem.Of("maximumOverlap", $"is {MaximumOverlap}", $"at least overlap, {Overlap}", "the same means a fixed overlap");
+        if (StopAtPosterior is { } posterior && !(posterior > 0.5 && posterior < 1))
+            yield return Problem.Of("stopAtPosterior", $"is {posterior}", "above 0.5 and below 1", "0.95 is usual");
+        if (LeaseMinutes is < 1 or > 10_080)
+            yield return Problem.Of("leaseMinutes", $"is {LeaseMinutes}", "1 to 10080", "30 is usual");
+        if (UndoMinutes is < 0 or > 1_440)
+            yield return Problem.Of("undoMinutes", $"is {UndoMinutes}", "0 to 1440", "10 is usual");
+        if (OpenTasks is < 1 or > 50)
+            yield return Problem.Of("openTasks", $"is {OpenTasks}", "1 to 50", "3 is usual");
+        if (DailyLimit < 1)
+            yield return Problem.Of("dailyLimit", $"is {DailyLimit}", "at least 1", "leave it out for no limit");
+        if (IdleSeconds is < 5 or > 3_600)
+            yield return Problem.Of("idleSeconds", $"is {IdleSeconds}", "5 to 3600", "60 is usual");
+        if (Axes.Any(string.IsNullOrWhiteSpace) || Axes.Distinct().Count() < Axes.Count)
+            yield return Problem.Of("axes", $"is [{string.Join(", ", Axes)}]", "each name once, none empty", "correct it");
+        if (string.IsNullOrWhiteSpace(ConsentVersion))
+            yield return Problem.Of("consentVersion", "is empty", "a version", "1 is usual");
+    }
+}
