@@ -34,7 +34,7 @@ var today = TimeProvider.System.GetUtcNow();
 var text = new StringBuilder()
     .AppendLine(CultureInfo.InvariantCulture, $"# {Machine.Name}, {today:yyyy-MM-dd}")
     .AppendLine()
-    .AppendLine(CultureInfo.InvariantCulture, $"`./attune bench {string.Join(' ', args)}`: libtorch {TorchRuntime.Version}{(eager is null ? "" : $" against eager PyTorch {eager.Version}")}, {options.Threads} threads, {options.Rounds} rounds in which both sides take turns, load before the start {loadBefore}.")
+    .AppendLine(CultureInfo.InvariantCulture, $"`{string.Join(' ', ["./attune bench", .. args])}`: libtorch {TorchRuntime.Version}{(eager is null ? "" : $" against eager PyTorch {eager.Version}")}, {options.Threads} threads, {options.Rounds} rounds in which both sides take turns, load before the start {loadBefore}.")
     .AppendLine($"{(options.Parts.All(part => part == BenchOptions.Aggregation) ? "" : "4 layers, width 256, 4 heads, vocabulary 4,096, float32. ")}Medians; behind a ratio the 95 % bootstrap interval of its median over neighbouring pairs, behind a rate the slowest and the fastest round.");
 if (measurements.EagerStep is { } step)
     text.AppendLine(CultureInfo.InvariantCulture, $"One eager step, the median of all of PyTorch's training steps in this run: {step * 1e3:F0} ms.");
