@@ -185,14 +185,6 @@ EXPORT int32_t attune_operator_find(const char* name, const char* overload, void
     });
 }
 
-EXPORT int32_t attune_operator_exists(const char* name, const char* overload) {
-    try {
-        return c10::Dispatcher::singleton().findSchema({name, overload}).has_value() ? 1 : 0;
-    } catch (...) {
-        return 0;
-    }
-}
-
 // Results beyond `capacity` are dropped, but counted: in-place operators return their first argument, which nobody needs.
 EXPORT int32_t attune_operator_call(void* op, const Value* arguments, int32_t argument_count, Value* results, int32_t capacity, int32_t* result_count) {
     *result_count = 0;

@@ -5,8 +5,10 @@ namespace Attune.Benchmarks;
 /// <summary>What to measure and how often.</summary>
 internal sealed record BenchOptions
 {
+    public const string Aggregation = "aggregation";
+
     /// <summary>The parts in the order in which they are measured.</summary>
-    public static readonly string[] AllParts = ["train", "add", "sample", "ppo", "text", "load"];
+    public static readonly string[] AllParts = ["train", "add", "sample", "ppo", "text", "load", Aggregation];
 
     public IReadOnlyList<string> Parts { get; init; } = AllParts;
 
@@ -16,6 +18,9 @@ internal sealed record BenchOptions
 
     /// <summary>Without the yardstick: for a profiler, or where there is no PyTorch. No ratios then, and no file.</summary>
     public bool IsAlone { get; init; }
+
+    /// <summary>Whether anything is compared with eager PyTorch.</summary>
+    public bool NeedsYardstick => !IsAlone && Parts.Any(part => part != Aggregation);
 
     /// <summary>What a result file's name ends with, so that some parts never take the place of all.</summary>
     public string FileMark => AllParts.All(Parts.Contains) ? "" : "-" + string.Join('-', Parts);
@@ -27,6 +32,7 @@ internal sealed record BenchOptions
         $"""
         ./attune bench [options]: speed and memory against eager PyTorch on this machine; writes bench/results/DATE-MACHINE.md (behind that the parts where not all were measured)
           --only PART,PART   of {string.Join(", ", AllParts)}; all by default
+          --aggregation      the part aggregation alone, which needs no yardstick; ATTUNE_FIXTURES has the data of a part of it
           --rounds N         rounds in which both sides take turns, 9 by default
           --threads N        threads an operator may use, every core by default
           --corpus FOLDER    English *.txt for the part text; by default data/corpus of ATTUNE_FIXTURES
@@ -44,6 +50,12 @@ internal sealed record BenchOptions
             if (name == "--alone")
             {
                 options = options with { IsAlone = true };
+                continue;
+            }
+
+            if (name == "--aggregation")
+            {
+                options = options with { Parts = [Aggregation] };
                 continue;
             }
 

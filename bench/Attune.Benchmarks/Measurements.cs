@@ -1,6 +1,7 @@
 #pragma warning disable RS0030 // A benchmark is a console program of its own.
 using System.Diagnostics;
 using System.Globalization;
+using Attune.Feedback.Aggregation;
 using static Attune.Benchmarks.Statistics;
 
 namespace Attune.Benchmarks;
@@ -15,8 +16,10 @@ internal sealed class Measurements(BenchOptions options, EagerPyTorch? eager) : 
     private const int Additions = 100_000;
     private const double SecondsOfSampling = 0.6; // about two eager steps: a shorter turn measures how threads wake up and caches fill
     private static readonly int[] Batches = [1, 16, 64];
-    private readonly Workloads _attune = new();
+    private readonly Lazy<Workloads> _models = new(() => new());
     private readonly List<double> _eagerSteps = [];
+
+    private Workloads Models => _models.Value;
 
     /// <summary>Rows of a Markdown table: what, Attune, eager PyTorch, ratio, target.</summary>
     public List<string> Rows { get; } = [];
@@ -36,25 +39,30 @@ internal sealed class Measurements(BenchOptions options, EagerPyTorch? eager) : 
             case "ppo": Ppo(); break;
             case "text": Text(); break;
             case "load": Load(); break;
+            case BenchOptions.Aggregation: Aggregation(); break;
         }
 
         if (resets && part is ("train" or "ppo") && Machine.PeakMegabytes is { } peak)
             Row($"{part}: peak memory of the process", $"{peak:N0} MB");
     }
 
-    public void Dispose() => _attune.Dispose();
+    public void Dispose()
+    {
+        if (_models.IsValueCreated)
+            _models.Value.Dispose();
+    }
 
     private void Train()
     {
         const int StepsARound = 4;
-        Warm(() => _attune.Train());
+        Warm(() => Models.Train());
         var (mine, ratios) = (new List<double>(), new List<double>());
         for (var round = 0; round < options.Rounds; round++)
         {
             Progress("train", round);
             for (var k = 0; k < StepsARound; k++)
             {
-                var (theirs, own) = (EagerSteps(1), _attune.Train());
+                var (theirs, own) = (EagerSteps(1), Models.Train());
                 mine.Add(own);
                 if (theirs.Length > 0)
                     ratios.Add(theirs[0] / own);
@@ -85,13 +93,13 @@ internal sealed class Measurements(BenchOptions options, EagerPyTorch? eager) : 
     {
         foreach (var batch in Batches)
         {
-            Warm(() => _attune.Sample(batch, 0));
+            Warm(() => Models.Sample(batch, 0));
             var (rates, seen) = (new List<double>(), new List<double>());
             for (var round = 0; round < options.Rounds; round++)
             {
                 Progress($"sample, batch {batch}", round);
                 seen.AddRange(EagerSteps(2));
-                rates.Add(_attune.Sample(batch, SecondsOfSampling));
+                rates.Add(Models.Sample(batch, SecondsOfSampling));
             }
 
             // Targets hold on a machine whose eager step takes 0.30 s: elsewhere they scale with it.
@@ -103,13 +111,13 @@ internal sealed class Measurements(BenchOptions options, EagerPyTorch? eager) : 
 
     private void Ppo()
     {
-        Warm(() => _attune.Ppo());
+        Warm(() => Models.Ppo());
         var (steps, seen, inSteps) = (new List<(double Rollout, double Scoring, double Update)>(), new List<double>(), new List<double>());
         for (var round = 0; round < options.Rounds; round++)
         {
             Progress("ppo", round);
             var before = EagerSteps(2);
-            var step = _attune.Ppo();
+            var step = Models.Ppo();
             var around = (double[])[.. before, .. EagerSteps(2)];
             steps.Add(step);
             seen.AddRange(around);
@@ -143,6 +151,40 @@ internal sealed class Measurements(BenchOptions options, EagerPyTorch? eager) : 
         Progress("load", 0);
         var (megabytes, rates) = TextWorkloads.Load(options.Rounds);
         Row($"loading a model of {megabytes:F0} MB of safetensors, warm cache", $"{Median(rates):N0} MB/s ({Spread(rates, "N0")})");
+    }
+
+    private void Aggregation()
+    {
+        const int large = 100_000, small = 25_000;
+        var (all, quarter) = (AggregationWorkloads.MadeUp(large), AggregationWorkloads.MadeUp(small));
+        var bytes = new List<long>();
+        List<double> Steps(LabelSet labels, int iterations)
+        {
+            AggregationWorkloads.DawidSkeneSteps(labels, iterations); // for the just-in-time compiler
+            var seconds = new List<double>();
+            for (var round = 0; round < options.Rounds; round++)
+            {
+                Progress(BenchOptions.Aggregation, round);
+                var (took, allocated) = AggregationWorkloads.DawidSkeneSteps(labels, iterations);
+                seconds.Add(took);
+                bytes.Add(allocated);
+            }
+            return seconds;
+        }
+
+        var ofAll = Steps(all, 20);
+        var perLabel = (double)bytes[^1] / all.Count;
+        Row("Dawid–Skene, 20 iterations on a million labels (100,000 tasks × 10, 1,000 annotators, 4 classes), one core", $"{Median(ofAll):F2} s ({Spread(ofAll, "F2")})", "", "", "< 1 s");
+        var ofQuarter = Steps(quarter, 20);
+        Row("— a quarter of the tasks", $"{Median(ofQuarter):F2} s ({Spread(ofQuarter, "F2")})", "", $"{Median(ofAll) / Median(ofQuarter):F1}× the time for 4× the labels");
+        Row("— memory", $"{perLabel:F0} bytes a label", "", $"{(double)bytes[^1] / quarter.Count:F0} bytes a label on a quarter", "linear");
+        if (AggregationWorkloads.Reference("S_Rel") is not { } reference)
+        {
+            Row("Dawid–Skene, 100 iterations on S_Rel, one core", "not measured: no data (ATTUNE_FIXTURES)");
+            return;
+        }
+        var seconds = Steps(reference, 100);
+        Row("Dawid–Skene, 100 iterations on S_Rel, one core", $"{Median(seconds):F2} s ({Spread(seconds, "F2")})", "", "", "< 0.5 s");
     }
 
     private double[] EagerSteps(int count)

@@ -19,8 +19,8 @@ if (BenchOptions.Parse(args, out var problem) is not { } options)
 var bench = FindBench();
 var loadBefore = Machine.Load;
 TorchRuntime.Threads = options.Threads;
-using var eager = options.IsAlone ? null : EagerPyTorch.Start(Path.Combine(bench, "eager_yardstick.py"), options.Threads, out problem);
-if (eager is null && !options.IsAlone)
+using var eager = options.NeedsYardstick ? EagerPyTorch.Start(Path.Combine(bench, "eager_yardstick.py"), options.Threads, out problem) : null;
+if (eager is null && options.NeedsYardstick)
 {
     await Console.Error.WriteLineAsync($"The yardstick is missing: {problem}. Expected a python3 with PyTorch, the same version as libtorch; on Debian: apt-get install python3-torch; or measure without it: --alone").ConfigureAwait(false);
     return 2;
@@ -34,15 +34,15 @@ var today = TimeProvider.System.GetUtcNow();
 var text = new StringBuilder()
     .AppendLine(CultureInfo.InvariantCulture, $"# {Machine.Name}, {today:yyyy-MM-dd}")
     .AppendLine()
-    .AppendLine(CultureInfo.InvariantCulture, $"`./attune bench {string.Join(' ', args)}`: libtorch {TorchRuntime.Version}{(eager is null ? "" : $" against eager PyTorch {eager.Version}")}, {options.Threads} threads, {options.Rounds} rounds in which both sides take turns, load before the start {loadBefore}.")
-    .AppendLine("4 layers, width 256, 4 heads, vocabulary 4,096, float32. Medians; behind a ratio the 95 % bootstrap interval of its median over neighbouring pairs, behind a rate the slowest and the fastest round.");
+    .AppendLine(CultureInfo.InvariantCulture, $"`{string.Join(' ', ["./attune bench", .. args])}`: libtorch {TorchRuntime.Version}{(eager is null ? "" : $" against eager PyTorch {eager.Version}")}, {options.Threads} threads, {options.Rounds} rounds in which both sides take turns, load before the start {loadBefore}.")
+    .AppendLine($"{(options.Parts.All(part => part == BenchOptions.Aggregation) ? "" : "4 layers, width 256, 4 heads, vocabulary 4,096, float32. ")}Medians; behind a ratio the 95 % bootstrap interval of its median over neighbouring pairs, behind a rate the slowest and the fastest round.");
 if (measurements.EagerStep is { } step)
     text.AppendLine(CultureInfo.InvariantCulture, $"One eager step, the median of all of PyTorch's training steps in this run: {step * 1e3:F0} ms.");
 text.AppendLine().AppendLine("| what | Attune | eager PyTorch | ratio | target |").AppendLine("|---|---|---|---|---|");
 foreach (var row in measurements.Rows)
     text.AppendLine(row);
 Console.Out.Write(text);
-if (eager is null)
+if (options.IsAlone)
     return 0;
 var results = Directory.CreateDirectory(Path.Combine(bench, "results")).FullName;
 var file = Path.Combine(results, string.Create(CultureInfo.InvariantCulture, $"{today:yyyy-MM-dd}-{Machine.FileName}{options.FileMark}.md"));

@@ -30,6 +30,9 @@ public sealed class Transaction
 
     internal Engine Engine { get; }
 
+    /// <summary>Whether <see cref="ContendedException"/> would have it tried again.</summary>
+    internal bool MayTryAgain { get; init; }
+
     /// <summary>A new identifier.</summary>
     public string NewId() => _ids.Next(Now);
 

@@ -38,14 +38,6 @@ public sealed unsafe class Operator
         return new(full, handle);
     }
 
-    /// <summary>Whether this libtorch has the operator.</summary>
-    public static bool Exists(string name, string overload = "")
-    {
-        fixed (byte* n = Encoding.UTF8.GetBytes(name + '\0'))
-        fixed (byte* o = Encoding.UTF8.GetBytes(overload + '\0'))
-            return NativeMethods.OperatorExists(n, o) != 0;
-    }
-
     /// <summary>Calls an operator that has one tensor as its result; the current scope owns it.</summary>
     /// <exception cref="TorchException">The operator refused the arguments.</exception>
     public Tensor Call(params ReadOnlySpan<Argument> arguments)

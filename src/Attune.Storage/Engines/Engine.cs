@@ -34,6 +34,9 @@ internal abstract class Engine(DatabaseOptions options) : IAsyncDisposable
     public abstract ValueTask DisposeAsync();
 }
 
+/// <summary>What is wanted is in others' hands for a moment: the change is undone, so that it holds nobody up, and tried again.</summary>
+internal sealed class ContendedException : Exception;
+
 /// <summary>What a column holds.</summary>
 internal enum ColumnKind
 {

@@ -60,11 +60,11 @@ internal sealed class PostgresEngine : Engine
             {
                 await using var connection = await _source.OpenConnectionAsync(stop).ConfigureAwait(false);
                 await using var inner = await connection.BeginTransactionAsync(IsolationLevel.ReadCommitted, stop).ConfigureAwait(false);
-                var result = await work(new(this, connection, inner, stop)).ConfigureAwait(false);
+                var result = await work(new(this, connection, inner, stop) { MayTryAgain = attempt < MostTries }).ConfigureAwait(false);
                 await inner.CommitAsync(CancellationToken.None).ConfigureAwait(false); // from here on it is not for the caller to abandon
                 return result;
             }
-            catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected && attempt < MostTries)
+            catch (Exception e) when (attempt < MostTries && IsPassing(e))
             {
                 await Task.Delay(RandomNumberGenerator.GetInt32(1, 4 << Math.Min(attempt, 6)), stop).ConfigureAwait(false);
             }
@@ -90,6 +90,9 @@ internal sealed class PostgresEngine : Engine
     public override Task ForgetAsync() => Task.CompletedTask; // vacuum is the server's affair
 
     public override ValueTask DisposeAsync() => _source.DisposeAsync();
+
+    private static bool IsPassing(Exception e) =>
+        e is ContendedException or PostgresException { SqlState: PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected };
 
     /// <summary>What the server or the network says, in words a user can act on; null where it is a mistake of the program's own.</summary>
     private Exception? Explain(Exception e) => e switch

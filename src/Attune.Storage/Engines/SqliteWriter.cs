@@ -26,8 +26,7 @@ internal sealed class SqliteWriter : IAsyncDisposable
     public Task<T> WriteAsync<T>(Func<Transaction, Task<T>> work, CancellationToken stop)
     {
         var change = new Change<T>(work, stop);
-        if (!_waiting.Writer.TryWrite(change))
-            throw new ObjectDisposedException(nameof(Database));
+        ObjectDisposedException.ThrowIf(!_waiting.Writer.TryWrite(change), this);
         return change.Result;
     }
 
@@ -35,7 +34,8 @@ internal sealed class SqliteWriter : IAsyncDisposable
     public Task CheckpointAsync()
     {
         var change = new Change<bool>(_ => Task.FromResult(true), CancellationToken.None) { IsCheckpoint = true };
-        return _waiting.Writer.TryWrite(change) ? change.Result : throw new ObjectDisposedException(nameof(Database));
+        ObjectDisposedException.ThrowIf(!_waiting.Writer.TryWrite(change), this);
+        return change.Result;
     }
 
     public async ValueTask DisposeAsync()

@@ -1,3 +1,4 @@
+using Attune.Storage.Engines;
 using Attune.Storage.Work;
 using Attune.Torch;
 
@@ -12,7 +13,7 @@ internal static class LeaseQueue
 {
     private const string Fitting =
         """
-        t.state = 'open' AND t.needed > 0
+        t.state = 'open'
             AND (t.language IS NULL OR EXISTS (SELECT 1 FROM person_languages l WHERE l.person_id = @person AND l.language = t.language))
             AND (t.required_skill IS NULL OR EXISTS (SELECT 1 FROM person_skills s WHERE s.person_id = @person AND s.skill = t.required_skill AND s.level >= t.required_level))
             AND NOT EXISTS (SELECT 1 FROM task_authors a WHERE a.task_id = t.id AND a.person_id = @person)
@@ -44,18 +45,24 @@ internal static class LeaseQueue
                 WHERE l.person_id = @Person AND l.project_id = @Project ORDER BY l.granted_at DESC, l.id DESC LIMIT 1
                 """, new { Person, Project }).ConfigureAwait(false);
             return group is null ? null : await Transaction.FirstAsync<string>(
-                $"SELECT t.id FROM tasks t WHERE t.group_id = @group AND t.project_id = @project AND t.purpose = @purpose AND {Fits} AND {NeverHad} ORDER BY t.place LIMIT 1{Transaction.Engine.SkipLocked}",
+                $"SELECT t.id FROM tasks t WHERE t.group_id = @group AND t.project_id = @project AND t.purpose = @purpose AND t.needed > 0 AND {Fits} AND {NeverHad} ORDER BY t.place LIMIT 1{Transaction.Engine.SkipLocked}",
                 new { group, project = Project, purpose = Purpose, person = Person }).ConfigureAwait(false);
         }
 
-        /// <summary>First without waiting for rows that others are about to take; only if nothing else is left, with waiting.</summary>
+        /// <summary>
+        /// Without waiting for rows that others are about to take: a queue behind one row would hold everyone up. Where only such rows are left, all of it
+        /// is tried again a moment later.
+        /// </summary>
         public async Task<string?> FirstAsync(string hadRule)
         {
             var task = await FirstAsync(hadRule, Transaction.Engine.SkipLocked).ConfigureAwait(false);
-            return task is not null || Transaction.Engine.Kind == DatabaseKind.Sqlite ? task : await FirstAsync(hadRule, Transaction.Engine.ForUpdate).ConfigureAwait(false);
+            return task is null && Transaction.MayTryAgain && await FirstAsync(hadRule, "").ConfigureAwait(false) is not null ? throw new ContendedException() : task;
         }
 
-        /// <summary>Class by class of (priority, answers missing), each read along the index from the person's own start, then round.</summary>
+        /// <summary>
+        /// Class by class of (priority, answers missing), each read along the index from the person's own start, then round. A class misses one answer at
+        /// least; to say so again here would have SQLite read all of them and sort.
+        /// </summary>
         private async Task<string?> FirstAsync(string hadRule, string lockRow)
         {
             var at = await ClassAfterAsync(null).ConfigureAwait(false);

@@ -1,3 +1,4 @@
+#pragma warning disable CA1822 // methods within a change read as parts of the database too, though they need nothing of it
 using Attune.Feedback;
 using Attune.Storage.Judgments;
 using Attune.Storage.Work;

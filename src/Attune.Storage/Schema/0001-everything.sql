@@ -111,7 +111,7 @@ CREATE TABLE tasks (
     -- Leases that run and answers that count never exceed the overlap: the database itself refuses.
     CHECK (active >= 0 AND accepted >= 0 AND active + accepted <= overlap)
 );
-CREATE INDEX tasks_queue ON tasks (project_id, purpose, priority DESC, needed, shuffle) WHERE state = 'open' AND needed > 0;
+CREATE INDEX tasks_queue ON tasks (project_id, purpose, priority DESC, needed, shuffle) WHERE state = 'open';
 CREATE INDEX tasks_batch ON tasks (batch_id);
 CREATE INDEX tasks_subject ON tasks (project_id, subject_id);
 CREATE INDEX tasks_group ON tasks (group_id, place) WHERE group_id IS NOT NULL;

@@ -98,7 +98,7 @@ public static class Backup
         return new(database.Url.ToString(), Rows(await ImportFolder.ReadAsync(database, path, force, stop).ConfigureAwait(false)));
     }
 
-    private static IReadOnlyDictionary<string, long> Rows(ExportManifest manifest) =>
+    private static Dictionary<string, long> Rows(ExportManifest manifest) =>
         manifest.Tables.ToDictionary(table => Path.GetFileNameWithoutExtension(table.File), table => table.Rows);
 
     private static void CopyTo(DatabaseUrl from, string to)

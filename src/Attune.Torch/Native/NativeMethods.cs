@@ -48,9 +48,6 @@ internal static unsafe partial class NativeMethods
     [LibraryImport(Library, EntryPoint = "attune_operator_find")]
     internal static partial int OperatorFind(byte* name, byte* overload, nint* result);
 
-    [LibraryImport(Library, EntryPoint = "attune_operator_exists")]
-    internal static partial int OperatorExists(byte* name, byte* overload);
-
     [LibraryImport(Library, EntryPoint = "attune_operator_call")]
     internal static partial int OperatorCall(nint op, NativeValue* arguments, int argumentCount, NativeValue* results, int capacity, int* resultCount);
 

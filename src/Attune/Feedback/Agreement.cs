@@ -8,7 +8,7 @@ public readonly record struct Rating(string Unit, string Rater, string Label);
 
 /// <summary>
 /// How far people agree, beyond chance or not. Pure functions of ratings; a person's second answer to the same unit counts as one more.
-/// Not here: weighted kappa and the ordinal, interval and ratio forms of alpha.
+/// With intervals, weighted kappas and the other forms of alpha, of a table of labels: <see cref="Aggregation.LabelAgreement"/>.
 /// </summary>
 public static class Agreement
 {
@@ -18,13 +18,7 @@ public static class Agreement
     /// </summary>
     public static Proportion Pairwise(IEnumerable<Rating> ratings)
     {
-        var (equal, all) = (0L, 0L);
-        foreach (var counts in LabelCounts(ratings))
-        {
-            var n = counts.Sum();
-            equal += counts.Sum(count => (long)count * (count - 1) / 2);
-            all += (long)n * (n - 1) / 2;
-        }
+        var (equal, all) = Counts(ratings).Pairs();
         return new(equal, checked((int)all));
     }
 
@@ -40,11 +34,11 @@ public static class Agreement
         ArgumentNullException.ThrowIfNull(second);
         if (first.Count != second.Count || first.Count == 0)
             throw new ArgumentException($"The raters have {first.Count} and {second.Count} labels; expected the same units, at least one.");
-        var n = (double)first.Count;
-        var observed = first.Zip(second).Count(pair => pair.First == pair.Second) / n;
-        var ofSecond = second.CountBy(label => label).ToDictionary();
-        var expected = first.CountBy(label => label).Sum(own => own.Value / n * (ofSecond.GetValueOrDefault(own.Key) / n));
-        return expected == 1 ? 1 : (observed - expected) / (1 - expected);
+        var numbers = first.Concat(second).Distinct(StringComparer.Ordinal).Select((label, number) => (label, number)).ToDictionary(StringComparer.Ordinal);
+        var kappa = new Kappa(numbers.Count);
+        for (var unit = 0; unit < first.Count; unit++)
+            kappa.Add(numbers[first[unit]], numbers[second[unit]]);
+        return kappa.Of(KappaWeight.Equal);
     }
 
     /// <summary>
@@ -53,31 +47,16 @@ public static class Agreement
     /// <exception cref="ArgumentException">Units have different numbers of answers; alpha takes those.</exception>
     public static double FleissKappa(IEnumerable<Rating> ratings)
     {
-        var byUnit = ByUnit(ratings);
-        var raters = byUnit.Count == 0 ? 0 : byUnit[0].Count;
-        if (raters < 2 || byUnit.Any(labels => labels.Count != raters))
-            throw new ArgumentException("Fleiss' kappa needs the same number of answers, at least 2, for every unit; use Krippendorff's alpha where answers are missing.");
-        var observed = byUnit.Average(labels => labels.CountBy(l => l).Sum(l => l.Value * (l.Value - 1.0)) / (raters * (raters - 1.0)));
-        var all = (double)byUnit.Count * raters;
-        var expected = byUnit.SelectMany(labels => labels).CountBy(l => l).Sum(l => l.Value / all * (l.Value / all));
-        return expected == 1 ? 1 : (observed - expected) / (1 - expected);
+        var counts = Counts(ratings);
+        return counts.AnswersEach >= 2 ? counts.Fleiss()
+            : throw new ArgumentException("Fleiss' kappa needs the same number of answers, at least 2, for every unit; use Krippendorff's alpha where answers are missing.");
     }
 
     /// <summary>
     /// Krippendorff's alpha for labels without order, <c>1 − Dₒ/Dₑ</c>; answers may be missing, units with a single answer are left out
     /// (Krippendorff 2011, "Computing Krippendorff's alpha-reliability"). One single label throughout: 1. No unit with two answers: NaN.
     /// </summary>
-    public static double KrippendorffAlpha(IEnumerable<Rating> ratings)
-    {
-        var units = ByUnit(ratings).Where(labels => labels.Count >= 2).ToList();
-        if (units.Count == 0)
-            return double.NaN;
-        var values = (double)units.Sum(labels => labels.Count);
-        // Pairs of unequal labels within units, each unit's pairs weighing 1/(m−1); then the same among all values as if one unit.
-        var observed = units.Sum(labels => UnequalPairs(labels) / (labels.Count - 1)) / values;
-        var expected = UnequalPairs(units.SelectMany(labels => labels).ToList()) / (values * (values - 1));
-        return expected == 0 ? 1 : 1 - observed / expected;
-    }
+    public static double KrippendorffAlpha(IEnumerable<Rating> ratings) => Counts(ratings).Alpha(LabelDistance.Nominal);
 
     /// <summary>
     /// How often each rater agrees with the majority of the others on the same unit (the rater's own vote left out). Where the others are split
@@ -107,14 +86,12 @@ public static class Agreement
         return counts.Count == 0 || (counts.Count == 2 && counts[0].Value == counts[1].Value) ? null : counts[0].Key;
     }
 
-    private static double UnequalPairs(List<string> labels) =>
-        (double)labels.Count * labels.Count - labels.CountBy(label => label).Sum(entry => (double)entry.Value * entry.Value);
-
-    private static IEnumerable<List<int>> LabelCounts(IEnumerable<Rating> ratings) =>
-        ByUnit(ratings).Select(labels => labels.CountBy(label => label).Select(entry => entry.Value).ToList());
-
-    private static List<List<string>> ByUnit(IEnumerable<Rating> ratings) =>
-        ratings.GroupBy(rating => rating.Unit).Select(unit => unit.Select(rating => rating.Label).ToList()).ToList();
+    private static AnswerCounts Counts(IEnumerable<Rating> ratings)
+    {
+        var all = ratings.ToList();
+        var numbers = all.Select(rating => rating.Label).Distinct(StringComparer.Ordinal).Select((label, number) => (label, number)).ToDictionary(StringComparer.Ordinal);
+        return AnswerCounts.Of(numbers.Count, all.GroupBy(rating => rating.Unit).Select(unit => unit.Select(rating => numbers[rating.Label])));
+    }
 }
 
 /// <summary>How often a rater agrees with the majority of the others.</summary>

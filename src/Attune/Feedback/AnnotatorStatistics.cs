@@ -40,7 +40,10 @@ public sealed record AnnotatorStatistics(
     /// to 1 (always). For someone who takes the first without looking in a share b of the cases and is fair otherwise, it estimates b. Its interval
     /// is that of <see cref="FirstShown"/>, so transformed.
     /// </summary>
-    public double SideBias => (FirstShown.Share - FirstShownByChance) / (1 - FirstShownByChance);
+    public double SideBias => BiasOf(FirstShown.Share, FirstShownByChance);
+
+    /// <summary>The bias that a share of judgments for the first shown amounts to.</summary>
+    internal static double BiasOf(double share, double byChance) => (share - byChance) / (1 - byChance);
 
     /// <summary>The statistics of everyone in a log, in alphabetical order.</summary>
     public static IReadOnlyList<AnnotatorStatistics> Of(IReadOnlyList<Judgment> log)

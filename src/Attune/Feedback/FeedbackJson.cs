@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Attune.Feedback.Quality;
 
 namespace Attune.Feedback;
 
@@ -19,4 +20,7 @@ namespace Attune.Feedback;
 [JsonSerializable(typeof(Preference))]
 [JsonSerializable(typeof(RankedAnswers))]
 [JsonSerializable(typeof(CrowdRecord))]
+[JsonSerializable(typeof(TaskFacts))]
+[JsonSerializable(typeof(JudgmentFacts))]
+[JsonSerializable(typeof(Skip))]
 internal sealed partial class FeedbackJson : JsonSerializerContext;

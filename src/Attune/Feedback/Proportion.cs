@@ -69,8 +69,17 @@ public static class ClusterBootstrap
             }
             means[resample] = sum / count;
         }
-        Array.Sort(means);
-        return new(Quantile(means, (1 - confidence) / 2), Quantile(means, (1 + confidence) / 2));
+        return Middle(means, confidence);
+    }
+
+    /// <summary>The middle of values found on resamples, those left out that are no number; null where none is left.</summary>
+    internal static Interval? MiddleOf(double[] values, double confidence = 0.95) =>
+        Array.FindAll(values, value => !double.IsNaN(value)) is { Length: > 0 } known ? Middle(known, confidence) : null;
+
+    private static Interval Middle(double[] values, double confidence)
+    {
+        Array.Sort(values);
+        return new(Quantile(values, (1 - confidence) / 2), Quantile(values, (1 + confidence) / 2));
     }
 
     /// <summary>The value below which a share of sorted numbers lies, interpolated between neighbours (NumPy's "linear").</summary>

@@ -19,7 +19,7 @@ public sealed record CrowdMember(string Id, AnnotatorGroup Group, Taste Taste, V
 public sealed class SimulatedAnnotator : IJudge
 {
     // One row of draws for each use; Gumbel draws take one position per answer.
-    private const int ClickRow = 0, SideRow = 1, AnywhereRow = 2, TimeRow = 3, ClockRow = 4, CarelessStrengthRow = 5, GumbelRow = 6;
+    private const int ClickRow = 0, SideRow = 1, AnywhereRow = 2, TimeRow = 3, ClockRow = 4, CarelessStrengthRow = 5, GumbelRow = 6, AdversityRow = 7;
 
     private const double SecondsToDecide = 2, TimeSpread = 0.25;
 
@@ -54,8 +54,10 @@ public sealed class SimulatedAnnotator : IJudge
         ArgumentNullException.ThrowIfNull(comparison);
         var draws = _seed.For(comparison.Id);
         var order = comparison.OrderFor(view);
-        var careless = Careless(draws, order);
+        var careless = Careless(draws, order) ?? OfRing(comparison);
         var perceived = careless ?? Perceived(draws, comparison);
+        if (careless is null && draws.Uniform(AdversityRow) < _member.Vices.Adversity)
+            perceived = Array.ConvertAll(perceived, goodness => -goodness);
         var ranks = careless is null && order.Count == 2 && Math.Abs(perceived[0] - perceived[1]) < _crowd.TieWithin ? [1, 1] : Judgment.RanksOf(perceived);
         var outcome = Verdicts.OutcomeOf(ranks);
         return new()
@@ -102,6 +104,15 @@ public sealed class SimulatedAnnotator : IJudge
         for (var place = 0; place < order.Count; place++)
             goodness[order[place]] = -place;
         return goodness;
+    }
+
+    /// <summary>The goodness that a ring agreed on, the same for each of its members; null for someone in none.</summary>
+    private double[]? OfRing(Comparison comparison)
+    {
+        if (_member.Vices.Ring is not { } ring)
+            return null;
+        var agreed = _crowd.SeedValue.For("ring").For(ring).For(comparison.Id);
+        return Enumerable.Range(0, comparison.Answers.Count).Select(i => agreed.Uniform(row: 0, i)).ToArray();
     }
 
     private double[] Perceived(Seed draws, Comparison comparison)

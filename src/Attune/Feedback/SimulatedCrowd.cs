@@ -53,7 +53,7 @@ public sealed record CrowdRecord(
 
 /// <summary>
 /// Annotators made up for quick starts and tests. Held-out ones differ from training ones in their weights and know the other half of the word
-/// list, so that evaluation is not the training signal again. Not here: annotators who learn, tire, or copy from each other.
+/// list, so that evaluation is not the training signal again. Not here: annotators who learn or tire.
 /// </summary>
 public sealed class SimulatedCrowd
 {

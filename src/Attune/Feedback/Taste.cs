@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Attune.Runs;
 
 namespace Attune.Feedback;
@@ -56,8 +57,16 @@ public sealed record Vices
     /// <summary>How many times faster than an honest annotator; at least 1. Shows in the time only.</summary>
     public double Speed { get; init; } = 1;
 
+    /// <summary>Chance to give the opposite of what was perceived, on purpose.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public double Adversity { get; init; }
+
+    /// <summary>The ring of those who agreed to give one answer, drawn for each comparison, whatever they read; null for none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Ring { get; init; }
+
     /// <summary>Whether there is any.</summary>
-    public bool Any => LeftBias > 0 || RandomClicks > 0 || Speed > 1;
+    public bool Any => LeftBias > 0 || RandomClicks > 0 || Speed > 1 || Adversity > 0 || Ring is not null;
 
     /// <summary>What is out of range.</summary>
     internal IEnumerable<Problem> Problems(string key)
@@ -66,6 +75,10 @@ public sealed record Vices
             yield return Problem.Of($"{key}.leftBias", $"is {LeftBias}", "from 0 to 1", "0.6 is a strong one");
         if (RandomClicks is not (>= 0 and <= 1))
             yield return Problem.Of($"{key}.randomClicks", $"is {RandomClicks}", "from 0 to 1", "1 clicks always");
+        if (Adversity is not (>= 0 and <= 1))
+            yield return Problem.Of($"{key}.adversity", $"is {Adversity}", "from 0 to 1", "1 turns every answer round");
+        if (Ring is "")
+            yield return Problem.Of($"{key}.ring", "is empty", "a name", "leave it out for none");
         if (!(Speed >= 1 && double.IsFinite(Speed)))
             yield return Problem.Of($"{key}.speed", $"is {Speed}", "at least 1", "1 is an honest reader's");
     }

@@ -56,7 +56,7 @@ public sealed partial class Quickstart
             From = _folder.PolicyBefore(round),
             Reference = _folder.SftModel,
             Rewards = [new() { Model = _folder.RewardModel(round) }],
-            Prompts = new() { Data = [new() { Path = _files.TrainingPrompts, LinePerDocument = true }] },
+            Prompts = new() { Data = [new() { Path = _files.TrainingPrompts }] },
             Ppo = LeashOf(round) with { MaximumLength = _plan.AnswerTokens, Temperature = _plan.Temperature },
             Run = new() { CheckpointEvery = points, KeepLast = 1, KeepEvery = points },
         };

@@ -171,7 +171,7 @@ public sealed record QuickstartPlan : IChecked
         WarmUpSteps = 5,
         Critic = CriticKind.Separate,
         ValueStart = ValueStart.RewardModel,
-        EntropyCoefficient = leash ? 0.01 : 0, // a little variety is worth a little reward
+        EntropyCoefficient = leash ? 0.03 : 0, // a little variety is worth a little reward
         KlCoefficient = leash ? 0.15 : 0,
         KlController = leash ? KlController.Adaptive : KlController.Fixed,
         KlTarget = 6,

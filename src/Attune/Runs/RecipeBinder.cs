@@ -141,6 +141,8 @@ internal sealed class RecipeBinder(Type root, List<Problem> problems)
             return scalar.Text switch { "true" => true, "false" => false, _ => Mismatch(type, scalar, path, "write it without quotes, in lower case") };
         if (type == typeof(double))
             return Number(scalar.Text) ?? Mismatch(type, scalar, path, "write it like 0.5 or 1e-4");
+        if (type == typeof(decimal))
+            return Exact(scalar.Text, out var exact) ? exact : Mismatch(type, scalar, path, "write it like 0.50, without a currency");
         if (type == typeof(int) || type == typeof(long) || type == typeof(ulong))
             return Whole(type, scalar, path);
         throw new InvalidOperationException($"{path} has type {type.Name}, which recipes cannot hold.");
@@ -166,6 +168,10 @@ internal sealed class RecipeBinder(Type root, List<Problem> problems)
         _ when double.TryParse(text.Replace("_", ""), NumberStyles.Float, CultureInfo.InvariantCulture, out var number) && double.IsFinite(number) => number,
         _ => null,
     };
+
+    /// <summary>A number to the last digit written, for money.</summary>
+    private static bool Exact(string text, out decimal number) =>
+        decimal.TryParse(text.Replace("_", ""), NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out number);
 
     /// <summary><c>${NAME}</c> becomes the environment variable's value; <c>$${NAME}</c> stays, less one dollar.</summary>
     private object Expand(RecipeScalar scalar, string path)
@@ -244,7 +250,7 @@ internal sealed class RecipeBinder(Type root, List<Problem> problems)
             return $"a section with {string.Join(", ", RecipeKeys.Of(type).Select(k => k.Name))}";
         return type.IsEnum ? OneOf(RecipeKeys.EnumNames(type))
             : type == typeof(bool) ? "true or false"
-            : type == typeof(double) ? "a number"
+            : type == typeof(double) || type == typeof(decimal) ? "a number"
             : type == typeof(string) ? "text"
             : "a whole number";
     }

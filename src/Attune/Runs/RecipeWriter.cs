@@ -19,7 +19,7 @@ internal static class RecipeWriter
     {
         null => "null",
         bool b => b ? "true" : "false",
-        int or long or ulong => Convert.ToString(value, CultureInfo.InvariantCulture),
+        int or long or ulong or decimal => Convert.ToString(value, CultureInfo.InvariantCulture),
         double.PositiveInfinity => ".inf",
         double.NegativeInfinity => "-.inf",
         double d => d.ToString("R", CultureInfo.InvariantCulture).ToLowerInvariant(),

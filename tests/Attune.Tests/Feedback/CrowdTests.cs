@@ -7,7 +7,7 @@ namespace Attune.Tests.Feedback;
 
 public sealed class CrowdTests
 {
-    private static readonly Valence Words = Valence.Load(Repository.PathOf("data"));
+    internal static readonly Valence Words = Valence.Load(Repository.PathOf("data"));
     private static readonly CrowdOptions Options = new();
     private static readonly IReadOnlyList<Comparison> Pairs = MadeUpPairs(1_000, new Seed(11));
     private static readonly SimulatedCrowd Crowd = Calibrated(Options, new Seed(1));
@@ -265,7 +265,7 @@ public sealed class CrowdTests
     private static string Shown(Judgment j) => $"{j.Id} {string.Join(",", j.Order)} {j.Outcome} {string.Join(",", j.Ranks)} {j.Strength} {j.Seconds} {j.At:O}";
 
     /// <summary>Answers of 15 to 50 words, every fourth or so from the word list, with made-up fluency.</summary>
-    private static List<Comparison> MadeUpPairs(int count, Seed seed)
+    internal static List<Comparison> MadeUpPairs(int count, Seed seed)
     {
         var listed = Words.ValenceOf.Keys.Order(StringComparer.Ordinal).ToArray();
         var (kind, harsh) = (listed.Where(word => Words.ValenceOf[word] > 0).ToArray(), listed.Where(word => Words.ValenceOf[word] < 0).ToArray());

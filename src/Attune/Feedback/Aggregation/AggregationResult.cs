@@ -59,6 +59,19 @@ public sealed record AggregationResult
     /// <summary>Why it stopped.</summary>
     public StopReason Stopped { get; init; }
 
+    /// <summary>What expectation maximisation ends with: each task has its likeliest label.</summary>
+    internal static AggregationResult OfPosterior(LabelSet data, double[] posterior, double[] priors, double[] skills, IReadOnlyList<double> objective, StopReason stopped) => new()
+    {
+        Data = data,
+        TaskLabels = Largest(posterior, data.Labels.Count),
+        Probabilities = posterior,
+        Skills = skills,
+        Priors = priors,
+        Iterations = objective.Count,
+        Objective = objective,
+        Stopped = stopped,
+    };
+
     /// <summary>The name of a task's label.</summary>
     public string LabelOf(string task) => Data.Labels[TaskLabels[NumberOf(task)]];
 

@@ -22,7 +22,7 @@ public sealed record StrengthOptions
 /// beats the other, there is no answer between them: strengths then depend on where it stopped.
 /// <see cref="AggregationMode.Compatible"/> takes no ties and, with any tolerance above 0, stops after two iterations: the library compares the new
 /// strengths with themselves. For a ≻ b and b ≻ c twice each, a ≻ c and c ≻ a once each, the answer is 0.592, 0.278, 0.130.
-/// Not here: a strength of ties of its own (Davidson), side and length as covariates.
+/// A strength of ties of its own, side and length as covariates: <see cref="CovariateBradleyTerry"/>.
 /// </summary>
 public static class BradleyTerry
 {

@@ -8,7 +8,7 @@ namespace Attune.Feedback.Aggregation;
 /// Reads tables of comma-separated values with a header line, plain or gzip: fields may stand in double quotes, a quote within them doubled.
 /// A file with bad lines is refused, with all of them listed. Not here: line breaks within a field.
 /// </summary>
-internal static class CsvFile
+public static class CsvFile
 {
     private const int MostProblemsShown = 20;
 
@@ -50,6 +50,30 @@ internal static class CsvFile
             throw new InputException(path, problems);
         if (places is null)
             throw InputException.One(path, "is empty", $"a header line with {string.Join(",", columns)}", "name another file");
+    }
+
+    /// <summary>The names of a file's columns.</summary>
+    /// <exception cref="InputException">The file does not read, or has no first line.</exception>
+    public static IReadOnlyList<string> Header(string path)
+    {
+        using var reader = LineReader.Open(path);
+        var fields = new List<string>();
+        while (reader.Next() is { } line)
+        {
+            try
+            {
+                var text = line.ReadText();
+                if (string.IsNullOrWhiteSpace(text))
+                    continue;
+                Split(text, fields);
+                return fields.ConvertAll(name => name.Trim());
+            }
+            catch (Exception bad) when (bad is FormatException or RowException)
+            {
+                throw new InputException(path, [new($"line {line.Number}", bad.Message)]);
+            }
+        }
+        throw InputException.One(path, "is empty", "a header line that names the columns", "name another file");
     }
 
     private static int[] Places(string path, IReadOnlyList<string> columns, List<string> header)

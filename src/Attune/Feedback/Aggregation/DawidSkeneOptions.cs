@@ -1,3 +1,5 @@
+using Attune.Runs;
+
 namespace Attune.Feedback.Aggregation;
 
 /// <summary>What given first confusion matrices do.</summary>
@@ -8,6 +10,24 @@ public enum InitialErrorUse
 
     /// <summary>They are counts, added to those of the first majority vote.</summary>
     Addition,
+}
+
+/// <summary>What an earlier fit of <see cref="DawidSkene"/> learned, to go on from when more labels have come.</summary>
+/// <param name="Labels">The labels, in ordinal order.</param>
+/// <param name="Priors">How often each is right.</param>
+/// <param name="Confusions">Each worker's p(observed | true), <c>[observed, true]</c> in one array.</param>
+public sealed record EarlierFit(IReadOnlyList<string> Labels, IReadOnlyList<double> Priors, IReadOnlyDictionary<string, double[]> Confusions)
+{
+    /// <summary>What a result has learned.</summary>
+    /// <exception cref="InputException">It has no confusion matrices.</exception>
+    public static EarlierFit Of(AggregationResult result)
+    {
+        ArgumentNullException.ThrowIfNull(result);
+        if (result.Confusions is not { } confusions || result.Priors is not { } priors)
+            throw InputException.One("The result to start from", "has no confusion matrices", "a result of Dawid–Skene", "start anew");
+        var size = result.Data.Labels.Count * result.Data.Labels.Count;
+        return new(result.Data.Labels, priors, result.Data.Workers.Select((worker, w) => (worker, confusions[(w * size)..((w + 1) * size)])).ToDictionary(StringComparer.Ordinal));
+    }
 }
 
 /// <summary>Settings of <see cref="DawidSkene"/>.</summary>
@@ -32,7 +52,7 @@ public sealed record DawidSkeneOptions
     public InitialErrorUse InitialErrorUse { get; init; }
 
     /// <summary>Goes on from an earlier result, whose workers keep their confusion matrices at first; new ones begin as ever.</summary>
-    public AggregationResult? Start { get; init; }
+    public EarlierFit? Start { get; init; }
 
     /// <summary>Answers that each worker is taken to have given rightly before, of each label (maximum a posteriori, a Dirichlet prior).</summary>
     public double PriorRight { get; init; }

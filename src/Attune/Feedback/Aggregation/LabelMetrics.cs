@@ -100,7 +100,8 @@ public static class LabelMetrics
         return [.. eligible.Where(worker => entropies[worker] <= threshold).Select(worker => data.Workers[worker])];
     }
 
-    private static double OneCoin(double skill, bool isEqual, int classes) => isEqual ? skill : (1 - skill) / Math.Max(1, classes - 1);
+    /// <summary>p(answer | label) of someone who is right with their skill and gives any other label alike.</summary>
+    internal static double OneCoin(double skill, bool isEqual, int classes) => isEqual ? skill : (1 - skill) / Math.Max(1, classes - 1);
 
     private static double SkillOf(LabelSet data, IReadOnlyList<double>? skills, int worker) => skills is null ? 1
         : worker < skills.Count ? skills[worker]

@@ -94,7 +94,7 @@ public sealed class LabelSet
     {
         var builder = new Builder();
         CsvFile.Read(path, ["task", "worker", "label"], fields => builder.Add(fields[0], fields[1], fields[2]));
-        return builder.Build(knownLabels);
+        return builder.Count > 0 ? builder.Build(knownLabels) : throw Runs.InputException.One(path, "has a header and no label", "at least one", "name another file");
     }
 
     /// <summary>The number of a task, or −1.</summary>
@@ -199,6 +199,8 @@ public sealed class LabelSet
     {
         private readonly Numbers _tasks = new(), _workers = new(), _labels = new();
         private readonly List<int> _rowTask = [], _rowWorker = [], _rowLabel = [];
+
+        public int Count => _rowTask.Count;
 
         public void Add(string task, string worker, string label)
         {

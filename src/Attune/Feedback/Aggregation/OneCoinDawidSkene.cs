@@ -72,17 +72,7 @@ public sealed class OneCoinDawidSkene
             }
             previous = value;
         }
-        return new()
-        {
-            Data = _data,
-            TaskLabels = AggregationResult.Largest(_posterior, _classes),
-            Probabilities = _posterior,
-            Skills = _skills,
-            Priors = _priors,
-            Iterations = objective.Count,
-            Objective = objective,
-            Stopped = stopped,
-        };
+        return AggregationResult.OfPosterior(_data, _posterior, _priors, _skills, objective, stopped);
     }
 
     private double Expect()

@@ -9,11 +9,20 @@ public sealed record PairResult
     /// <summary>Each item's score, in the method's own unit.</summary>
     public required double[] Scores { get; init; }
 
+    /// <summary>The 95 % interval of each score, null for an item without any; null where none was asked for.</summary>
+    public Interval?[]? Intervals { get; init; }
+
     /// <summary>For each worker, in ordinal order of their names, the chance to attend; null where the method has none.</summary>
     public double[]? Skills { get; init; }
 
     /// <summary>For each worker the chance to take the left side when not attending; null where the method has none.</summary>
     public double[]? LeftBiases { get; init; }
+
+    /// <summary>How likely ties are: Davidson's ν, with p(tie) = ν√(p_i p_j)/(p_i + p_j + ν√(p_i p_j)); null where the method has none.</summary>
+    public double? TieStrength { get; init; }
+
+    /// <summary>What else moves a choice, in log-odds; empty where the method has no covariates.</summary>
+    public IReadOnlyList<Coefficient> Coefficients { get; init; } = [];
 
     /// <summary>Iterations done.</summary>
     public int Iterations { get; init; }
@@ -35,6 +44,12 @@ public sealed record PairResult
         throw new ArgumentException($"There is no item '{item}'.");
     }
 }
+
+/// <summary>An effect beside the items' strengths.</summary>
+/// <param name="Name">Of what.</param>
+/// <param name="Value">In log-odds of left against right, a unit of the covariate.</param>
+/// <param name="StandardError">From the observed information, with the strengths profiled out; NaN where it is not known.</param>
+public readonly record struct Coefficient(string Name, double Value, double StandardError);
 
 /// <summary>Settings of <see cref="PairScores.Elo"/>.</summary>
 /// <param name="Step">The most that a game moves a rating: K.</param>

@@ -12,9 +12,9 @@ internal static class SoftMax
         var sum = 0.0;
         for (var c = 0; c < logs.Length; c++)
         {
-            // exp(−745) is 0 in double precision; most entries of a settled task are far below
+            // exp(−745) is 0 in double precision; most entries of a settled task are far below, and the largest is exp(0)
             var shifted = logs[c] - largest;
-            sum += logs[c] = shifted < -745 ? 0 : Math.Exp(shifted);
+            sum += logs[c] = shifted < -745 ? 0 : shifted == 0 ? 1 : Math.Exp(shifted);
         }
         for (var c = 0; c < logs.Length; c++)
             logs[c] /= sum;

@@ -20,12 +20,13 @@ public sealed class Truth
         return truth;
     }
 
-    /// <summary>Reads a CSV file with the columns task and truth; plain or gzip.</summary>
+    /// <summary>Reads a CSV file with the columns task and truth (or label, where there is no such column); plain or gzip.</summary>
     /// <exception cref="InputException">The file does not read; it names the lines and what is wrong with them.</exception>
     public static Truth Read(string path)
     {
         var truth = new Truth();
-        CsvFile.Read(path, ["task", "truth"], fields => truth.Add(fields[0], fields[1]));
+        var named = CsvFile.Header(path);
+        CsvFile.Read(path, ["task", named.Contains("label") && !named.Contains("truth") ? "label" : "truth"], fields => truth.Add(fields[0], fields[1]));
         return truth;
     }
 

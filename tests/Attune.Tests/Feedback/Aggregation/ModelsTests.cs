@@ -113,12 +113,12 @@ public sealed class ModelsTests
         var part = DawidSkene.Run(LabelSet.Of(Honest.Rows.Take(1500)), options);
         var fresh = DawidSkene.Run(Honest.Data, options);
 
-        var gone = DawidSkene.Run(Honest.Data, options with { Start = part });
+        var gone = DawidSkene.Run(Honest.Data, options with { Start = EarlierFit.Of(part) });
 
         Assert.Equal(fresh.TaskLabels, gone.TaskLabels);
         Assert.Equal(fresh.Objective[^1], gone.Objective[^1], 1e-6);
         Assert.True(gone.Objective[0] > fresh.Objective[0]); // begins nearer to the end
-        Assert.Throws<InputException>(() => DawidSkene.Run(Honest.Data, new() { Start = MajorityVote.Run(Honest.Data) }));
+        Assert.Throws<InputException>(() => EarlierFit.Of(MajorityVote.Run(Honest.Data)));
     }
 
     [Fact]
