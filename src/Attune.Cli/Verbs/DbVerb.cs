@@ -15,7 +15,8 @@ internal static class DbVerb
 
     internal static readonly Option<string> Url = new("--db")
     {
-        Description = $"The database: a file's path, or postgres://user:password@host:port/name; {Variable} or attune.db without it", HelpName = "URL",
+        Description = $"The database: a file's path, or postgres://user:password@host:port/name; {Variable} or attune.db without it",
+        HelpName = "URL",
         DefaultValueFactory = _ => Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } url ? url : "attune.db",
     };
 

@@ -29,7 +29,11 @@ public sealed class ProjectStore
             {
                 var project = new Project
                 {
-                    Id = transaction.NewId(), Name = name, State = ProjectState.Active, Settings = settings, CreatedAt = transaction.Now,
+                    Id = transaction.NewId(),
+                    Name = name,
+                    State = ProjectState.Active,
+                    Settings = settings,
+                    CreatedAt = transaction.Now,
                     Seed = seed ?? BitConverter.ToInt64(RandomNumberGenerator.GetBytes(8)),
                 };
                 if (await transaction.ExecuteAsync(
