@@ -109,8 +109,10 @@ function restore() {
   } catch {
     // an older page's
   }
-  const saved = [read(place), there].filter(draft => draft?.values).sort((one, other) => other.at - one.at)[0];
+  const here = read(place);
+  const saved = [here, there].filter(draft => draft?.values).sort((one, other) => other.at - one.at)[0];
   if (!saved) return;
+  if (saved === here && here.at !== there?.at) unsaved = JSON.stringify(here); // the last page was gone before the server had it
   fill(saved);
   say(words.restored);
 }

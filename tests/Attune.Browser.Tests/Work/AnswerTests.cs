@@ -5,8 +5,20 @@ using Microsoft.Playwright;
 namespace Attune.Browser.Tests.Work;
 
 /// <summary>Every kind of task answered by mouse and by keyboard alone, and what is in the log then.</summary>
-public sealed class AnswerTests(WorkSite site) : IClassFixture<WorkSite>
+[Collection(WorkSiteTests.Name)]
+public sealed class AnswerTests(WorkSite site)
 {
+    [Fact]
+    public async Task Who_is_not_signed_in_signs_in_and_is_at_the_task()
+    {
+        await using var worker = await site.SignInAsync(await site.ProjectAsync(new() { Overlap = 1, MaximumOverlap = 1 }));
+
+        await worker.Press("1", "Enter");
+
+        Assert.Equal(1, (await worker.Judgment()).Step);
+        Assert.Empty(worker.Complaints);
+    }
+
     [Theory]
     [InlineData(PreferenceScale.Three, 3, 1, null)]
     [InlineData(PreferenceScale.Eight, 2, 0, 3)] // A is better: the third of four strengths

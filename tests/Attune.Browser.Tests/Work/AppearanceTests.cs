@@ -5,7 +5,8 @@ using Microsoft.Playwright;
 namespace Attune.Browser.Tests.Work;
 
 /// <summary>The page of a task as people see it: hostile texts, long texts, two languages, a phone and a desk. With ATTUNE_SCREENSHOTS set to a folder, pictures are left there.</summary>
-public sealed class AppearanceTests(WorkSite site) : IClassFixture<WorkSite>
+[Collection(WorkSiteTests.Name)]
+public sealed class AppearanceTests(WorkSite site)
 {
     private const string Hostile = """
         <script>document.title = 'owned'</script><img src=x onerror="document.title='owned'"> [click](javascript:document.title='owned') <javascript:alert(1)>
@@ -57,14 +58,15 @@ public sealed class AppearanceTests(WorkSite site) : IClassFixture<WorkSite>
         {
             ("pair", new(), 2), ("nine", new() { Scale = PreferenceScale.Nine }, 2), ("rank", new() { Kind = TaskKind.Rank }, 5), ("best", new() { Kind = TaskKind.Best }, 4), ("rate", new() { Kind = TaskKind.Rate }, 2),
         };
+        await using var worker = await site.WorkerAsync(await site.ProjectAsync(new(), tasks: 0), width, scheme);
         foreach (var (name, settings, answers) in cases)
         {
             string[] texts = [.. Enumerable.Range(0, answers).Select(k => k == 0 ? Long : $"A short one, number {k}.\n\n- with a list\n- of two\n\n`code that is rather long and has_to_break_somewhere_{new string('x', 60)}`")];
             var project = await site.ProjectAsync(settings, "Film reviews", [WorkSite.Comparison("Is *The River* worth two and a half hours of an evening?\nMy sister says no.", texts)]);
             if (name == "pair")
                 await site.Database.Projects.AddInstructionAsync(project.Id, Instructions, null);
-            await using var worker = await site.WorkerAsync(project, width, scheme);
-            await worker.Page.Locator("[name=comment]").WaitForAsync();
+            await site.Database.Projects.SetMemberAsync(project.Id, worker.Person.Id, Attune.Storage.People.Role.Annotator, null);
+            await worker.Page.GotoAsync($"{site.Address}/work/{project.Id}");
             if (name is "pair" or "nine")
                 await worker.Page.Locator("[name=step]").Nth(1).CheckAsync();
 

@@ -4,7 +4,8 @@ using Attune.Storage.Leases;
 namespace Attune.Browser.Tests.Work;
 
 /// <summary>What is given survives: a reload, a lost network, a server that is gone for a while. And what can be taken back or passed on.</summary>
-public sealed class PersistenceTests(WorkSite site) : IClassFixture<WorkSite>
+[Collection(WorkSiteTests.Name)]
+public sealed class PersistenceTests(WorkSite site)
 {
     [Fact]
     public async Task A_draft_survives_a_reload_and_another_browser_of_the_same_person()
@@ -31,12 +32,10 @@ public sealed class PersistenceTests(WorkSite site) : IClassFixture<WorkSite>
     [Fact]
     public async Task A_server_that_is_away_gets_the_answer_once_when_it_is_back()
     {
-        await using var own = new OwnSite();
-        await own.InitializeAsync();
-        await using var worker = await own.Site.WorkerAsync(await own.Site.ProjectAsync(new() { Overlap = 1, MaximumOverlap = 1 }));
+        await using var worker = await site.WorkerAsync(await site.ProjectAsync(new() { Overlap = 1, MaximumOverlap = 1 }));
         await worker.Press("7");
 
-        await own.Site.RestartAsync(async () =>
+        await site.RestartAsync(async () =>
         {
             await worker.Send();
             await worker.Page.GetByText("No connection: your answer is kept here").WaitForAsync();
@@ -165,14 +164,5 @@ public sealed class PersistenceTests(WorkSite site) : IClassFixture<WorkSite>
         await worker.Page.GetByText("Your draft is back.").WaitForAsync();
         Assert.True(await worker.Page.Locator("[name=step][value='2']").IsCheckedAsync());
         Assert.Equal("half a thought", await worker.Page.Locator("[name=comment]").InputValueAsync());
-    }
-
-    private sealed class OwnSite : IAsyncDisposable
-    {
-        public WorkSite Site { get; } = new();
-
-        public Task InitializeAsync() => Site.InitializeAsync();
-
-        public async ValueTask DisposeAsync() => await Site.DisposeAsync();
     }
 }

@@ -3,7 +3,6 @@ using Attune.Storage;
 using Attune.Storage.People;
 using Attune.Storage.Work;
 using Attune.Web;
-using Attune.Web.Access;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.Extensions.Logging;
@@ -73,21 +72,37 @@ public sealed class WorkSite : IAsyncLifetime
         Order = [.. Enumerable.Range(0, answers.Length)],
     };
 
-    /// <summary>Somebody new signs in, in a browser of their own, and stands before the project's first task.</summary>
+    /// <summary>Somebody new in a browser of their own, signed in, before the project's first task.</summary>
     public async Task<Worker> WorkerAsync(Project project, int width = 1280, ColorScheme scheme = ColorScheme.Light, string language = "en-GB")
     {
-        var number = Interlocked.Increment(ref _people);
-        var email = $"ada{number}@example.org";
-        var person = await Database.People.CreateAsync(new() { DisplayName = $"Ada {number}", Email = email, PasswordHash = _passwordHash }, null);
-        await Database.Projects.SetMemberAsync(project.Id, person.Id, Role.Annotator, null);
+        var person = await PersonAsync(project);
         var complaints = new List<string>();
         var page = await _browser.Fresh(complaints, width, scheme, language);
-        await page.GotoAsync($"{Address}/sign-in?to=/work/{project.Id}");
-        await page.Locator("[type=email]").FillAsync(email);
-        await page.Locator("[type=password]").FillAsync(Password);
-        await page.Locator("main button.primary").ClickAsync();
+        await page.Context.AddCookiesAsync([new() { Name = "attune-session", Value = await Database.Access.BeginSessionAsync(person.Id, TimeSpan.FromHours(1)), Url = Address }]);
+        await page.GotoAsync($"{Address}/work/{project.Id}");
+        return new(this, project, person, page, complaints);
+    }
+
+    /// <summary>The same, by way of the form.</summary>
+    public async Task<Worker> SignInAsync(Project project)
+    {
+        var person = await PersonAsync(project);
+        var complaints = new List<string>();
+        var page = await _browser.Fresh(complaints);
+        await page.GotoAsync($"{Address}/work/{project.Id}"); // leads to the form, and from there back
+        await page.GetByLabel("E-mail address").FillAsync((await Database.People.IdentityAsync(person.Id))!.Email!);
+        await page.GetByLabel("Password").FillAsync(Password);
+        await page.GetByRole(AriaRole.Button, new() { Name = "Sign in" }).ClickAsync();
         await page.WaitForURLAsync($"{Address}/work/{project.Id}");
         return new(this, project, person, page, complaints);
+    }
+
+    private async Task<Person> PersonAsync(Project project)
+    {
+        var number = Interlocked.Increment(ref _people);
+        var person = await Database.People.CreateAsync(new() { DisplayName = $"Ada {number}", Email = $"ada{number}@example.org", PasswordHash = _passwordHash }, null);
+        await Database.Projects.SetMemberAsync(project.Id, person.Id, Role.Annotator, null);
+        return person;
     }
 
     private async Task StartAsync(string listen)
@@ -95,6 +110,13 @@ public sealed class WorkSite : IAsyncLifetime
         _app = await WebServer.BuildAsync(Database, new() { Listen = listen, RequestsPerMinute = 6000 }, builder => builder.Logging.SetMinimumLevel(LogLevel.Error));
         await _app.StartAsync();
     }
+}
+
+/// <summary>The tests that share one site, and therefore run one after the other.</summary>
+[CollectionDefinition(Name)]
+public sealed class WorkSiteTests : ICollectionFixture<WorkSite>
+{
+    public const string Name = "Work";
 }
 
 /// <summary>Somebody at work on a project.</summary>
