@@ -30,7 +30,7 @@ internal static class Failures
         if (status == StatusCodes.Status503ServiceUnavailable)
             context.Response.Headers.RetryAfter = "5";
         var words = new Wording(context);
-        var title = words.Has($"failure.{status}") ? words[$"failure.{status}"] : words["failure.other"];
+        var title = Wording.Has($"failure.{status}") ? words[$"failure.{status}"] : words["failure.other"];
         if (Requests.IsApi(context.Request))
         {
             await Results.Problem(detail, statusCode: status, title: title).ExecuteAsync(context).ConfigureAwait(false);

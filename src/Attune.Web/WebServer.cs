@@ -74,6 +74,7 @@ public static class WebServer
             antiforgery.SuppressXFrameOptionsHeader = true; // the content policy says the same, for every page
         });
         services.AddRequestLimits(options);
+        services.AddApiDescription();
         services.AddRazorComponents();
         services.ConfigureHttpJsonOptions(json => json.SerializerOptions.Converters.Add(new System.Text.Json.Serialization.JsonStringEnumConverter(System.Text.Json.JsonNamingPolicy.KebabCaseLower)));
     }

@@ -98,7 +98,8 @@ public sealed class TaskStore
         async transaction =>
         {
             await transaction.ExecuteAsync("UPDATE tasks SET state = 'withdrawn' WHERE id = @id", new { id }).ConfigureAwait(false);
-            await _database.Audit.RecordAsync(transaction, actorId, "task.withdraw", id, details: new { reason }).ConfigureAwait(false);
+            var project = await transaction.FirstAsync<string>("SELECT project_id FROM tasks WHERE id = @id", new { id }).ConfigureAwait(false);
+            await _database.Audit.RecordAsync(transaction, actorId, "task.withdraw", id, project, new { reason }).ConfigureAwait(false);
         }, stop);
 
     /// <summary>Moves a task forwards or back.</summary>

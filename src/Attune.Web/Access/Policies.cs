@@ -28,9 +28,18 @@ public static class Policies
 
     /// <summary>A policy for programs: the role, and where the request came by an API key also the scope.</summary>
     /// <param name="policy">What to require it of.</param>
-    /// <param name="scope">"read", "write", …</param>
+    /// <param name="scope">One of <see cref="Scopes"/>.</param>
     public static AuthorizationPolicyBuilder RequireScope(this AuthorizationPolicyBuilder policy, string scope) =>
-        policy.RequireAssertion(context => !context.User.HasClaim(claim => claim.Type == SessionHandler.Scope) || context.User.HasClaim(SessionHandler.Scope, scope));
+        policy.RequireAssertion(context => !context.User.IsProgram() || context.User.HasClaim(SessionHandler.Scope, scope));
+
+    /// <summary>What a key may be allowed: to read what its person may read, to change what they may change, to judge as them.</summary>
+    public static IReadOnlyList<string> Scopes { get; } = ["read", "write", "work"];
+
+    /// <summary>Whether the request came by an API key.</summary>
+    public static bool IsProgram(this ClaimsPrincipal user) => user.HasClaim(claim => claim.Type == SessionHandler.Key);
+
+    /// <summary>Whether somebody may invite, pause and reset people of a role: owners anyone, managers those who run nothing.</summary>
+    public static bool MayRun(this ClaimsPrincipal user, Role role) => user.IsInRole(Owner) || (user.IsInRole(Manager) && role is Role.Annotator or Role.Viewer);
 
     /// <summary>The id of who asks.</summary>
     public static string PersonId(this ClaimsPrincipal user) => user.FindFirstValue(ClaimTypes.NameIdentifier) ?? throw new InvalidOperationException("Nobody is signed in.");

@@ -22,17 +22,21 @@ internal sealed class SessionHandler(IOptionsMonitor<SessionSchemeOptions> optio
     public new const string Scheme = "session";
     public const string Cookie = "attune-session";
 
-    /// <summary>The claim that carries an API key's scopes; requests with a session have none, and may all that their role may.</summary>
+    /// <summary>The claim of a request that came by an API key: the key's id. Requests with a session have none, and may all that their role may.</summary>
+    public const string Key = "key";
+
+    /// <summary>The claims that carry a key's scopes; without one of them a key may do nothing.</summary>
     public const string Scope = "scope";
 
     protected override async Task<AuthenticateResult> HandleAuthenticateAsync()
     {
-        if (Bearer() is { } key)
+        // Keys open the API alone: on a page they would reach past their scopes.
+        if (Requests.IsApi(Request) && Bearer() is { } key)
         {
             if (await database.Access.FindKeyAsync(key, Context.RequestAborted).ConfigureAwait(false) is not { } found
                 || await database.People.FindAsync(found.PersonId, Context.RequestAborted).ConfigureAwait(false) is not { } owner)
                 return AuthenticateResult.Fail("The key is unknown, has expired or was revoked.");
-            return Ticket(owner, found.Scopes.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(scope => new Claim(Scope, scope)));
+            return Ticket(owner, [new(Key, found.Id), .. found.Scopes.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(scope => new Claim(Scope, scope))]);
         }
         if (Request.Cookies[Cookie] is { Length: > 0 } token && await database.Access.FindSessionAsync(token, Context.RequestAborted).ConfigureAwait(false) is { } person)
             return Ticket(person, []);

@@ -45,7 +45,7 @@ public sealed class Wording
     public string Of(string key, params object?[] values) => string.Format(System.Globalization.CultureInfo.InvariantCulture, this[key], values);
 
     /// <summary>Whether there is such a text.</summary>
-    public bool Has(string key) => Languages["en"].ContainsKey(key);
+    public static bool Has(string key) => Languages["en"].ContainsKey(key);
 
     /// <summary>The texts whose keys begin with a prefix, by the rest of the key; for scripts.</summary>
     public IReadOnlyDictionary<string, string> Under(string prefix) => Languages["en"].Keys.Where(key => key.StartsWith(prefix, StringComparison.Ordinal))

@@ -25,11 +25,22 @@ public sealed record ComparisonProject(Project Project, int Added, int Known)
     {
         ArgumentNullException.ThrowIfNull(database);
         var comparisons = ComparisonFile.Read(path);
-        if (comparisons.Count == 0)
-            throw InputException.One(path, "has no comparisons", "at least one line", "see docs/feedback-formats.md for the form");
-        var kind = comparisons.All(comparison => comparison.Answers.Count == 2) ? TaskKind.Pair : TaskKind.Rank;
+        ThrowIfNone(path, comparisons);
         var project = await database.Projects.FindByNameAsync(name, stop).ConfigureAwait(false)
-            ?? await database.Projects.CreateAsync(name, settings ?? new() { Kind = kind }, actorId, stop: stop).ConfigureAwait(false);
+            ?? await database.Projects.CreateAsync(name, settings ?? new() { Kind = KindOf(comparisons) }, actorId, stop: stop).ConfigureAwait(false);
+        return await AddAsync(database, project, comparisons, actorId, stop).ConfigureAwait(false);
+    }
+
+    /// <summary>Adds comparisons to a project as tasks, each once however often it is called.</summary>
+    /// <param name="database">Where to.</param>
+    /// <param name="project">The project. Of its kind are the tasks; in one of pairs or rankings two answers make a pair, more a ranking.</param>
+    /// <param name="comparisons">What is to be judged.</param>
+    /// <param name="actorId">Who does it; null for the command line.</param>
+    /// <param name="stop">Gives up.</param>
+    public static async Task<ComparisonProject> AddAsync(Database database, Project project, IReadOnlyList<Comparison> comparisons, string? actorId, CancellationToken stop)
+    {
+        ArgumentNullException.ThrowIfNull(database);
+        ArgumentNullException.ThrowIfNull(project);
         var known = (await database.ReadAsync(transaction => transaction.QueryAsync<string>("SELECT subject_id FROM tasks WHERE project_id = @Id", new { project.Id }), stop).ConfigureAwait(false))
             .ToHashSet(StringComparer.Ordinal);
         var tasks = comparisons.Where(comparison => !known.Contains(comparison.Id)).Select(comparison => new NewTask
@@ -37,10 +48,27 @@ public sealed record ComparisonProject(Project Project, int Added, int Known)
             Payload = comparison.ToJson(),
             Choices = comparison.Answers.Count,
             SubjectId = comparison.Id,
-            Kind = comparison.Answers.Count == 2 ? TaskKind.Pair : TaskKind.Rank,
+            Kind = project.Settings.Kind is TaskKind.Pair or TaskKind.Rank ? KindOf([comparison]) : project.Settings.Kind,
         }).ToArray();
         foreach (var part in tasks.Chunk(AtOnce))
             await database.Tasks.AddAsync(project.Id, part, actorId, stop).ConfigureAwait(false);
         return new(project, tasks.Length, comparisons.Count - tasks.Length);
+    }
+
+    /// <summary>Reads comparisons that somebody sent.</summary>
+    /// <exception cref="InputException">There are none, or bad lines; lists them.</exception>
+    public static IReadOnlyList<Comparison> Parse(string name, byte[] content)
+    {
+        var comparisons = ComparisonFile.Parse(name, content);
+        ThrowIfNone(name, comparisons);
+        return comparisons;
+    }
+
+    private static TaskKind KindOf(IReadOnlyList<Comparison> comparisons) => comparisons.All(comparison => comparison.Answers.Count == 2) ? TaskKind.Pair : TaskKind.Rank;
+
+    private static void ThrowIfNone(string name, IReadOnlyList<Comparison> comparisons)
+    {
+        if (comparisons.Count == 0)
+            throw InputException.One(name, "has no comparisons", "at least one line", "see docs/feedback-formats.md for the form");
     }
 }
