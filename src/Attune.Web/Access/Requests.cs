@@ -22,7 +22,7 @@ internal static class Requests
         headers["Cross-Origin-Opener-Policy"] = "same-origin";
         headers["Cross-Origin-Resource-Policy"] = "same-origin";
         headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=()";
-        headers.CacheControl = "no-store"; // pages show what is a person's own; assets say otherwise
+        headers.CacheControl = "no-cache, no-store"; // pages show what is a person's own; assets say otherwise
         if (context.Request.IsHttps)
             headers.StrictTransportSecurity = "max-age=31536000";
         return next(context);

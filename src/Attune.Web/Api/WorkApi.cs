@@ -47,7 +47,7 @@ internal static class WorkApi
 {
     public static void MapWork(this IEndpointRouteBuilder api)
     {
-        api.MapPost("/projects/{project}/next", NextAsync);
+        api.MapPost("/projects/{project}/next", NextAsync).RequireProject(ProjectRight.Belong);
         var leases = api.MapGroup("/leases");
         leases.MapPost("/heartbeat", HeartbeatAsync);
         leases.MapPost("/submit", SubmitAsync);
