@@ -15,7 +15,9 @@ internal static class AnnotateVerb
 
     private static readonly Option<string> Listen = new("--listen")
     {
-        Description = "Address to listen on; other machines reach it only where it is not of this machine alone", HelpName = "URL", DefaultValueFactory = _ => new WebOptions().Listen,
+        Description = "Address to listen on; other machines reach it only where it is not of this machine alone",
+        HelpName = "URL",
+        DefaultValueFactory = _ => new WebOptions().Listen,
     };
 
     private static readonly Option<string?> Public = new("--public") { Description = "Address that people type, behind a proxy; links in invitations begin with it", HelpName = "URL" };
