@@ -40,4 +40,22 @@ public sealed class Browser : IAsyncLifetime
         await page.GotoAsync(new Uri(file).AbsoluteUri);
         return (page, complaints);
     }
+
+    /// <summary>An empty page of a browser that nobody has used; what it complains about goes into the list.</summary>
+    public async Task<IPage> Fresh(List<string> complaints, int width = 1280, ColorScheme scheme = ColorScheme.Light, string language = "en-GB")
+    {
+        var context = await _browser!.NewContextAsync(new() { ViewportSize = new() { Width = width, Height = 800 }, ColorScheme = scheme, Locale = language });
+        context.SetDefaultTimeout(10_000);
+        var page = await context.NewPageAsync();
+        page.Console += (_, message) => complaints.Add($"{message.Type}: {message.Text}");
+        page.PageError += (_, error) => complaints.Add(error);
+        return page;
+    }
+
+    /// <summary>Leaves a picture of a page where ATTUNE_SCREENSHOTS says.</summary>
+    public static async Task Picture(IPage page, string name)
+    {
+        if (Environment.GetEnvironmentVariable("ATTUNE_SCREENSHOTS") is { Length: > 0 } folder)
+            await page.ScreenshotAsync(new() { Path = Path.Combine(folder, name), FullPage = true });
+    }
 }

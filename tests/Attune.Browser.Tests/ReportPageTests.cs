@@ -44,7 +44,7 @@ public sealed class ReportPageTests : IClassFixture<Browser>, IDisposable
         var background = await page.EvaluateAsync<string>("getComputedStyle(document.body).backgroundColor");
         Assert.Equal(scheme == ColorScheme.Dark ? "rgb(19, 23, 29)" : "rgb(250, 249, 246)", background);
         Assert.Empty(complaints);
-        await Picture(page, $"report-{width}-{scheme.ToString().ToLowerInvariant()}.png");
+        await Browser.Picture(page, $"report-{width}-{scheme.ToString().ToLowerInvariant()}.png");
         await page.Context.CloseAsync();
     }
 
@@ -76,11 +76,5 @@ public sealed class ReportPageTests : IClassFixture<Browser>, IDisposable
         Assert.True(await target.Locator("tbody tr").CountAsync() >= 100);
         Assert.Empty(complaints);
         await page.Context.CloseAsync();
-    }
-
-    private static async Task Picture(IPage page, string name)
-    {
-        if (Environment.GetEnvironmentVariable("ATTUNE_SCREENSHOTS") is { Length: > 0 } folder)
-            await page.ScreenshotAsync(new() { Path = Path.Combine(folder, name), FullPage = true });
     }
 }

@@ -13,9 +13,10 @@ internal static class DbVerb
     /// <summary>Names the database where no <c>--db</c> does.</summary>
     public const string Variable = "ATTUNE_DB";
 
-    private static readonly Option<string> Url = new("--db")
+    internal static readonly Option<string> Url = new("--db")
     {
-        Description = $"The database: a file's path, or postgres://user:password@host:port/name; {Variable} or attune.db without it", HelpName = "URL",
+        Description = $"The database: a file's path, or postgres://user:password@host:port/name; {Variable} or attune.db without it",
+        HelpName = "URL",
         DefaultValueFactory = _ => Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } url ? url : "attune.db",
     };
 
@@ -95,7 +96,7 @@ internal static class DbVerb
     }
 
     /// <summary>A verb runs on the main thread; what fails in the database ends it as any failure does.</summary>
-    private static T Run<T>(Func<Task<T>> work)
+    internal static T Run<T>(Func<Task<T>> work)
     {
         try
         {

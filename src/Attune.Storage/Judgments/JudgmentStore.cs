@@ -86,8 +86,21 @@ public sealed class JudgmentStore
         """,
         new
         {
-            judgment.Id, task.ProjectId, task.BatchId, TaskId = task.Id, leaseId, personId, judgment.ComparisonId, Outcome = StorageJson.Word(judgment.Outcome), Purpose = StorageJson.Word(task.Purpose),
-            Late = judgment.Late ? 1L : 0L, judgment.Supersedes, judgment.At, judgment.Seconds, judgment.ActiveSeconds, Content = judgment.ToJson(),
+            judgment.Id,
+            task.ProjectId,
+            task.BatchId,
+            TaskId = task.Id,
+            leaseId,
+            personId,
+            judgment.ComparisonId,
+            Outcome = StorageJson.Word(judgment.Outcome),
+            Purpose = StorageJson.Word(task.Purpose),
+            Late = judgment.Late ? 1L : 0L,
+            judgment.Supersedes,
+            judgment.At,
+            judgment.Seconds,
+            judgment.ActiveSeconds,
+            Content = judgment.ToJson(),
         });
 
     private static async Task<bool> AppendAsync(Transaction transaction, string projectId, Judgment judgment)

@@ -126,13 +126,34 @@ public sealed partial class LeaseStore
     /// <summary>What makes two answers the same: all but the store's own fields and the times, which differ when it is sent again.</summary>
     private static string HashOf(Judgment answer) => Secret.Hash((answer with
     {
-        Id = "", ComparisonId = "", TaskId = null, AnnotatorId = "", Order = [], InstructionVersion = "", At = default, Source = null, Late = false, Supersedes = null, Seconds = 0, ActiveSeconds = null,
+        Id = "",
+        ComparisonId = "",
+        TaskId = null,
+        AnnotatorId = "",
+        Order = [],
+        InstructionVersion = "",
+        At = default,
+        Source = null,
+        Late = false,
+        Supersedes = null,
+        Seconds = 0,
+        ActiveSeconds = null,
     }).ToJson());
 
     private static Judgment Withdrawal(Transaction transaction, Judgment before) => new()
     {
-        Id = transaction.NewId(), ComparisonId = before.ComparisonId, TaskId = before.TaskId, AnnotatorId = before.AnnotatorId, Order = before.Order, Outcome = Outcome.Withdrawn, Ranks = [],
-        InstructionVersion = before.InstructionVersion, At = transaction.Now, Source = before.Source, Late = before.Late, Supersedes = before.Id,
+        Id = transaction.NewId(),
+        ComparisonId = before.ComparisonId,
+        TaskId = before.TaskId,
+        AnnotatorId = before.AnnotatorId,
+        Order = before.Order,
+        Outcome = Outcome.Withdrawn,
+        Ranks = [],
+        InstructionVersion = before.InstructionVersion,
+        At = transaction.Now,
+        Source = before.Source,
+        Late = before.Late,
+        Supersedes = before.Id,
     };
 
     /// <summary>Somebody whose lease ran out was given the task again and now answers the first one: they are not asked twice.</summary>

@@ -138,8 +138,16 @@ public sealed partial class LeaseStore
         var id = transaction.NewId();
         var lease = new Lease
         {
-            Id = id, ProjectId = project.Id, TaskId = taskId, PersonId = personId, State = LeaseState.Active, Seat = seat, Seed = (long)seed.Value,
-            SideOrder = JsonSerializer.Serialize(SideOrder.Of(task.SideSeed, task.Choices, seat)), GrantedAt = transaction.Now, ExpiresAt = Until(transaction, project),
+            Id = id,
+            ProjectId = project.Id,
+            TaskId = taskId,
+            PersonId = personId,
+            State = LeaseState.Active,
+            Seat = seat,
+            Seed = (long)seed.Value,
+            SideOrder = JsonSerializer.Serialize(SideOrder.Of(task.SideSeed, task.Choices, seat)),
+            GrantedAt = transaction.Now,
+            ExpiresAt = Until(transaction, project),
             InstructionVersion = (int)await transaction.CountAsync("SELECT COALESCE(MAX(version), 0) FROM instructions WHERE project_id = @Id", new { project.Id }).ConfigureAwait(false),
         };
         await transaction.ExecuteAsync(
@@ -149,7 +157,16 @@ public sealed partial class LeaseStore
             """,
             new
             {
-                lease.Id, lease.ProjectId, lease.TaskId, lease.PersonId, lease.Seat, lease.Seed, lease.SideOrder, lease.InstructionVersion, lease.GrantedAt, lease.ExpiresAt,
+                lease.Id,
+                lease.ProjectId,
+                lease.TaskId,
+                lease.PersonId,
+                lease.Seat,
+                lease.Seed,
+                lease.SideOrder,
+                lease.InstructionVersion,
+                lease.GrantedAt,
+                lease.ExpiresAt,
                 Hash = Secret.Hash(await TokenAsync(transaction, id).ConfigureAwait(false)),
             }).ConfigureAwait(false);
         await transaction.ExecuteAsync("UPDATE tasks SET active = active + 1 WHERE id = @taskId", new { taskId }).ConfigureAwait(false);

@@ -81,6 +81,16 @@ public sealed class AccessStore
     /// <summary>An invitation that can still be used; null otherwise.</summary>
     public Task<Invitation?> FindInvitationAsync(string token, CancellationToken stop = default) => _database.ReadAsync(transaction => ValidAsync(transaction, token, ""), stop);
 
+    /// <summary>Invitations, used and expired ones included, in the order in which they were made.</summary>
+    public Task<Page<Invitation>> InvitationsAsync(PageRequest page, CancellationToken stop = default)
+    {
+        ArgumentNullException.ThrowIfNull(page);
+        return _database.ReadAsync(
+            async transaction => page.Of(
+                await transaction.QueryAsync<Invitation>("SELECT * FROM invitations WHERE id > @From ORDER BY id LIMIT @More", new { page.From, More = page.Limit + 1 }).ConfigureAwait(false),
+                invitation => invitation.Id), stop);
+    }
+
     /// <summary>Uses an invitation: the person is there, a member of its project, and it is used up, all at once. Null where it cannot be used any more.</summary>
     /// <exception cref="InputException">The address is taken.</exception>
     public Task<Person?> AcceptInvitationAsync(string token, NewPerson person, CancellationToken stop = default) => _database.WriteAsync(
@@ -98,7 +108,7 @@ public sealed class AccessStore
         }, stop);
 
     /// <summary>Makes a password reset; null where nobody has the address, which the caller must not let on.</summary>
-    public Task<string?> BeginResetAsync(string email, TimeSpan validFor, CancellationToken stop = default) => _database.WriteAsync(
+    public Task<string?> BeginResetAsync(string email, TimeSpan validFor, string? actorId = null, CancellationToken stop = default) => _database.WriteAsync(
         async transaction =>
         {
             var person = await transaction.FirstAsync<string>("SELECT person_id FROM identities WHERE email = @Email", new { Email = PersonStore.Address(email) }).ConfigureAwait(false);
@@ -108,7 +118,7 @@ public sealed class AccessStore
             await transaction.ExecuteAsync(
                 "INSERT INTO password_resets (token_hash, person_id, created_at, expires_at) VALUES (@Hash, @person, @Now, @Until)",
                 new { Hash = Secret.Hash(token), person, transaction.Now, Until = transaction.Now + validFor }).ConfigureAwait(false);
-            await _database.Audit.RecordAsync(transaction, null, "password.reset-asked", person).ConfigureAwait(false);
+            await _database.Audit.RecordAsync(transaction, actorId, "password.reset-asked", person).ConfigureAwait(false);
             return (string?)token;
         }, stop);
 

@@ -61,7 +61,12 @@ public sealed class BatchStore
                 throw InputException.One($"Project {projectId}", "is not there", "one of this database", "check the id");
             var batch = new Batch
             {
-                Id = transaction.NewId(), ProjectId = projectId, Name = name, State = BatchState.Planned, Details = detailsJson, CreatedAt = transaction.Now,
+                Id = transaction.NewId(),
+                ProjectId = projectId,
+                Name = name,
+                State = BatchState.Planned,
+                Details = detailsJson,
+                CreatedAt = transaction.Now,
                 Number = 1 + (int)await transaction.CountAsync("SELECT COALESCE(MAX(number), 0) FROM batches WHERE project_id = @projectId", new { projectId }).ConfigureAwait(false),
             };
             await transaction.ExecuteAsync(

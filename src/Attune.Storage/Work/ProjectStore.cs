@@ -29,7 +29,11 @@ public sealed class ProjectStore
             {
                 var project = new Project
                 {
-                    Id = transaction.NewId(), Name = name, State = ProjectState.Active, Settings = settings, CreatedAt = transaction.Now,
+                    Id = transaction.NewId(),
+                    Name = name,
+                    State = ProjectState.Active,
+                    Settings = settings,
+                    CreatedAt = transaction.Now,
                     Seed = seed ?? BitConverter.ToInt64(RandomNumberGenerator.GetBytes(8)),
                 };
                 if (await transaction.ExecuteAsync(
@@ -83,9 +87,12 @@ public sealed class ProjectStore
         }, stop);
 
     /// <summary>Adds a version of the instructions; gives its number. Older ones stay.</summary>
+    /// <exception cref="InputException">The text is empty.</exception>
     public Task<int> AddInstructionAsync(string projectId, string markdown, string? actorId, CancellationToken stop = default) => _database.WriteAsync(
         async transaction =>
         {
+            if (string.IsNullOrWhiteSpace(markdown) || markdown.Contains('\0'))
+                throw InputException.One("The instructions", "are empty or hold a NUL", "a text in Markdown", "write them");
             await transaction.FirstAsync<string>($"SELECT id FROM projects WHERE id = @projectId{transaction.Engine.ForUpdate}", new { projectId }).ConfigureAwait(false);
             var version = 1 + (int)await transaction.CountAsync("SELECT COALESCE(MAX(version), 0) FROM instructions WHERE project_id = @projectId", new { projectId }).ConfigureAwait(false);
             await transaction.ExecuteAsync(

@@ -53,8 +53,12 @@ public sealed class TaskStore
             var conditions = (filter.BatchId is null ? "" : " AND batch_id = @BatchId") + (filter.State is null ? "" : " AND state = @State") + (filter.Purpose is null ? "" : " AND purpose = @Purpose");
             var rows = await transaction.QueryAsync<AnnotationTask>($"SELECT * FROM tasks WHERE project_id = @projectId AND id > @From{conditions} ORDER BY id LIMIT @More", new
             {
-                projectId, page.From, More = page.Limit + 1, filter.BatchId,
-                State = filter.State is { } state ? StorageJson.Word(state) : null, Purpose = filter.Purpose is { } purpose ? StorageJson.Word(purpose) : null,
+                projectId,
+                page.From,
+                More = page.Limit + 1,
+                filter.BatchId,
+                State = filter.State is { } state ? StorageJson.Word(state) : null,
+                Purpose = filter.Purpose is { } purpose ? StorageJson.Word(purpose) : null,
             }).ConfigureAwait(false);
             return page.Of(rows, task => task.Id);
         }, stop);
@@ -94,7 +98,8 @@ public sealed class TaskStore
         async transaction =>
         {
             await transaction.ExecuteAsync("UPDATE tasks SET state = 'withdrawn' WHERE id = @id", new { id }).ConfigureAwait(false);
-            await _database.Audit.RecordAsync(transaction, actorId, "task.withdraw", id, details: new { reason }).ConfigureAwait(false);
+            var project = await transaction.FirstAsync<string>("SELECT project_id FROM tasks WHERE id = @id", new { id }).ConfigureAwait(false);
+            await _database.Audit.RecordAsync(transaction, actorId, "task.withdraw", id, project, new { reason }).ConfigureAwait(false);
         }, stop);
 
     /// <summary>Moves a task forwards or back.</summary>
@@ -146,10 +151,29 @@ public sealed class TaskStore
             """,
             new
             {
-                id, ProjectId = project.Id, task.BatchId, Kind = StorageJson.Word(task.Kind ?? project.Settings.Kind), Purpose = StorageJson.Word(task.Purpose), subject, task.Payload, task.Choices,
-                task.GroupId, task.Place, task.GroupSize, task.Priority, task.Expected, task.RequiredSkill, task.RequiredLevel, task.Language, task.DependsOn, task.DependsAnswer,
-                State = await FirstStateAsync(transaction, task).ConfigureAwait(false), overlap, transaction.Now,
-                SideSeed = (long)seed.For("side").For(subject).Value, Shuffle = (long)(seed.For("shuffle").For(id).Value >> (64 - ShuffleBits)),
+                id,
+                ProjectId = project.Id,
+                task.BatchId,
+                Kind = StorageJson.Word(task.Kind ?? project.Settings.Kind),
+                Purpose = StorageJson.Word(task.Purpose),
+                subject,
+                task.Payload,
+                task.Choices,
+                task.GroupId,
+                task.Place,
+                task.GroupSize,
+                task.Priority,
+                task.Expected,
+                task.RequiredSkill,
+                task.RequiredLevel,
+                task.Language,
+                task.DependsOn,
+                task.DependsAnswer,
+                State = await FirstStateAsync(transaction, task).ConfigureAwait(false),
+                overlap,
+                transaction.Now,
+                SideSeed = (long)seed.For("side").For(subject).Value,
+                Shuffle = (long)(seed.For("shuffle").For(id).Value >> (64 - ShuffleBits)),
                 Most = Math.Max(overlap, task.MaximumOverlap ?? project.Settings.MaximumOverlap),
             }).ConfigureAwait(false);
         if (isNew == 0)

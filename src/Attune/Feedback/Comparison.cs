@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Serialization;
 using Attune.Torch;
 
@@ -106,6 +107,13 @@ public sealed record Comparison
 
     /// <summary>The answer an index of <see cref="Order"/> or of a judgment's ranks stands for.</summary>
     public Answer this[int answer] => Answers[answer];
+
+    /// <summary>The comparison as one line of JSON, as in <c>comparisons.jsonl</c>, without the line's end.</summary>
+    public string ToJson() => JsonSerializer.Serialize(this, FeedbackFile.Lines.Comparison);
+
+    /// <summary>Reads what <see cref="ToJson"/> wrote.</summary>
+    /// <exception cref="JsonException">It is not a comparison.</exception>
+    public static Comparison FromJson(string json) => JsonSerializer.Deserialize(json, FeedbackFile.Lines.Comparison) ?? throw new JsonException("is null, expected a comparison");
 
     private static int[] BalancedOrder(int count, Seed seed, long number)
     {

@@ -92,6 +92,9 @@ public sealed record Preference
 
     /// <summary>The judgments' ids.</summary>
     public required IReadOnlyList<string> Judgments { get; init; }
+
+    /// <summary>The preference as a line of <c>preferences.jsonl</c>, without its end.</summary>
+    public string ToJson() => System.Text.Json.JsonSerializer.Serialize(this, FeedbackFile.Lines.Preference);
 }
 
 /// <summary>All answers to a prompt with their common ranking, as a line of <c>rankings.jsonl</c>: what K-wise reward losses learn from.</summary>

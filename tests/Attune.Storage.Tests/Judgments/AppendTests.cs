@@ -45,6 +45,13 @@ public sealed class AppendTests
 
     private static Judgment Example(string id, string comparison, string annotator) => new()
     {
-        Id = id, ComparisonId = comparison, AnnotatorId = annotator, Order = [1, 0], Outcome = Outcome.Choice, Ranks = [1, 2], InstructionVersion = "1", At = new(2001, 2, 3, 4, 5, 6, TimeSpan.Zero),
+        Id = id,
+        ComparisonId = comparison,
+        AnnotatorId = annotator,
+        Order = [1, 0],
+        Outcome = Outcome.Choice,
+        Ranks = [1, 2],
+        InstructionVersion = "1",
+        At = new(2001, 2, 3, 4, 5, 6, TimeSpan.Zero),
     };
 }

@@ -70,7 +70,15 @@ public sealed class SettingsTests
     {
         Judgment Says(string word) => new()
         {
-            Id = "j", ComparisonId = "c", AnnotatorId = "p", Order = [], Outcome = Outcome.Answered, Ranks = [], InstructionVersion = "1", At = default, Answers = new Dictionary<string, string> { ["q"] = word },
+            Id = "j",
+            ComparisonId = "c",
+            AnnotatorId = "p",
+            Order = [],
+            Outcome = Outcome.Answered,
+            Ranks = [],
+            InstructionVersion = "1",
+            At = default,
+            Answers = new Dictionary<string, string> { ["q"] = word },
         };
 
         Assert.Equal("no", TaskOutcome.Majority([Says("no"), Says("yes"), Says("no")]));

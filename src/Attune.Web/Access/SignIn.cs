@@ -1,0 +1,86 @@
+using Attune.Storage;
+using Attune.Storage.People;
+using Microsoft.AspNetCore.Identity;
+
+namespace Attune.Web.Access;
+
+/// <summary>How an attempt to sign in ended.</summary>
+public enum SignInResult
+{
+    /// <summary>The session has begun.</summary>
+    Done,
+
+    /// <summary>Address and password do not fit; which of them is wrong is not said.</summary>
+    Wrong,
+
+    /// <summary>Too many tries have failed; nothing was tried.</summary>
+    Locked,
+}
+
+/// <summary>Signing in by address and password, and the session's cookie.</summary>
+public sealed class SignIn
+{
+    /// <summary>The shortest password that is taken, in characters.</summary>
+    public const int ShortestPassword = 10;
+
+    private readonly Database _database;
+    private readonly WebOptions _options;
+    private readonly IPasswordHasher<Person> _hasher;
+    private readonly string _nobodysHash;
+
+    /// <summary>Made by the server.</summary>
+    public SignIn(Database database, WebOptions options, IPasswordHasher<Person> hasher)
+    {
+        (_database, _options, _hasher) = (database, options, hasher);
+        _nobodysHash = hasher.HashPassword(null!, Secret.New());
+    }
+
+    /// <summary>What is kept of a password.</summary>
+    public string Hash(string password) => _hasher.HashPassword(null!, password);
+
+    /// <summary>Tries to sign in and, if that is right, begins a session.</summary>
+    public async Task<SignInResult> TryAsync(HttpContext context, string email, string password)
+    {
+        var from = $"network:{context.Connection.RemoteIpAddress}";
+        foreach (var subject in new[] { email, from })
+        {
+            if (await _database.Access.FailuresAsync(subject, _options.LockWindow, context.RequestAborted).ConfigureAwait(false) >= _options.FailuresBeforeLock)
+                return SignInResult.Locked;
+        }
+        var identity = await _database.People.IdentityByEmailAsync(email, context.RequestAborted).ConfigureAwait(false);
+        // Nobody's password takes as long to check as somebody's: how long it takes must not say who is here.
+        var isRight = _hasher.VerifyHashedPassword(null!, identity?.PasswordHash ?? _nobodysHash, password) != PasswordVerificationResult.Failed;
+        if (identity?.PasswordHash is null || !isRight)
+        {
+            await _database.Access.NoteFailureAsync(email, context.RequestAborted).ConfigureAwait(false);
+            await _database.Access.NoteFailureAsync(from, context.RequestAborted).ConfigureAwait(false);
+            return SignInResult.Wrong;
+        }
+        await _database.Access.ForgetFailuresAsync(email, context.RequestAborted).ConfigureAwait(false);
+        await BeginAsync(context, identity.PersonId).ConfigureAwait(false);
+        return SignInResult.Done;
+    }
+
+    /// <summary>Begins a session: its token goes into a cookie that scripts cannot read.</summary>
+    public async Task BeginAsync(HttpContext context, string personId)
+    {
+        var token = await _database.Access.BeginSessionAsync(personId, _options.SessionLength, context.RequestAborted).ConfigureAwait(false);
+        context.Response.Cookies.Append(SessionHandler.Cookie, token, new CookieOptions
+        {
+            HttpOnly = true,
+            Secure = context.Request.IsHttps,
+            SameSite = SameSiteMode.Lax,
+            MaxAge = _options.SessionLength,
+            Path = "/",
+            IsEssential = true,
+        });
+    }
+
+    /// <summary>Ends the session of a request.</summary>
+    public async Task EndAsync(HttpContext context)
+    {
+        if (context.Request.Cookies[SessionHandler.Cookie] is { Length: > 0 } token)
+            await _database.Access.EndSessionAsync(token, context.RequestAborted).ConfigureAwait(false);
+        context.Response.Cookies.Delete(SessionHandler.Cookie);
+    }
+}

@@ -1,0 +1,41 @@
+using Attune.Web.Access;
+using Microsoft.AspNetCore.Antiforgery;
+using Microsoft.AspNetCore.Routing;
+
+namespace Attune.Web.Api;
+
+/// <summary>The HTTP API, <c>/api/v1</c>: the one that the pages' scripts use too.</summary>
+internal static class HttpApi
+{
+    private const string Root = "/api/v1";
+
+    /// <summary>The description of the API, as OpenAPI.</summary>
+    public static void AddApiDescription(this IServiceCollection services) => services.AddOpenApi("v1", document =>
+        document.ShouldInclude = endpoint => endpoint.RelativePath?.StartsWith(Root[1..], StringComparison.Ordinal) == true);
+
+    public static void MapApi(this WebApplication app)
+    {
+        var api = app.MapGroup(Root).RequireAuthorization(Policies.Anyone).DisableAntiforgery().AddEndpointFilter(RefuseForgedAsync);
+        var (read, write) = (Scoped(api, "read"), Scoped(api, "write"));
+        Scoped(api, "work").MapWork();
+        (read, write).MapProjects();
+        (read, write).MapTasks();
+        (read, write).MapMembers();
+        (read, write).MapPeople();
+        (read, write).MapAccess();
+        read.MapExports();
+        app.MapOpenApi("/api/{documentName}/openapi.json").RequireAuthorization(Policies.Anyone);
+    }
+
+    private static RouteGroupBuilder Scoped(RouteGroupBuilder api, string scope) => api.MapGroup("").RequireAuthorization(policy => policy.RequireScope(scope));
+
+    // A request with a cookie has to carry the page's token; one with a key cannot be forged by another site.
+    private static async ValueTask<object?> RefuseForgedAsync(EndpointFilterInvocationContext call, EndpointFilterDelegate next)
+    {
+        var context = call.HttpContext;
+        var isSafe = HttpMethods.IsGet(context.Request.Method) || HttpMethods.IsHead(context.Request.Method) || context.User.IsProgram();
+        if (!isSafe && !await context.RequestServices.GetRequiredService<IAntiforgery>().IsRequestValidAsync(context).ConfigureAwait(false))
+            return Results.Problem("The request carries no token of a page of ours, or one that has expired; load the page again.", statusCode: StatusCodes.Status400BadRequest);
+        return await next(call).ConfigureAwait(false);
+    }
+}

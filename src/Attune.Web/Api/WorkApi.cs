@@ -1,0 +1,117 @@
+using System.Security.Claims;
+using Attune.Storage;
+using Attune.Storage.Leases;
+using Attune.Storage.Work;
+using Attune.Web.Access;
+using Attune.Web.Work;
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.AspNetCore.Routing;
+
+namespace Attune.Web.Api;
+
+/// <summary>The next task asked for.</summary>
+/// <param name="Known">Leases that the caller already shows.</param>
+public sealed record NextRequest(IReadOnlyList<string>? Known = null);
+
+/// <summary>A task, or why there is none.</summary>
+/// <param name="Task">The task; null where there is none.</param>
+/// <param name="Why">Why not; null where there is one.</param>
+public sealed record NextReply(TaskView? Task, NothingReason? Why);
+
+/// <summary>A lease's token.</summary>
+/// <param name="Token">As given with the task.</param>
+/// <param name="Reason">Of giving back: "skip", "broken: …".</param>
+public sealed record LeaseRequestBody(string Token, string? Reason = null);
+
+/// <summary>How long the lease runs.</summary>
+/// <param name="ExpiresAt">Until then without another heartbeat.</param>
+public sealed record HeartbeatReply(DateTimeOffset ExpiresAt);
+
+/// <summary>An answer.</summary>
+/// <param name="Token">The lease's.</param>
+/// <param name="Answer">What was decided.</param>
+public sealed record SubmitRequest(string Token, GivenAnswer Answer);
+
+/// <summary>The answer is in the log.</summary>
+/// <param name="JudgmentId">Under which id.</param>
+/// <param name="Late">Whether it came after the lease had ended: kept, not counted.</param>
+/// <param name="Repeat">Whether it had been there already.</param>
+public sealed record SubmitReply(string JudgmentId, bool Late, bool Repeat);
+
+/// <summary>A draft.</summary>
+/// <param name="Content">JSON of the page's own.</param>
+public sealed record DraftBody(string Content);
+
+/// <summary><c>/api/v1</c> for those who judge: next task, heartbeat, draft, answer, undo, giving back.</summary>
+internal static class WorkApi
+{
+    public static void MapWork(this IEndpointRouteBuilder api)
+    {
+        api.MapPost("/projects/{project}/next", NextAsync).RequireProject(ProjectRight.Belong);
+        var leases = api.MapGroup("/leases");
+        leases.MapPost("/heartbeat", HeartbeatAsync);
+        leases.MapPost("/submit", SubmitAsync);
+        leases.MapPost("/release", ReleaseAsync);
+        leases.MapPut("/{lease}/draft", SaveDraftAsync);
+        leases.MapGet("/{lease}/draft", ReadDraftAsync);
+        leases.MapPost("/{lease}/undo", UndoAsync);
+    }
+
+    private static async Task<IResult> NextAsync(string project, [FromBody] NextRequest? request, ClaimsPrincipal user, Database database, CancellationToken stop)
+    {
+        if (await database.Projects.FindAsync(project, stop).ConfigureAwait(false) is not { } found)
+            return Results.NotFound();
+        var next = await database.Leases.NextAsync(project, user.PersonId(), new() { Known = request?.Known ?? [] }, stop).ConfigureAwait(false);
+        return Results.Ok(new NextReply(next.Lease is null ? null : TaskView.Of(next.Lease, found.Settings), next.Why));
+    }
+
+    private static async Task<IResult> HeartbeatAsync([FromBody] LeaseRequestBody body, ClaimsPrincipal user, Database database, CancellationToken stop)
+    {
+        if (await MineAsync(database, body.Token, user, stop).ConfigureAwait(false) is null)
+            return Unknown();
+        return await database.Leases.HeartbeatAsync(body.Token, stop).ConfigureAwait(false) is { } until
+            ? Results.Ok(new HeartbeatReply(until)) : Results.Problem("The lease has ended; an answer is still taken, as late.", statusCode: StatusCodes.Status410Gone);
+    }
+
+    private static async Task<IResult> SubmitAsync([FromBody] SubmitRequest body, ClaimsPrincipal user, Database database, CancellationToken stop)
+    {
+        if (await MineAsync(database, body.Token, user, stop).ConfigureAwait(false) is not { } granted)
+            return Unknown();
+        var settings = (await database.Projects.FindAsync(granted.Lease.ProjectId, stop).ConfigureAwait(false))!.Settings;
+        if (body.Answer.ToJudgment(granted, settings, out var fault) is not { } judgment)
+            return Results.Problem($"The answer {fault}.", statusCode: StatusCodes.Status422UnprocessableEntity);
+        return await database.Leases.SubmitAsync(body.Token, user.PersonId(), judgment, stop).ConfigureAwait(false) switch
+        {
+            SubmitResult.Accepted accepted => Results.Ok(new SubmitReply(accepted.Judgment.Id, accepted.Judgment.Late, accepted.IsRepeat)),
+            SubmitResult.Conflict => Results.Problem("Another answer was given to this task and stays; undo it first.", statusCode: StatusCodes.Status409Conflict),
+            SubmitResult.Refused refused => Results.Problem($"The answer {refused.Fault}.", statusCode: StatusCodes.Status422UnprocessableEntity),
+            _ => Unknown(),
+        };
+    }
+
+    private static async Task<IResult> ReleaseAsync([FromBody] LeaseRequestBody body, ClaimsPrincipal user, Database database, CancellationToken stop)
+    {
+        if (await MineAsync(database, body.Token, user, stop).ConfigureAwait(false) is null)
+            return Unknown();
+        return await database.Leases.ReleaseAsync(body.Token, body.Reason, stop).ConfigureAwait(false) ? Results.NoContent() : Results.StatusCode(StatusCodes.Status410Gone);
+    }
+
+    private static async Task<IResult> SaveDraftAsync(string lease, [FromBody] DraftBody body, ClaimsPrincipal user, Database database, CancellationToken stop) =>
+        await database.Drafts.SaveAsync(lease, user.PersonId(), body.Content, stop).ConfigureAwait(false) ? Results.NoContent() : Results.NotFound();
+
+    private static async Task<IResult> ReadDraftAsync(string lease, ClaimsPrincipal user, Database database, CancellationToken stop) =>
+        await database.Drafts.FindAsync(lease, user.PersonId(), stop).ConfigureAwait(false) is { } draft ? Results.Ok(new DraftBody(draft.Content)) : Results.NotFound();
+
+    private static async Task<IResult> UndoAsync(string lease, ClaimsPrincipal user, Database database, CancellationToken stop) =>
+        await database.Leases.UndoAsync(lease, user.PersonId(), stop).ConfigureAwait(false) switch
+        {
+            UndoResult.Undone undone => Results.Ok(new NextReply(TaskView.Of(undone.Lease, (await database.Projects.FindAsync(undone.Lease.Lease.ProjectId, stop).ConfigureAwait(false))!.Settings), null)),
+            UndoResult.TooLate => Results.Problem("The time for taking an answer back is over.", statusCode: StatusCodes.Status409Conflict),
+            _ => Results.NotFound(),
+        };
+
+    private static async Task<GrantedLease?> MineAsync(Database database, string token, ClaimsPrincipal user, CancellationToken stop) =>
+        await database.Leases.FindByTokenAsync(token, stop).ConfigureAwait(false) is { } granted && granted.Lease.PersonId == user.PersonId() ? granted : null;
+
+    private static IResult Unknown() => Results.Problem("No lease of yours has this token.", statusCode: StatusCodes.Status404NotFound);
+}

@@ -1,0 +1,53 @@
+using System.Net;
+using Attune.Runs;
+
+namespace Attune.Web;
+
+/// <summary>How the web application is served.</summary>
+public sealed record WebOptions
+{
+    /// <summary>Where it listens: <c>http://ADDRESS:PORT</c>; port 0 takes a free one.</summary>
+    public string Listen { get; init; } = "http://127.0.0.1:8400";
+
+    /// <summary>The address under which people reach it, behind a proxy say; null for the one it listens on. Links in invitations begin with it.</summary>
+    public string? PublicAddress { get; init; }
+
+    /// <summary>Addresses of reverse proxies whose <c>X-Forwarded-For</c> and <c>X-Forwarded-Proto</c> are believed.</summary>
+    public IReadOnlyList<string> Proxies { get; init; } = [];
+
+    /// <summary>How long a session lasts without a sign of life.</summary>
+    public TimeSpan SessionLength { get; init; } = TimeSpan.FromDays(14);
+
+    /// <summary>Failed tries to sign in, by address or by network address, after which it is locked for <see cref="LockWindow"/>.</summary>
+    public int FailuresBeforeLock { get; init; } = 8;
+
+    /// <summary>How long failed tries count.</summary>
+    public TimeSpan LockWindow { get; init; } = TimeSpan.FromMinutes(15);
+
+    /// <summary>Requests that one person or network address may make in a minute.</summary>
+    public int RequestsPerMinute { get; init; } = 600;
+
+    /// <summary>Whether it can be reached from this machine alone.</summary>
+    public bool IsLoopback => Uri.TryCreate(Listen, UriKind.Absolute, out var uri) && (uri.IsLoopback || (IPAddress.TryParse(uri.Host, out var address) && IPAddress.IsLoopback(address)));
+
+    /// <summary>Refuses what cannot be served.</summary>
+    /// <exception cref="InputException">Lists all problems.</exception>
+    public void ThrowIfBad()
+    {
+        var problems = Check().ToList();
+        if (problems.Count > 0)
+            throw new InputException("attune annotate", problems);
+    }
+
+    private IEnumerable<Problem> Check()
+    {
+        if (!IsHttp(Listen))
+            yield return Problem.Of("--listen", $"is {Listen}", "http://ADDRESS:PORT", "http://127.0.0.1:8400 is usual");
+        if (PublicAddress is not null && !IsHttp(PublicAddress))
+            yield return Problem.Of("--public", $"is {PublicAddress}", "an address that begins with https:// or http://", "give the one that people type");
+        foreach (var proxy in Proxies.Where(proxy => !IPAddress.TryParse(proxy, out _)))
+            yield return Problem.Of("--proxy", $"is {proxy}", "a network address such as 127.0.0.1", "give the proxy's address");
+    }
+
+    private static bool IsHttp(string text) => Uri.TryCreate(text, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https";
+}

@@ -1,0 +1,104 @@
+using System.Net;
+using Attune.Runs;
+using Attune.Storage;
+using Attune.Storage.People;
+using Attune.Web.Access;
+using Attune.Web.Api;
+using Attune.Web.Texts;
+using Microsoft.AspNetCore.DataProtection;
+using Microsoft.AspNetCore.DataProtection.KeyManagement;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.HttpOverrides;
+using Microsoft.AspNetCore.Identity;
+using Microsoft.Extensions.Logging;
+
+namespace Attune.Web;
+
+/// <summary>
+/// The web application over one database: pages for people, an HTTP API for programs. It keeps nothing of its own, so it can be stopped at any moment,
+/// and several can serve one PostgreSQL database.
+/// </summary>
+public static class WebServer
+{
+    /// <summary>The largest body of a request, in bytes; imports are larger and say so themselves.</summary>
+    public const long LargestBody = 1 << 20;
+
+    /// <summary>Builds the application; the caller runs and disposes it. The database stays the caller's.</summary>
+    /// <param name="database">Where everything is kept.</param>
+    /// <param name="options">How it is served.</param>
+    /// <param name="configure">More services, for tests.</param>
+    /// <exception cref="InputException">The options cannot be served, or it would be reachable from outside without anyone to sign in.</exception>
+    public static async Task<WebApplication> BuildAsync(Database database, WebOptions options, Action<WebApplicationBuilder>? configure = null)
+    {
+        options.ThrowIfBad();
+        if (!options.IsLoopback && !await HasOwnerAsync(database).ConfigureAwait(false))
+        {
+            throw InputException.One("attune annotate", $"would listen on {options.Listen}, which other machines reach, while nobody can sign in", "an owner with a password",
+                "start it without --listen first, open the link that it prints, and choose a password");
+        }
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.WebHost.UseUrls(options.Listen);
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = LargestBody;
+        });
+        builder.Logging.SetMinimumLevel(LogLevel.Warning);
+        builder.Logging.AddFilter("Microsoft.AspNetCore.DataProtection", LogLevel.Error); // that form keys lie in the database as they are is known
+        AddServices(builder.Services, database, options);
+        configure?.Invoke(builder);
+        var app = builder.Build();
+        Use(app, options);
+        return app;
+    }
+
+    /// <summary>Whether an owner has a password to sign in with.</summary>
+    public static async Task<bool> HasOwnerAsync(Database database) => await database.ReadAsync(transaction => transaction.CountAsync(
+        "SELECT COUNT(*) FROM people p JOIN identities i ON i.person_id = p.id WHERE p.role = 'owner' AND p.state = 'active' AND i.password_hash IS NOT NULL")).ConfigureAwait(false) > 0;
+
+    private static void AddServices(IServiceCollection services, Database database, WebOptions options)
+    {
+        services.AddSingleton(database).AddSingleton(options);
+        services.AddSingleton<IPasswordHasher<Person>, PasswordHasher<Person>>();
+        services.AddSingleton<SignIn>();
+        services.AddDataProtection().SetApplicationName("Attune");
+        services.Configure<KeyManagementOptions>(keys => keys.XmlRepository = new KeyRing(database));
+        services.AddHttpContextAccessor();
+        services.AddScoped<Wording>().AddScoped<Visitor>();
+        services.AddAuthentication(SessionHandler.Scheme).AddScheme<SessionSchemeOptions, SessionHandler>(SessionHandler.Scheme, null);
+        services.AddAuthorization(Policies.Add);
+        services.AddAntiforgery(antiforgery =>
+        {
+            antiforgery.Cookie.Name = "attune-form";
+            antiforgery.Cookie.SameSite = SameSiteMode.Strict;
+            antiforgery.SuppressXFrameOptionsHeader = true; // the content policy says the same, for every page
+        });
+        services.AddRequestLimits(options);
+        services.AddApiDescription();
+        services.AddRazorComponents();
+        services.ConfigureHttpJsonOptions(json => json.SerializerOptions.Converters.Add(new System.Text.Json.Serialization.JsonStringEnumConverter(System.Text.Json.JsonNamingPolicy.KebabCaseLower)));
+    }
+
+    private static void Use(WebApplication app, WebOptions options)
+    {
+        if (options.Proxies.Count > 0)
+        {
+            var forwarded = new ForwardedHeadersOptions { ForwardedHeaders = ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto };
+            forwarded.KnownProxies.Clear();
+            foreach (var proxy in options.Proxies)
+                forwarded.KnownProxies.Add(IPAddress.Parse(proxy));
+            app.UseForwardedHeaders(forwarded);
+        }
+        app.UseSecurityHeaders();
+        app.UseExceptionHandler(Failures.Handle);
+        app.UseStatusCodePages(Failures.Explain);
+        app.UseAuthentication();
+        app.UseRateLimiter();
+        app.UseAuthorization();
+        app.UseAntiforgery();
+        app.MapAssets();
+        app.MapSignOut();
+        app.MapApi();
+        app.MapRazorComponents<Pages.App>();
+    }
+}

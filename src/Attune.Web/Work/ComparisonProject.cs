@@ -1,0 +1,74 @@
+using Attune.Feedback;
+using Attune.Runs;
+using Attune.Storage;
+using Attune.Storage.Work;
+
+namespace Attune.Web.Work;
+
+/// <summary>A project made from a file of comparisons.</summary>
+/// <param name="Project">The project, new or as it was.</param>
+/// <param name="Added">Tasks that were not there before.</param>
+/// <param name="Known">Comparisons that the project had already.</param>
+public sealed record ComparisonProject(Project Project, int Added, int Known)
+{
+    private const int AtOnce = 1000;
+
+    /// <summary>Adds a file's comparisons to a project as tasks, each once however often it is called; makes the project if there is none of the name.</summary>
+    /// <param name="database">Where to.</param>
+    /// <param name="name">The project's name.</param>
+    /// <param name="path">Lines of <c>comparisons.jsonl</c>: two answers make a pair, more a ranking.</param>
+    /// <param name="settings">Of a new project; one that is there keeps its own.</param>
+    /// <param name="actorId">Who does it; null for the command line.</param>
+    /// <param name="stop">Gives up.</param>
+    /// <exception cref="InputException">The file has bad lines; nothing was changed.</exception>
+    public static async Task<ComparisonProject> AddAsync(Database database, string name, string path, ProjectSettings? settings, string? actorId, CancellationToken stop)
+    {
+        ArgumentNullException.ThrowIfNull(database);
+        var comparisons = ComparisonFile.Read(path);
+        ThrowIfNone(path, comparisons);
+        var project = await database.Projects.FindByNameAsync(name, stop).ConfigureAwait(false)
+            ?? await database.Projects.CreateAsync(name, settings ?? new() { Kind = KindOf(comparisons) }, actorId, stop: stop).ConfigureAwait(false);
+        return await AddAsync(database, project, comparisons, actorId, stop).ConfigureAwait(false);
+    }
+
+    /// <summary>Adds comparisons to a project as tasks, each once however often it is called.</summary>
+    /// <param name="database">Where to.</param>
+    /// <param name="project">The project. Of its kind are the tasks; in one of pairs or rankings two answers make a pair, more a ranking.</param>
+    /// <param name="comparisons">What is to be judged.</param>
+    /// <param name="actorId">Who does it; null for the command line.</param>
+    /// <param name="stop">Gives up.</param>
+    public static async Task<ComparisonProject> AddAsync(Database database, Project project, IReadOnlyList<Comparison> comparisons, string? actorId, CancellationToken stop)
+    {
+        ArgumentNullException.ThrowIfNull(database);
+        ArgumentNullException.ThrowIfNull(project);
+        var known = (await database.ReadAsync(transaction => transaction.QueryAsync<string>("SELECT subject_id FROM tasks WHERE project_id = @Id", new { project.Id }), stop).ConfigureAwait(false))
+            .ToHashSet(StringComparer.Ordinal);
+        var tasks = comparisons.Where(comparison => !known.Contains(comparison.Id)).Select(comparison => new NewTask
+        {
+            Payload = comparison.ToJson(),
+            Choices = comparison.Answers.Count,
+            SubjectId = comparison.Id,
+            Kind = project.Settings.Kind is TaskKind.Pair or TaskKind.Rank ? KindOf([comparison]) : project.Settings.Kind,
+        }).ToArray();
+        foreach (var part in tasks.Chunk(AtOnce))
+            await database.Tasks.AddAsync(project.Id, part, actorId, stop).ConfigureAwait(false);
+        return new(project, tasks.Length, comparisons.Count - tasks.Length);
+    }
+
+    /// <summary>Reads comparisons that somebody sent.</summary>
+    /// <exception cref="InputException">There are none, or bad lines; lists them.</exception>
+    public static IReadOnlyList<Comparison> Parse(string name, byte[] content)
+    {
+        var comparisons = ComparisonFile.Parse(name, content);
+        ThrowIfNone(name, comparisons);
+        return comparisons;
+    }
+
+    private static TaskKind KindOf(IReadOnlyList<Comparison> comparisons) => comparisons.All(comparison => comparison.Answers.Count == 2) ? TaskKind.Pair : TaskKind.Rank;
+
+    private static void ThrowIfNone(string name, IReadOnlyList<Comparison> comparisons)
+    {
+        if (comparisons.Count == 0)
+            throw InputException.One(name, "has no comparisons", "at least one line", "see docs/feedback-formats.md for the form");
+    }
+}

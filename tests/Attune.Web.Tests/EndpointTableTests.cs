@@ -1,0 +1,161 @@
+using System.Net;
+using System.Text;
+using Attune.Storage.People;
+using Attune.Storage.Work;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Attune.Web.Tests;
+
+/// <summary>Every endpoint of the application against everyone who may ask. A new endpoint without a row fails.</summary>
+public sealed class EndpointTableTests
+{
+    // Who asks: nobody, a viewer, an annotator and a manager of the project, a manager and an owner of the installation; then a key of the owner's with the
+    // scope of the row and one with all others. Pages know no keys. A POST to a page carries no form token here: 400 is as far as anyone gets.
+    private const string Table = """
+        GET    /assets/{version}/{name}                            200 200 200 200 200 200 200 200 -
+        POST   /sign-out                                           400 400 400 400 400 400 400 400 -
+        GET    /sign-in                                            200 200 200 200 200 200 200 200 -
+        POST   /sign-in                                            400 400 400 400 400 400 400 400 -
+        GET    /invitation/{Token}                                 200 200 200 200 200 200 200 200 -
+        POST   /invitation/{Token}                                 400 400 400 400 400 400 400 400 -
+        GET    /reset/{Token}                                      200 200 200 200 200 200 200 200 -
+        POST   /reset/{Token}                                      400 400 400 400 400 400 400 400 -
+        GET    /                                                   302 200 200 200 200 200 302 302 -
+        POST   /                                                   302 400 400 400 400 400 302 302 -
+        GET    /work/{ProjectId}                                   302 200 200 200 200 200 302 302 -
+        POST   /work/{ProjectId}                                   302 400 400 400 400 400 302 302 -
+        GET    /projects/new                                       302 403 403 403 200 200 302 302 -
+        POST   /projects/new                                       302 403 403 403 400 400 302 302 -
+        GET    /people                                             302 403 403 403 200 200 302 302 -
+        POST   /people                                             302 403 403 403 400 400 302 302 -
+        GET    /people/{PersonId}                                  302 403 403 403 200 200 302 302 -
+        POST   /people/{PersonId}                                  302 403 403 403 400 400 302 302 -
+        GET    /audit                                              302 403 403 403 200 200 302 302 -
+        POST   /audit                                              302 403 403 403 400 400 302 302 -
+        GET    /keys                                               302 200 200 200 200 200 302 302 -
+        POST   /keys                                               302 400 400 400 400 400 302 302 -
+        GET    /projects/{ProjectId}                               302 200 404 200 200 200 302 302 -
+        POST   /projects/{ProjectId}                               302 400 400 400 400 400 302 302 -
+        GET    /projects/{ProjectId}/members                       302 200 404 200 200 200 302 302 -
+        POST   /projects/{ProjectId}/members                       302 400 400 400 400 400 302 302 -
+        GET    /api/{documentName}/openapi.json                    401 200 200 200 200 200 200 200 -
+        POST   /api/v1/projects/{project}/next                     401 200 200 200 200 200 200 403 work {}
+        POST   /api/v1/leases/heartbeat                            401 404 404 404 404 404 404 403 work {"token":"x"}
+        POST   /api/v1/leases/submit                               401 404 404 404 404 404 404 403 work {"token":"x","answer":{"step":1}}
+        POST   /api/v1/leases/release                              401 404 404 404 404 404 404 403 work {"token":"x"}
+        PUT    /api/v1/leases/{lease}/draft                        401 404 404 404 404 404 404 403 work {"content":"{}"}
+        GET    /api/v1/leases/{lease}/draft                        401 404 404 404 404 404 404 403 work
+        POST   /api/v1/leases/{lease}/undo                         401 404 404 404 404 404 404 403 work {}
+        GET    /api/v1/projects                                    401 200 200 200 200 200 200 403 read
+        POST   /api/v1/projects                                    401 403 403 403 201 201 201 403 write {"name":"NEW"}
+        GET    /api/v1/projects/{project}                          401 200 200 200 200 200 200 403 read
+        PUT    /api/v1/projects/{project}/settings                 401 403 403 200 200 200 200 403 write {"overlap":2}
+        PUT    /api/v1/projects/{project}/state                    401 403 403 204 204 204 204 403 write {"state":"active"}
+        GET    /api/v1/projects/{project}/instructions             401 200 200 200 200 200 200 403 read
+        POST   /api/v1/projects/{project}/instructions             401 403 403 201 201 201 201 403 write {"markdown":"Choose."}
+        GET    /api/v1/projects/{project}/progress                 401 200 403 200 200 200 200 403 read
+        GET    /api/v1/projects/{project}/tasks                    401 200 403 200 200 200 200 403 read
+        POST   /api/v1/projects/{project}/tasks                    401 403 403 200 200 200 200 403 write COMPARISONS
+        POST   /api/v1/projects/{project}/tasks/{task}/withdraw    401 403 403 204 204 204 204 403 write {"reason":"broken"}
+        GET    /api/v1/projects/{project}/judgments                401 200 403 200 200 200 200 403 read
+        GET    /api/v1/projects/{project}/export/judgments.jsonl   401 200 403 200 200 200 200 403 read
+        GET    /api/v1/projects/{project}/export/preferences.jsonl 401 200 403 200 200 200 200 403 read
+        GET    /api/v1/projects/{project}/members                  401 200 403 200 200 200 200 403 read
+        PUT    /api/v1/projects/{project}/members/{person}         401 403 403 204 204 204 204 403 write {"role":"annotator"}
+        DELETE /api/v1/projects/{project}/members/{person}         401 403 403 404 404 404 404 403 write
+        GET    /api/v1/me                                          401 200 200 200 200 200 200 403 read
+        GET    /api/v1/people                                      401 403 403 403 200 200 200 403 read
+        GET    /api/v1/people/{person}                             401 403 403 403 200 200 200 403 read
+        GET    /api/v1/people/{person}/data                        401 403 403 403 403 200 200 403 read
+        PUT    /api/v1/people/{person}/role                        401 403 403 403 403 204 204 403 write {"role":"viewer"}
+        PUT    /api/v1/people/{person}/paused                      401 403 403 403 204 204 204 403 write {"paused":true}
+        POST   /api/v1/people/{person}/reset                       401 403 403 403 200 200 200 403 write {}
+        DELETE /api/v1/people/{person}                             401 403 403 403 403 204 204 403 write
+        GET    /api/v1/invitations                                 401 403 403 403 200 200 200 403 read
+        POST   /api/v1/invitations                                 401 403 403 403 200 200 200 403 write {"role":"annotator"}
+        GET    /api/v1/keys                                        401 200 200 200 200 200 200 403 read
+        POST   /api/v1/keys                                        401 200 200 200 200 200 403 403 write {"name":"k","scopes":["read"]}
+        DELETE /api/v1/keys/{key}                                  401 404 404 404 404 404 404 403 write
+        GET    /api/v1/audit                                       401 403 403 403 200 200 200 403 read
+        """;
+
+    private static readonly string[] Who = ["nobody", "viewer", "annotator", "project's manager", "manager", "owner", "key with scope", "key without"];
+
+    [Fact]
+    public async Task Each_endpoint_answers_each_role_as_the_table_says()
+    {
+        await using var site = await Site.Open();
+        var project = await site.Project(40);
+        await site.Database.Projects.AddInstructionAsync(project.Id, "Choose.", null);
+        var owner = await site.Person(Role.Owner);
+        var visits = new List<Visit> { site.Visit(), await site.SignedIn(await site.Member(project, Role.Viewer)) };
+        foreach (var person in new[] { await site.Member(project), await site.Member(project, Role.Manager), await site.Person(Role.Manager), owner })
+            visits.Add(await site.SignedIn(person));
+        var faults = new List<string>();
+        foreach (var row in Rows())
+        {
+            var scoped = row.Scope == "-" ? "read" : row.Scope;
+            Visit[] all = [.. visits, await site.Program(owner, scoped), await site.Program(owner, Access.Policies.Scopes.Where(scope => scope != scoped).Append("other").ToArray())];
+            for (var i = 0; i < all.Length; i++)
+            {
+                using var reply = await AskAsync(site, project, all[i], row);
+                var text = await reply.Content.ReadAsStringAsync();
+                if ((int)reply.StatusCode != row.Statuses[i])
+                    faults.Add($"{row.Method} {row.Pattern} by {Who[i]}: {(int)reply.StatusCode}, expected {row.Statuses[i]} {text[..Math.Min(text.Length, 200)]}");
+                if (!HasSecurityHeaders(reply))
+                    faults.Add($"{row.Method} {row.Pattern} by {Who[i]}: lacks security headers");
+            }
+        }
+        Assert.True(faults.Count == 0, string.Join('\n', faults));
+    }
+
+    [Fact]
+    public async Task Every_endpoint_of_the_application_has_a_row()
+    {
+        await using var site = await Site.Open();
+        var there = site.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
+            .SelectMany(endpoint => endpoint.Metadata.GetMetadata<HttpMethodMetadata>()?.HttpMethods.Select(method => $"{method} /{endpoint.RoutePattern.RawText!.Trim('/')}") ?? [$"any {endpoint.RoutePattern.RawText}"])
+            .Where(endpoint => !endpoint.Contains("_framework", StringComparison.Ordinal) && !endpoint.Contains("_blazor", StringComparison.Ordinal)).Distinct().Order(StringComparer.Ordinal);
+        Assert.Equal(string.Join('\n', Rows().Select(row => $"{row.Method} {row.Pattern}").Order(StringComparer.Ordinal)), string.Join('\n', there));
+    }
+
+    [Fact]
+    public async Task To_strangers_a_project_is_not_there()
+    {
+        await using var site = await Site.Open();
+        var project = await site.Project();
+        var stranger = await site.SignedIn(await site.Person());
+        foreach (var path in new[] { "", "/tasks", "/judgments", "/members", "/progress", "/instructions", "/export/judgments.jsonl" })
+            Assert.Equal(HttpStatusCode.NotFound, (await stranger.Get($"/api/v1/projects/{project.Id}{path}")).StatusCode);
+        Assert.Equal(HttpStatusCode.NotFound, (await stranger.Send(HttpMethod.Post, $"/api/v1/projects/{project.Id}/next", System.Net.Http.Json.JsonContent.Create(new { }))).StatusCode);
+        Assert.Equal(HttpStatusCode.NotFound, (await stranger.Get($"/work/{project.Id}")).StatusCode);
+        Assert.Empty((await stranger.Ok(HttpMethod.Get, "/api/v1/projects")).GetProperty("items").EnumerateArray());
+    }
+
+    private static async Task<HttpResponseMessage> AskAsync(Site site, Project project, Visit visit, Row row)
+    {
+        var person = row.Pattern.Contains("{person}", StringComparison.Ordinal) ? (await site.Person()).Id : "";
+        var task = row.Pattern.Contains("{task}", StringComparison.Ordinal) ? (await site.Database.Tasks.ListAsync(project.Id, new(State: TaskState.Open), new())).Items[0].Id : "";
+        var path = row.Pattern.Replace("{project}", project.Id).Replace("{ProjectId}", project.Id).Replace("{person}", person).Replace("{task}", task).Replace("{documentName}", "v1")
+            .Replace("{version}/{name}", SiteAssets.Address("site.css")["/assets/".Length..]).Replace("{PersonId}", (await site.Person()).Id).Replace("{lease}", "none").Replace("{key}", "none").Replace("{Token}", "none");
+        if (!row.Pattern.StartsWith("/api", StringComparison.Ordinal))
+            return await visit.Send(new(row.Method), path, row.Method == "POST" ? new FormUrlEncodedContent([]) : null);
+        var token = visit.Key is null && row.Method != "GET" && visit.IsSignedIn ? Visit.Token(await visit.Page("/")) : null;
+        var body = row.Body == "COMPARISONS" ? Encoding.UTF8.GetString(Site.Comparisons(1, "new")) : row.Body?.Replace("NEW", $"{Guid.NewGuid()}");
+        return await visit.Send(new(row.Method), path, body is null ? null : new StringContent(body, Encoding.UTF8, "application/json"), token);
+    }
+
+    private static bool HasSecurityHeaders(HttpResponseMessage reply) =>
+        reply.Headers.TryGetValues("Content-Security-Policy", out var policy) && policy.Single().Contains("script-src 'self';", StringComparison.Ordinal) && policy.Single().Contains("frame-ancestors 'none'", StringComparison.Ordinal)
+        && reply.Headers.TryGetValues("X-Content-Type-Options", out var options) && options.Single() == "nosniff"
+        && reply.Headers.Contains("Referrer-Policy") && reply.Headers.Contains("Cross-Origin-Opener-Policy") && reply.Headers.CacheControl is not null && !reply.Headers.Contains("Server");
+
+    private static IEnumerable<Row> Rows() => Table.Split('\n').Select(line =>
+    {
+        var parts = line.Split(' ', 12, StringSplitOptions.RemoveEmptyEntries);
+        return new Row(parts[0], parts[1], [.. parts[2..10].Select(int.Parse)], parts[10], parts.Length > 11 ? parts[11] : null);
+    });
+
+    private sealed record Row(string Method, string Pattern, int[] Statuses, string Scope, string? Body);
+}

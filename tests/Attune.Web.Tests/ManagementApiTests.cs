@@ -1,0 +1,147 @@
+using System.Net;
+using System.Text;
+using System.Text.Json;
+using Attune.Feedback;
+using Attune.Storage;
+using Attune.Storage.People;
+
+namespace Attune.Web.Tests;
+
+public sealed class ManagementApiTests
+{
+    [Fact]
+    public async Task A_program_makes_a_project_has_it_judged_and_takes_the_preferences_home()
+    {
+        await using var site = await Site.Open();
+        var program = await site.Program(await site.Person(Role.Owner), "read", "write");
+        var project = (await program.Ok(HttpMethod.Post, "/api/v1/projects", new { name = "Colours", settings = new { overlap = 1, maximumOverlap = 1 } })).GetProperty("id").GetString()!;
+        using (var added = await program.Send(HttpMethod.Post, $"/api/v1/projects/{project}/tasks", new ByteArrayContent(Site.Comparisons(3))))
+            Assert.Equal("""{"added":3,"known":0}""", await added.Content.ReadAsStringAsync());
+        using (var again = await program.Send(HttpMethod.Post, $"/api/v1/projects/{project}/tasks", new ByteArrayContent(Site.Comparisons(4))))
+            Assert.Equal("""{"added":1,"known":3}""", await again.Content.ReadAsStringAsync());
+
+        var judge = await site.Person();
+        await program.Ok(HttpMethod.Put, $"/api/v1/projects/{project}/members/{judge.Id}", new { role = "annotator" });
+        var visit = await site.Program(judge, "work");
+        var next = (await visit.Ok(HttpMethod.Post, $"/api/v1/projects/{project}/next", new { })).GetProperty("task");
+        await visit.Ok(HttpMethod.Post, "/api/v1/leases/submit", new { token = next.GetProperty("token").GetString(), answer = new { step = 1, seconds = 2 } });
+
+        var progress = await program.Ok(HttpMethod.Get, $"/api/v1/projects/{project}/progress");
+        Assert.Equal((4, 1), (progress.GetProperty("tasks").GetInt32(), progress.GetProperty("accepted").GetInt32()));
+        var judgment = Judgment.FromJson((await program.Page($"/api/v1/projects/{project}/export/judgments.jsonl")).Trim());
+        Assert.Equal((judge.Pseudonym, 1), (judgment.AnnotatorId, judgment.Step));
+        Assert.Equal(judgment.Id, (await program.Ok(HttpMethod.Get, $"/api/v1/projects/{project}/judgments?person={judge.Id}")).GetProperty("items")[0].GetProperty("id").GetString());
+        Assert.Empty((await program.Ok(HttpMethod.Get, $"/api/v1/projects/{project}/judgments?purpose=golden")).GetProperty("items").EnumerateArray());
+        var preference = JsonSerializer.Deserialize<JsonElement>((await program.Page($"/api/v1/projects/{project}/export/preferences.jsonl")).Trim());
+        Assert.Equal(next.GetProperty("answers")[0].GetProperty("text").GetString(), preference.GetProperty("chosen").GetString()); // the first step is for the left answer
+    }
+
+    [Fact]
+    public async Task Bad_comparisons_name_line_and_reason_and_change_nothing()
+    {
+        await using var site = await Site.Open();
+        var project = await site.Project(0);
+        var program = await site.Program(await site.Person(Role.Owner), "write");
+        var body = Encoding.UTF8.GetString(Site.Comparisons(2)) + "{\"id\":\"broken\"\n";
+        using var reply = await program.Send(HttpMethod.Post, $"/api/v1/projects/{project.Id}/tasks", new StringContent(body));
+        Assert.Equal(HttpStatusCode.BadRequest, reply.StatusCode);
+        Assert.Contains("line 3", await reply.Content.ReadAsStringAsync());
+        Assert.Equal(0, (await site.Database.Tasks.ProgressAsync(project.Id)).Tasks);
+    }
+
+    [Fact]
+    public async Task Settings_with_unknown_keys_or_values_out_of_range_are_refused()
+    {
+        await using var site = await Site.Open();
+        var project = await site.Project(0);
+        var program = await site.Program(await site.Person(Role.Owner), "write");
+        foreach (var (settings, reason) in new[] { ("{\"overlaps\":2}", "overlaps"), ("{\"overlap\":0}", "at least 1"), ("[]", "object") })
+        {
+            using var reply = await program.Json(HttpMethod.Put, $"/api/v1/projects/{project.Id}/settings", raw: settings);
+            Assert.Equal(HttpStatusCode.BadRequest, reply.StatusCode);
+            Assert.Contains(reason, await reply.Content.ReadAsStringAsync());
+        }
+        Assert.Equal(2, (await site.Database.Projects.FindAsync(project.Id))!.Settings.Overlap);
+    }
+
+    [Fact]
+    public async Task Lists_come_in_pages_of_at_most_two_hundred()
+    {
+        await using var site = await Site.Open();
+        var project = await site.Project(205);
+        var program = await site.Program(await site.Person(Role.Owner), "read");
+        var first = await program.Ok(HttpMethod.Get, $"/api/v1/projects/{project.Id}/tasks?size=1000");
+        Assert.Equal(PageRequest.Largest, first.GetProperty("items").GetArrayLength());
+        var second = await program.Ok(HttpMethod.Get, $"/api/v1/projects/{project.Id}/tasks?size=1000&after={first.GetProperty("next").GetString()}");
+        Assert.Equal(5, second.GetProperty("items").GetArrayLength());
+        Assert.Equal(JsonValueKind.Null, second.GetProperty("next").ValueKind);
+    }
+
+    [Fact]
+    public async Task A_manager_neither_makes_owners_nor_touches_them()
+    {
+        await using var site = await Site.Open();
+        var owner = await site.Person(Role.Owner);
+        var manager = await site.SignedIn(await site.Person(Role.Manager));
+        foreach (var (method, path, body) in new (HttpMethod, string, object)[]
+        {
+            (HttpMethod.Post, "/api/v1/invitations", new { role = "owner" }), (HttpMethod.Post, "/api/v1/invitations", new { role = "manager" }),
+            (HttpMethod.Post, $"/api/v1/people/{owner.Id}/reset", new { }), (HttpMethod.Put, $"/api/v1/people/{owner.Id}/paused", new { paused = true }),
+        })
+        {
+            using var reply = await manager.Json(method, path, body);
+            Assert.Equal(HttpStatusCode.Forbidden, reply.StatusCode);
+        }
+    }
+
+    [Fact]
+    public async Task A_key_without_scopes_may_nothing_and_a_revoked_or_expired_one_is_unknown()
+    {
+        await using var site = await Site.Open();
+        var owner = await site.Person(Role.Owner);
+        Assert.Equal(HttpStatusCode.Forbidden, (await (await site.Program(owner)).Get("/api/v1/me")).StatusCode);
+        var browser = await site.SignedIn(owner);
+        var made = await browser.Ok(HttpMethod.Post, "/api/v1/keys", new { name = "training", scopes = new[] { "read" }, days = 1 });
+        var program = site.Visit();
+        program.Key = made.GetProperty("key").GetString();
+        await program.Ok(HttpMethod.Get, "/api/v1/me");
+        site.Clock.Advance(TimeSpan.FromDays(1));
+        Assert.Equal(HttpStatusCode.Unauthorized, (await program.Get("/api/v1/me")).StatusCode);
+
+        program = await site.Program(owner, "read");
+        var id = (await site.Database.Access.KeysAsync(owner.Id))[^1].Id;
+        browser = await site.SignedIn(owner);
+        await browser.Ok(HttpMethod.Delete, $"/api/v1/keys/{id}");
+        Assert.Equal(HttpStatusCode.Unauthorized, (await program.Get("/api/v1/me")).StatusCode);
+    }
+
+    [Fact]
+    public async Task What_is_done_stands_in_the_audit_log_with_who_did_it()
+    {
+        await using var site = await Site.Open();
+        var owner = await site.Person(Role.Owner);
+        var person = await site.Person();
+        var project = await site.Project(1);
+        var task = (await site.Database.Tasks.ListAsync(project.Id, new(), new())).Items[0].Id;
+        var program = await site.Program(owner, "read", "write");
+        await program.Ok(HttpMethod.Post, $"/api/v1/projects/{project.Id}/tasks/{task}/withdraw", new { reason = "broken" });
+        await program.Ok(HttpMethod.Post, $"/api/v1/people/{person.Id}/reset", new { });
+        await program.Ok(HttpMethod.Delete, $"/api/v1/people/{person.Id}?texts=true");
+        var acts = (await program.Ok(HttpMethod.Get, "/api/v1/audit?size=200")).GetProperty("items").EnumerateArray()
+            .Where(entry => entry.TryGetProperty("actorId", out var actor) && actor.GetString() == owner.Id).Select(entry => entry.GetProperty("act").GetString()).ToList();
+        Assert.Equal(["task.withdraw", "password.reset-asked", "person.erase"], acts);
+        Assert.Contains(task, await program.Page($"/api/v1/audit?project={project.Id}"));
+        Assert.Null(await site.Database.People.IdentityAsync(person.Id));
+    }
+
+    [Fact]
+    public async Task The_description_names_every_endpoint_of_the_api()
+    {
+        await using var site = await Site.Open();
+        var program = await site.Program(await site.Person(Role.Owner), "read");
+        var paths = (await program.Ok(HttpMethod.Get, "/api/v1/openapi.json")).GetProperty("paths").EnumerateObject().Select(path => path.Name).ToList();
+        Assert.Contains("/api/v1/projects/{project}/tasks", paths);
+        Assert.Contains("/api/v1/leases/submit", paths);
+        Assert.All(paths, path => Assert.StartsWith("/api/v1/", path));
+    }
+}
