@@ -24,9 +24,16 @@ publish() {
         rm -rf "$new"
         problem "The program" src "cannot be published, expected no error; the lines above say why"
     fi
-    # For debuggers, for tracing, other garbage collectors, Visual Basic.
+    # For debuggers, for tracing, other garbage collectors, Visual Basic; of the web framework other servers, its browser circuits and its views.
     for unneeded in createdump libmscordbi.so libmscordaccore.so libcoreclrtraceptprovider.so libclrgc.so libclrgcexp.so \
-        Microsoft.VisualBasic.dll Microsoft.VisualBasic.Core.dll; do rm -f "$new/program/$unneeded"; done
+        Microsoft.VisualBasic.dll Microsoft.VisualBasic.Core.dll \
+        Microsoft.AspNetCore.Server.IIS.dll Microsoft.AspNetCore.Server.HttpSys.dll Microsoft.AspNetCore.Components.Server.dll \
+        Microsoft.AspNetCore.SignalR.dll Microsoft.AspNetCore.SignalR.Core.dll Microsoft.AspNetCore.SignalR.Common.dll Microsoft.AspNetCore.SignalR.Protocols.Json.dll \
+        Microsoft.AspNetCore.Mvc.dll Microsoft.AspNetCore.Mvc.Cors.dll Microsoft.AspNetCore.Mvc.DataAnnotations.dll Microsoft.AspNetCore.Mvc.Formatters.Json.dll \
+        Microsoft.AspNetCore.Mvc.Formatters.Xml.dll Microsoft.AspNetCore.Mvc.Localization.dll Microsoft.AspNetCore.Mvc.Razor.dll Microsoft.AspNetCore.Mvc.RazorPages.dll \
+        Microsoft.AspNetCore.Mvc.TagHelpers.dll Microsoft.AspNetCore.Mvc.ViewFeatures.dll Microsoft.AspNetCore.Razor.dll Microsoft.AspNetCore.Razor.Runtime.dll; do
+        rm -f "$new/program/$unneeded"
+    done
     mkdir "$new/native"
     cp "$ATTUNE_NATIVE"/*.cpp "$ATTUNE_NATIVE/find-libtorch.sh" "$new/native/"
     for header in "$ATTUNE_NATIVE"/*.h; do [ ! -f "$header" ] || cp "$header" "$new/native/"; done

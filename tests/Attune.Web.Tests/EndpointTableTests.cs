@@ -128,7 +128,7 @@ public sealed class EndpointTableTests
         var stranger = await site.SignedIn(await site.Person());
         foreach (var path in new[] { "", "/tasks", "/judgments", "/members", "/progress", "/instructions", "/export/judgments.jsonl" })
             Assert.Equal(HttpStatusCode.NotFound, (await stranger.Get($"/api/v1/projects/{project.Id}{path}")).StatusCode);
-        Assert.Equal(HttpStatusCode.NotFound, (await stranger.Send(HttpMethod.Post, $"/api/v1/projects/{project.Id}/next", System.Net.Http.Json.JsonContent.Create(new { }))).StatusCode);
+        Assert.Equal(HttpStatusCode.NotFound, (await stranger.Json(HttpMethod.Post, $"/api/v1/projects/{project.Id}/next", new { })).StatusCode);
         Assert.Equal(HttpStatusCode.NotFound, (await stranger.Get($"/work/{project.Id}")).StatusCode);
         Assert.Empty((await stranger.Ok(HttpMethod.Get, "/api/v1/projects")).GetProperty("items").EnumerateArray());
     }

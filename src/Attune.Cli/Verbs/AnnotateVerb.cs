@@ -32,24 +32,23 @@ internal static class AnnotateVerb
     {
         var verb = new Verb("annotate", "Serve the web application in which people compare, rank and rate answers.", "attune annotate --tasks comparisons.jsonl --project Reviews")
         {
-            DbVerb.Url, Listen, Public, Proxy, Tasks, Project,
+            DbVerb.Url, Listen, Public, Proxy, Tasks, Project, CommonOptions.Json,
         };
         return verb.Does(output, (parsed, stop) => DbVerb.Run(async () =>
         {
             var options = new WebOptions { Listen = parsed.GetValue(Listen)!, PublicAddress = parsed.GetValue(Public), Proxies = parsed.GetValue(Proxy) ?? [] };
             options.ThrowIfBad();
             await using var database = await Database.OpenAsync(parsed.GetValue(DbVerb.Url)!, null, stop);
-            if (parsed.GetValue(Tasks) is { } tasks)
-                Say(output, await ComparisonProject.AddAsync(database, parsed.GetValue(Project)!, tasks, null, null, stop));
+            var added = parsed.GetValue(Tasks) is { } tasks ? await ComparisonProject.AddAsync(database, parsed.GetValue(Project)!, tasks, null, null, stop) : null;
             await using var app = await WebServer.BuildAsync(database, options);
             await StartAsync(app, options, stop);
             var address = (options.PublicAddress ?? app.Urls.First()).TrimEnd('/');
-            output.Line($"Attune is at {address}, its data in {database.Url}. Ctrl-C stops it.");
-            if (!await WebServer.HasOwnerAsync(database))
-            {
-                var invitation = await database.Access.InviteAsync(Role.Owner, null, null, FirstLinkLasts, null, stop);
-                output.Line($"Nobody can sign in yet. Open this once, within a day, and choose a password:\n  {address}/invitation/{invitation.Token}");
-            }
+            var invitation = await WebServer.HasOwnerAsync(database) ? null
+                : $"{address}/invitation/{(await database.Access.InviteAsync(Role.Owner, null, null, FirstLinkLasts, null, stop)).Token}";
+            if (parsed.GetValue(CommonOptions.Json))
+                output.Json(new { address, database = $"{database.Url}", invitation, project = added?.Project.Name, added = added?.Added, known = added?.Known });
+            else
+                Say(output, address, database, invitation, added);
             output.Flush();
             await Task.Delay(Timeout.Infinite, stop).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
             await app.StopAsync(CancellationToken.None);
@@ -69,6 +68,12 @@ internal static class AnnotateVerb
         }
     }
 
-    private static void Say(ConsoleOutput output, ComparisonProject added) =>
-        output.Line($"Project {added.Project.Name}: {added.Added:N0} tasks added{(added.Known > 0 ? $", {added.Known:N0} were there" : "")}");
+    private static void Say(ConsoleOutput output, string address, Database database, string? invitation, ComparisonProject? added)
+    {
+        if (added is not null)
+            output.Line($"Project {added.Project.Name}: {added.Added:N0} tasks added{(added.Known > 0 ? $", {added.Known:N0} were there" : "")}");
+        output.Line($"Attune is at {address}, its data in {database.Url}. Ctrl-C stops it.");
+        if (invitation is not null)
+            output.Line($"Nobody can sign in yet. Open this once, within a day, and choose a password:\n  {invitation}");
+    }
 }

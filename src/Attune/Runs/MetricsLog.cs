@@ -42,21 +42,25 @@ public sealed class MetricsLog : IDisposable
         var rows = new List<MetricsRow>();
         using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
         using var reader = new StreamReader(stream);
-        while (reader.ReadLine() is { } line)
+        var lines = reader.ReadToEnd().Split('\n'); // at one moment: a run may be writing it
+        for (var i = 0; i < lines.Length; i++)
         {
+            var isLast = i == lines.Length - 1;
+            if (isLast && lines[i].Length == 0)
+                break;
             try
             {
-                using var json = JsonDocument.Parse(line);
+                using var json = JsonDocument.Parse(lines[i]);
                 var values = json.RootElement.EnumerateObject().Where(p => p.Name != "step").ToDictionary(p => p.Name, p => Number(p.Value));
                 rows.Add(new(json.RootElement.GetProperty("step").GetInt32(), values));
             }
-            catch (Exception) when (reader.EndOfStream)
+            catch (Exception) when (isLast)
             {
-                break; // a run is writing it, or was killed while it did
+                break; // not whole yet, or its writer was killed
             }
             catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException or FormatException)
             {
-                throw new InputException(path, [Problem.Of($"line {rows.Count + 1}", "is not a line of metrics",
+                throw new InputException(path, [Problem.Of($"line {i + 1}", "is not a line of metrics",
                     "a JSON object with a step and numbers", "delete it, or take another copy of the file")]);
             }
         }

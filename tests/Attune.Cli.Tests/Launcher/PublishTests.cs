@@ -119,7 +119,7 @@ public sealed class PublishTests
         Assert.True(outcome.ExitCode == 0, outcome.Errors);
 
         using var size = new MemoryStream();
-        using (var compressed = new GZipStream(size, CompressionLevel.Fastest, leaveOpen: true))
+        using (var compressed = new GZipStream(size, CompressionLevel.Optimal, leaveOpen: true))
             TarFile.CreateFromDirectory(folder, compressed, includeBaseDirectory: false);
         Assert.InRange(size.Length, 10_000_000, 60_000_000);
 
@@ -141,6 +141,8 @@ public sealed class PublishTests
         var doctor = Start("doctor", Path.Combine(sandbox.Folder, "sft.yaml"), "--json");
         Assert.True(doctor.ExitCode == 0, doctor.Errors);
         Assert.Contains("\"stage\":\"sft\"", doctor.Output);
+        var database = Start("db", "migrate", "--db", Path.Combine(sandbox.Folder, "published.db"));
+        Assert.True(database.ExitCode == 0, database.Errors);
         var shipped = Start("doctor", Path.Combine(folder, "recipes/base.yaml")); // its texts do not come with Attune
         Assert.Equal(2, shipped.ExitCode);
         Assert.Contains("ATTUNE_FIXTURES", shipped.Errors);

@@ -13,7 +13,7 @@ public sealed class QuickstartVerbTests(SmallQuickstart small) : IClassFixture<S
         var printed = small.Printed;
 
         Assert.Equal((0, ""), (printed.ExitCode, printed.ExitCode == 0 ? "" : printed.Log));
-        Assert.StartsWith("Quick start, budget small, seed 1\n  Supervised fine-tuning  0.5 passes over the demonstrations, batches of 16\n", printed.Log);
+        Assert.StartsWith("Quick start, budget small, seed 1\n  Supervised fine-tuning  0.25 passes over the demonstrations, batches of 16\n", printed.Log);
         Assert.Equal(["1/6", "2/6", "3/6", "4/6", "5/6", "6/6"], printed.Log.Split('\n').Where(line => line.Length > 3 && line[1..3] == "/6").Select(line => line[..3]));
         Assert.EndsWith($"\nThe report, with answers to read: {small.Straight}/round-1/evaluation/report.html\n", printed.Log);
         Assert.StartsWith("\nPPO preferred over SFT on ", printed.Result);
