@@ -56,9 +56,6 @@ public sealed record ProjectSettings
     /// <summary>To how many a task's overlap may be raised where its judges disagree; at least <see cref="Overlap"/>.</summary>
     public int MaximumOverlap { get; init; } = 3;
 
-    /// <summary>With dynamic overlap: stop a task at this posterior of its most likely outcome, above 0.5 and below 1; null asks for all.</summary>
-    public double? StopAtPosterior { get; init; }
-
     /// <summary>How long a task is kept for who was given it without a sign of life, from 1 to 10,080 (a week).</summary>
     public int LeaseMinutes { get; init; } = 30;
 
@@ -79,9 +76,6 @@ public sealed record ProjectSettings
 
     /// <summary>Whether judges see which model wrote what.</summary>
     public bool ShowModelNames { get; init; }
-
-    /// <summary>Whether judges see what others answered, after their own.</summary>
-    public bool ShowOthersAnswers { get; init; }
 
     /// <summary>After how many seconds without focus or input time counts as idle, from 5 to 3,600.</summary>
     public int IdleSeconds { get; init; } = 60;
@@ -131,8 +125,6 @@ public sealed record ProjectSettings
             yield return Problem.Of("overlap", $"is {Overlap}", "at least 1", "3 is usual");
         if (MaximumOverlap < Overlap)
             yield return Problem.Of("maximumOverlap", $"is {MaximumOverlap}", $"at least overlap, {Overlap}", "the same means a fixed overlap");
-        if (StopAtPosterior is { } posterior && !(posterior > 0.5 && posterior < 1))
-            yield return Problem.Of("stopAtPosterior", $"is {posterior}", "above 0.5 and below 1", "0.95 is usual");
         if (LeaseMinutes is < 1 or > 10_080)
             yield return Problem.Of("leaseMinutes", $"is {LeaseMinutes}", "1 to 10080", "30 is usual");
         if (UndoMinutes is < 0 or > 1_440)

@@ -10,7 +10,7 @@ public sealed class SettingsTests
     [Fact]
     public void Settings_read_back_and_what_is_left_out_has_its_usual_value()
     {
-        var settings = new ProjectSettings { Kind = TaskKind.Rank, Overlap = 5, MaximumOverlap = 9, StopAtPosterior = 0.95, Axes = ["helpful"], Scale = PreferenceScale.Nine };
+        var settings = new ProjectSettings { Kind = TaskKind.Rank, Overlap = 5, MaximumOverlap = 9, Axes = ["helpful"], Scale = PreferenceScale.Nine };
 
         Assert.Equal(settings.ToJson(), ProjectSettings.FromJson(settings.ToJson()).ToJson());
         Assert.Equal(new ProjectSettings().ToJson(), ProjectSettings.FromJson("{}").ToJson());
@@ -29,10 +29,10 @@ public sealed class SettingsTests
     public void All_values_out_of_range_are_listed_at_once()
     {
         var message = Assert.Throws<InputException>(() => ProjectSettings.FromJson(
-            """{"overlap":0,"maximumOverlap":-1,"stopAtPosterior":1,"leaseMinutes":0,"undoMinutes":-1,"openTasks":0,"dailyLimit":0,"idleSeconds":1,"axes":["a","a"],"consentVersion":" "}""")).Message;
+            """{"overlap":0,"maximumOverlap":-1,"leaseMinutes":0,"undoMinutes":-1,"openTasks":0,"dailyLimit":0,"idleSeconds":1,"axes":["a","a"],"consentVersion":" "}""")).Message;
 
-        Assert.Contains("has 10 problems", message);
-        Assert.Contains("stopAtPosterior  is 1, expected above 0.5 and below 1; 0.95 is usual", message);
+        Assert.Contains("has 9 problems", message);
+        Assert.Contains("dailyLimit  is 0, expected at least 1; leave it out for no limit", message);
     }
 
     [Theory, OnSqlite, OnPostgres]
