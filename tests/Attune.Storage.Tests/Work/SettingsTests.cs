@@ -32,7 +32,7 @@ public sealed class SettingsTests
             """{"overlap":0,"maximumOverlap":-1,"leaseMinutes":0,"undoMinutes":-1,"openTasks":0,"dailyLimit":0,"idleSeconds":1,"axes":["a","a"],"consentVersion":" "}""")).Message;
 
         Assert.Contains("has 9 problems", message);
-        Assert.Contains("dailyLimit  is 0, expected at least 1; leave it out for no limit", message);
+        Assert.Contains("maximumOverlap  is -1, expected at least overlap, 0; the same means a fixed overlap", message);
     }
 
     [Theory, OnSqlite, OnPostgres]
