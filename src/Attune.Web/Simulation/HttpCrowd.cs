@@ -64,7 +64,7 @@ public static class HttpCrowd
     {
         ArgumentNullException.ThrowIfNull(options);
         using var http = new HttpClient(new SocketsHttpHandler { PooledConnectionLifetime = Timeout.InfiniteTimeSpan }) { BaseAddress = options.Address };
-        var diary = new CrowdDiary(options, isDone);
+        using var diary = new CrowdDiary(options, isDone);
         var began = TimeProvider.System.GetTimestamp();
         await Task.WhenAll(options.Members.Select(member => Task.Run(
             async () =>
@@ -77,7 +77,7 @@ public static class HttpCrowd
 }
 
 /// <summary>What the crowd notes while it works.</summary>
-internal sealed class CrowdDiary(HttpCrowdOptions options, Func<CancellationToken, Task<bool>> isDone)
+internal sealed class CrowdDiary(HttpCrowdOptions options, Func<CancellationToken, Task<bool>> isDone) : IDisposable
 {
     private readonly ConcurrentDictionary<string, string> _acknowledged = new(StringComparer.Ordinal);
     private readonly ConcurrentQueue<TimeSpan> _latencies = [];
@@ -113,6 +113,8 @@ internal sealed class CrowdDiary(HttpCrowdOptions options, Func<CancellationToke
             _asking.Release();
         }
     }
+
+    public void Dispose() => _asking.Dispose();
 
     public CrowdRun Close(TimeSpan elapsed) => new(_acknowledged, [.. _latencies], _answers, _waits.IsEmpty ? TimeSpan.Zero : _waits.Values.Max(), elapsed);
 }
