@@ -19,6 +19,9 @@ internal sealed record BenchOptions
     /// <summary>Without the yardstick: for a profiler, or where there is no PyTorch. No ratios then, and no file.</summary>
     public bool IsAlone { get; init; }
 
+    /// <summary>Measures the web application instead of models; null otherwise.</summary>
+    public Web.WebBenchOptions? Web { get; init; }
+
     /// <summary>Whether anything is compared with eager PyTorch.</summary>
     public bool NeedsYardstick => !IsAlone && Parts.Any(part => part != Aggregation);
 
@@ -33,6 +36,10 @@ internal sealed record BenchOptions
         ./attune bench [options]: speed and memory against eager PyTorch on this machine; writes bench/results/DATE-MACHINE.md (behind that the parts where not all were measured)
           --only PART,PART   of {string.Join(", ", AllParts)}; all by default
           --aggregation      the part aggregation alone, which needs no yardstick; ATTUNE_FIXTURES has the data of a part of it
+          --web              the web application instead: load, answers lost under kill -9, a bad crowd; on SQLite and PostgreSQL; needs no yardstick
+          --judgments N      of --web: about so many, 50000 by default
+          --kills N          of --web: how often the server is killed, 10 by default
+          --load-seconds N   of --web: how long the load is measured, 60 by default
           --rounds N         rounds in which both sides take turns, 9 by default
           --threads N        threads an operator may use, every core by default
           --corpus FOLDER    English *.txt for the part text; by default data/corpus of ATTUNE_FIXTURES
@@ -53,6 +60,12 @@ internal sealed record BenchOptions
                 continue;
             }
 
+            if (name == "--web")
+            {
+                options = options with { Web = options.Web ?? new() };
+                continue;
+            }
+
             if (name == "--aggregation")
             {
                 options = options with { Parts = [Aggregation] };
@@ -66,6 +79,15 @@ internal sealed record BenchOptions
             {
                 case "--only" when parts.Except(AllParts).ToArray() is { Length: 0 }:
                     options = options with { Parts = parts };
+                    break;
+                case "--judgments" when number > 0 && options.Web is { } web:
+                    options = options with { Web = web with { Tasks = Math.Max(1, number / web.Overlap) } };
+                    break;
+                case "--kills" when number > 0 && options.Web is { } web:
+                    options = options with { Web = web with { Kills = number } };
+                    break;
+                case "--load-seconds" when number > 0 && options.Web is { } web:
+                    options = options with { Web = web with { LoadSeconds = number } };
                     break;
                 case "--rounds" when number > 0:
                     options = options with { Rounds = number };

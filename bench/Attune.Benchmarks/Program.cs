@@ -18,6 +18,15 @@ if (BenchOptions.Parse(args, out var problem) is not { } options)
 
 var bench = FindBench();
 var loadBefore = Machine.Load;
+if (options.Web is not null)
+{
+    var found = await Attune.Benchmarks.Web.WebBench.RunAsync(options.Web, Path.GetDirectoryName(bench)!).ConfigureAwait(false);
+    var when = TimeProvider.System.GetUtcNow();
+    await KeepAsync(bench, string.Create(CultureInfo.InvariantCulture, $"{when:yyyy-MM-dd}-{Machine.FileName}-web.md"),
+        string.Create(CultureInfo.InvariantCulture, $"# {Machine.Name}, {when:yyyy-MM-dd}\n\n`{string.Join(' ', ["./attune bench", .. args])}`: load before the start {loadBefore}.\n\n{found}")).ConfigureAwait(false);
+    return 0;
+}
+
 TorchRuntime.Threads = options.Threads;
 using var eager = options.NeedsYardstick ? EagerPyTorch.Start(Path.Combine(bench, "eager_yardstick.py"), options.Threads, out problem) : null;
 if (eager is null && options.NeedsYardstick)
@@ -41,14 +50,19 @@ if (measurements.EagerStep is { } step)
 text.AppendLine().AppendLine("| what | Attune | eager PyTorch | ratio | target |").AppendLine("|---|---|---|---|---|");
 foreach (var row in measurements.Rows)
     text.AppendLine(row);
-Console.Out.Write(text);
 if (options.IsAlone)
-    return 0;
-var results = Directory.CreateDirectory(Path.Combine(bench, "results")).FullName;
-var file = Path.Combine(results, string.Create(CultureInfo.InvariantCulture, $"{today:yyyy-MM-dd}-{Machine.FileName}{options.FileMark}.md"));
-await File.WriteAllTextAsync(file, text.ToString()).ConfigureAwait(false);
-await Console.Error.WriteLineAsync($"written: {file}").ConfigureAwait(false);
+    Console.Out.Write(text);
+else
+    await KeepAsync(bench, string.Create(CultureInfo.InvariantCulture, $"{today:yyyy-MM-dd}-{Machine.FileName}{options.FileMark}.md"), text.ToString()).ConfigureAwait(false);
 return 0;
+
+static async Task KeepAsync(string bench, string name, string text)
+{
+    Console.Out.Write(text);
+    var file = Path.Combine(Directory.CreateDirectory(Path.Combine(bench, "results")).FullName, name);
+    await File.WriteAllTextAsync(file, text).ConfigureAwait(false);
+    await Console.Error.WriteLineAsync($"written: {file}").ConfigureAwait(false);
+}
 
 static string FindBench()
 {

@@ -12,6 +12,7 @@ namespace Attune.Storage.Engines;
 internal sealed class PostgresEngine : Engine
 {
     private const int MostTries = 12;
+    private const int MostPrepared = 200;
     private const long SchemaLock = 0x4174_7475_6E65; // any number that other programs do not use
 
     private readonly DatabaseUrl _url;
@@ -32,7 +33,13 @@ internal sealed class PostgresEngine : Engine
 
     public override string ByBytes => " COLLATE \"C\"";
 
-    public static PostgresEngine Open(DatabaseUrl url, DatabaseOptions options) => new(url, options, NpgsqlDataSource.Create(url.Target));
+    public static PostgresEngine Open(DatabaseUrl url, DatabaseOptions options)
+    {
+        var source = new NpgsqlDataSourceBuilder(url.Target);
+        if (source.ConnectionStringBuilder.MaxAutoPrepare == 0)
+            source.ConnectionStringBuilder.MaxAutoPrepare = MostPrepared; // giving out a task takes some twenty statements, always the same ones
+        return new(url, options, source.Build());
+    }
 
     public override async Task<T> ReadAsync<T>(Func<Transaction, Task<T>> work, CancellationToken stop)
     {

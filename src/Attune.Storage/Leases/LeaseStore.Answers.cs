@@ -63,14 +63,16 @@ public sealed partial class LeaseStore
 
     /// <summary>
     /// Takes an answer back within the project's window: a judgment that withdraws it is appended, the first stays in the log, and the lease runs again at
-    /// its old place and with its old token.
+    /// its old place and with its old token. Asked again before another answer came, it says the same.
     /// </summary>
     public Task<UndoResult> UndoAsync(string leaseId, string personId, CancellationToken stop = default) => _database.WriteAsync<UndoResult>(
         async transaction =>
         {
             var lease = await transaction.FirstAsync<Lease>($"SELECT * FROM leases WHERE id = @leaseId AND person_id = @personId{transaction.Engine.ForUpdate}", new { leaseId, personId }).ConfigureAwait(false);
-            if (lease is not { JudgmentId: { } judgmentId, EndedAt: { } ended })
+            if (lease is null)
                 return new UndoResult.Unknown();
+            if (lease is not { JudgmentId: { } judgmentId, EndedAt: { } ended })
+                return await UndoneBeforeAsync(transaction, lease).ConfigureAwait(false);
             var project = (await ProjectStore.FindAsync(transaction, lease.ProjectId).ConfigureAwait(false))!;
             if (transaction.Now > ended.AddMinutes(project.Settings.UndoMinutes) || project.Settings.UndoMinutes == 0)
                 return new UndoResult.TooLate();
@@ -90,6 +92,11 @@ public sealed partial class LeaseStore
             }
             return new UndoResult.Undone(await GrantedAsync(transaction, running, before.AnnotatorId).ConfigureAwait(false), before);
         }, stop);
+
+    private static async Task<UndoResult> UndoneBeforeAsync(Transaction transaction, Lease lease) =>
+        await transaction.FirstAsync<string>(
+            "SELECT b.content FROM judgments j JOIN judgments b ON b.id = j.supersedes WHERE j.lease_id = @Id AND j.outcome = 'withdrawn' ORDER BY j.id DESC LIMIT 1", new { lease.Id }).ConfigureAwait(false) is { } before
+            ? new UndoResult.Undone(await GrantedAsync(transaction, lease, Judgment.FromJson(before).AnnotatorId).ConfigureAwait(false), Judgment.FromJson(before)) : new UndoResult.Unknown();
 
     private static async Task<SubmitResult> RepeatedAsync(Transaction transaction, string judgmentId, string leaseId, string hash)
     {

@@ -30,13 +30,15 @@ public sealed record HeartbeatReply(DateTimeOffset ExpiresAt);
 /// <summary>An answer.</summary>
 /// <param name="Token">The lease's.</param>
 /// <param name="Answer">What was decided.</param>
-public sealed record SubmitRequest(string Token, GivenAnswer Answer);
+/// <param name="Next">Whether to be given the next task of the project in the same change.</param>
+public sealed record SubmitRequest(string Token, GivenAnswer Answer, bool Next = false);
 
 /// <summary>The answer is in the log.</summary>
 /// <param name="JudgmentId">Under which id.</param>
 /// <param name="Late">Whether it came after the lease had ended: kept, not counted.</param>
 /// <param name="Repeat">Whether it had been there already.</param>
-public sealed record SubmitReply(string JudgmentId, bool Late, bool Repeat);
+/// <param name="Next">The next task, where it was asked for.</param>
+public sealed record SubmitReply(string JudgmentId, bool Late, bool Repeat, NextReply? Next = null);
 
 /// <summary>A draft.</summary>
 /// <param name="Content">JSON of the page's own.</param>
@@ -62,8 +64,10 @@ internal static class WorkApi
         if (await database.Projects.FindAsync(project, stop).ConfigureAwait(false) is not { } found)
             return Results.NotFound();
         var next = await database.Leases.NextAsync(project, user.PersonId(), new() { Known = request?.Known ?? [] }, stop).ConfigureAwait(false);
-        return Results.Ok(new NextReply(next.Lease is null ? null : TaskView.Of(next.Lease, found.Settings), next.Why));
+        return Results.Ok(Reply(next, found.Settings));
     }
+
+    private static NextReply Reply(NextTask next, ProjectSettings settings) => new(next.Lease is null ? null : TaskView.Of(next.Lease, settings), next.Why);
 
     private static async Task<IResult> HeartbeatAsync([FromBody] LeaseRequestBody body, ClaimsPrincipal user, Database database, CancellationToken stop)
     {
@@ -80,9 +84,11 @@ internal static class WorkApi
         var settings = (await database.Projects.FindAsync(granted.Lease.ProjectId, stop).ConfigureAwait(false))!.Settings;
         if (body.Answer.ToJudgment(granted, settings, out var fault) is not { } judgment)
             return Results.Problem($"The answer {fault}.", statusCode: StatusCodes.Status422UnprocessableEntity);
-        return await database.Leases.SubmitAsync(body.Token, user.PersonId(), judgment, stop).ConfigureAwait(false) switch
+        var (submitted, next) = body.Next ? await database.Leases.SubmitAndNextAsync(body.Token, user.PersonId(), judgment, stop: stop).ConfigureAwait(false)
+            : (await database.Leases.SubmitAsync(body.Token, user.PersonId(), judgment, stop).ConfigureAwait(false), null);
+        return submitted switch
         {
-            SubmitResult.Accepted accepted => Results.Ok(new SubmitReply(accepted.Judgment.Id, accepted.Judgment.Late, accepted.IsRepeat)),
+            SubmitResult.Accepted accepted => Results.Ok(new SubmitReply(accepted.Judgment.Id, accepted.Judgment.Late, accepted.IsRepeat, next is null ? null : Reply(next, settings))),
             SubmitResult.Conflict => Results.Problem("Another answer was given to this task and stays; undo it first.", statusCode: StatusCodes.Status409Conflict),
             SubmitResult.Refused refused => Results.Problem($"The answer {refused.Fault}.", statusCode: StatusCodes.Status422UnprocessableEntity),
             _ => Unknown(),
