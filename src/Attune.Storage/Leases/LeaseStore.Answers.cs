@@ -57,7 +57,7 @@ public sealed partial class LeaseStore
         if (isLate)
             await ReleaseOtherAsync(transaction, lease).ConfigureAwait(false);
         else
-            await TaskStore.SettleAsync(transaction, lease.TaskId).ConfigureAwait(false);
+            await CountedAsync(transaction, task, judgment, lease.PersonId).ConfigureAwait(false);
         return new SubmitResult.Accepted(judgment, IsRepeat: false);
     }
 
@@ -77,6 +77,8 @@ public sealed partial class LeaseStore
 
             var before = (await JudgmentStore.FindAsync(transaction, judgmentId).ConfigureAwait(false))!;
             var task = (await TaskStore.FindAsync(transaction, lease.TaskId, transaction.Engine.ForUpdate).ConfigureAwait(false))!;
+            if (!await FollowUps.WithdrawAsync(transaction, task, judgmentId).ConfigureAwait(false))
+                return new UndoResult.TooLate();
             await JudgmentStore.InsertAsync(transaction, Withdrawal(transaction, before), task, personId, lease.Id).ConfigureAwait(false);
             var counted = lease.State == LeaseState.Submitted;
             var running = lease with { State = counted ? LeaseState.Active : LeaseState.Expired, ExpiresAt = counted ? Until(transaction, project) : lease.ExpiresAt, EndedAt = null, JudgmentId = null };
@@ -90,6 +92,12 @@ public sealed partial class LeaseStore
             }
             return new UndoResult.Undone(await GrantedAsync(transaction, running, before.AnnotatorId).ConfigureAwait(false), before);
         }, stop);
+
+    private static async Task CountedAsync(Transaction transaction, AnnotationTask task, Judgment judgment, string personId)
+    {
+        await TaskStore.SettleAsync(transaction, task.Id).ConfigureAwait(false);
+        await FollowUps.AnsweredAsync(transaction, task, judgment, personId).ConfigureAwait(false);
+    }
 
     private static async Task<SubmitResult> RepeatedAsync(Transaction transaction, string judgmentId, string leaseId, string hash)
     {

@@ -119,6 +119,7 @@ public sealed partial class TaskStore
         await transaction.ExecuteAsync("UPDATE tasks SET state = 'open', completed_at = NULL WHERE id = @id AND state = 'complete' AND accepted < overlap", new { id }).ConfigureAwait(false);
         if (await transaction.ExecuteAsync("UPDATE tasks SET state = 'complete', completed_at = @Now WHERE id = @id AND state = 'open' AND accepted >= overlap", new { id, transaction.Now }).ConfigureAwait(false) == 0)
             return;
+        await FollowUps.CompletedAsync(transaction, id).ConfigureAwait(false);
         var waiting = await transaction.QueryAsync<AnnotationTask>($"SELECT * FROM tasks WHERE depends_on = @id AND state = 'waiting' ORDER BY id{transaction.Engine.ForUpdate}", new { id }).ConfigureAwait(false);
         if (waiting.Count == 0)
             return;
@@ -135,7 +136,7 @@ public sealed partial class TaskStore
 
     private static bool IsMet(string? wanted, string? outcome) => wanted is null || wanted == outcome;
 
-    private static async Task<string> AddAsync(Transaction transaction, Project project, NewTask task)
+    internal static async Task<string> AddAsync(Transaction transaction, Project project, NewTask task)
     {
         var id = task.Id ?? transaction.NewId();
         var subject = task.SubjectId ?? id;

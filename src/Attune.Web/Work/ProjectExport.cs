@@ -1,5 +1,6 @@
 using System.Text;
 using Attune.Feedback;
+using Attune.Feedback.Tasks;
 using Attune.Storage;
 using Attune.Storage.Judgments;
 using Attune.Storage.Work;
@@ -47,6 +48,31 @@ public static class ProjectExport
             after = page.Next;
         }
         while (after is not null);
+    }
+
+    /// <summary>What was, or is to be, compared (<c>comparisons.jsonl</c>), each once; judgments name them by their ids.</summary>
+    public static async Task WriteComparisonsAsync(Database database, string projectId, Stream to, CancellationToken stop)
+    {
+        ArgumentNullException.ThrowIfNull(database);
+        ArgumentNullException.ThrowIfNull(to);
+        var written = new HashSet<string>(StringComparer.Ordinal);
+        string? after = null;
+        do
+        {
+            var page = await database.Tasks.ListAsync(projectId, new(), new() { After = after, Size = PageRequest.Largest }, stop).ConfigureAwait(false);
+            var lines = page.Items.Where(task => task is { Choices: > 0, Purpose: TaskPurpose.Normal or TaskPurpose.Calibration } && TaskPayload.Compares($"{task.Kind}".ToLowerInvariant()) && written.Add(task.SubjectId));
+            await WriteAsync(to, lines.Select(task => (Comparison.FromJson(task.Payload) with { Id = task.SubjectId }).ToJson()), stop).ConfigureAwait(false);
+            after = page.Next;
+        }
+        while (after is not null);
+    }
+
+    /// <summary>Texts that others accepted (<c>texts.jsonl</c>).</summary>
+    public static async Task WriteTextsAsync(Database database, string projectId, Stream to, CancellationToken stop)
+    {
+        ArgumentNullException.ThrowIfNull(to);
+        await foreach (var text in TextExport.ReadAsync(database, projectId, stop).ConfigureAwait(false))
+            await WriteAsync(to, [TextExport.Line(text)], stop).ConfigureAwait(false);
     }
 
     private static IReadOnlyList<Preference> Of(AnnotationTask task, IReadOnlyList<Judgment> own) =>
