@@ -62,6 +62,11 @@ public sealed class EndpointTableTests
         GET    /api/v1/projects/{project}/export/judgments.jsonl   401 200 403 200 200 200 200 403 read
         GET    /api/v1/projects/{project}/export/preferences.jsonl 401 200 403 200 200 200 200 403 read
         GET    /api/v1/projects/{project}/export/comparisons.jsonl 401 200 403 200 200 200 200 403 read
+        GET    /api/v1/projects/{project}/export/trees.jsonl       401 200 403 200 200 200 200 403 read
+        GET    /api/v1/projects/{project}/trees                    401 200 403 200 200 200 200 403 read
+        GET    /api/v1/projects/{project}/contributions            401 200 403 200 200 200 200 403 read
+        GET    /projects/{ProjectId}/contributions                 302 200 404 200 200 200 302 302 -
+        POST   /projects/{ProjectId}/contributions                 302 400 400 400 400 400 302 302 -
         GET    /api/v1/projects/{project}/export/texts.jsonl       401 200 403 200 200 200 200 403 read
         GET    /api/v1/projects/{project}/members                  401 200 403 200 200 200 200 403 read
         PUT    /api/v1/projects/{project}/members/{person}         401 403 403 204 204 204 204 403 write {"role":"annotator"}

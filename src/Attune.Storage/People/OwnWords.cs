@@ -24,7 +24,8 @@ internal static class OwnWords
             foreach (var (id, payload) in await transaction.QueryAsync<(string, string)>(
                 "SELECT id, payload FROM tasks WHERE project_id = @project AND kind IN ('verify', 'fix', 'message', 'review', 'rank')", new { project }).ConfigureAwait(false))
             {
-                var redacted = own.Aggregate(payload, (text, word) => text.Replace(word, Removed, StringComparison.Ordinal));
+                var redacted = own.Aggregate(payload, (text, word) => text.Replace(word, Removed, StringComparison.Ordinal)
+                    .Replace($":** {word[1..]}", ":** [removed]\"", StringComparison.Ordinal).Replace($":** {word[1..^1]}\\n\\n**", ":** [removed]\\n\\n**", StringComparison.Ordinal)); // a ranking's prompt is a thread
                 if (redacted != payload)
                     await transaction.ExecuteAsync("UPDATE tasks SET payload = @redacted WHERE id = @id", new { id, redacted }).ConfigureAwait(false);
             }

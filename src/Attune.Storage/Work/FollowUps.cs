@@ -1,5 +1,6 @@
 using Attune.Feedback;
 using Attune.Feedback.Tasks;
+using Attune.Storage.Trees;
 
 namespace Attune.Storage.Work;
 
@@ -16,19 +17,31 @@ internal static class FollowUps
         { Purpose: not (TaskPurpose.Normal or TaskPurpose.Calibration) } => Task.CompletedTask,
         { Kind: TaskKind.Write } when TaskPayload.Read<WriteTask>(task.Payload) is var write => VerifyAsync(transaction, task, judgment, personId, write.Prompt, 0),
         { Kind: TaskKind.Fix } when TaskPayload.Read<FixTask>(task.Payload) is var fix => VerifyAsync(transaction, task, judgment, personId, fix.Prompt, fix.Round + 1),
+        { Kind: TaskKind.Message } => TreeGrowth.WrittenAsync(transaction, task, judgment, personId),
         _ => Task.CompletedTask,
     };
 
     /// <summary>What follows from a task that has all its answers.</summary>
     public static async Task CompletedAsync(Transaction transaction, string taskId)
     {
-        if (await TaskStore.FindAsync(transaction, taskId).ConfigureAwait(false) is { Kind: TaskKind.Verify } task)
-            await FixAsync(transaction, task).ConfigureAwait(false);
+        var task = (await TaskStore.FindAsync(transaction, taskId).ConfigureAwait(false))!;
+        await (task.Kind switch
+        {
+            TaskKind.Verify => FixAsync(transaction, task),
+            TaskKind.Review => TreeGrowth.ReviewedAsync(transaction, task),
+            TaskKind.Rank => TreeGrowth.RankedAsync(transaction, task),
+            _ => Task.CompletedTask,
+        }).ConfigureAwait(false);
     }
+
+    /// <summary>What follows from giving a task back.</summary>
+    public static Task ReleasedAsync(Transaction transaction, string taskId) => TreeGrowth.ReleasedAsync(transaction, taskId);
 
     /// <summary>Takes back what followed from an answer, if nobody has begun it; otherwise changes nothing and gives false.</summary>
     public static async Task<bool> WithdrawAsync(Transaction transaction, AnnotationTask task, string judgmentId)
     {
+        if (task.Kind is TaskKind.Message or TaskKind.Review or TaskKind.Rank)
+            return await TreeGrowth.WithdrawAsync(transaction, task, judgmentId).ConfigureAwait(false);
         var (kind, subject) = task.Kind switch
         {
             TaskKind.Write or TaskKind.Fix => ("verify", judgmentId),

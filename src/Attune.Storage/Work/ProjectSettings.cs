@@ -92,6 +92,9 @@ public sealed record ProjectSettings
     /// <summary>How written texts are checked and verified.</summary>
     public ChainSettings Chain { get; init; } = new();
 
+    /// <summary>How trees of messages grow.</summary>
+    public TreeSettings Tree { get; init; } = new();
+
     /// <summary>The settings as JSON.</summary>
     public string ToJson() => JsonSerializer.Serialize(this, StorageJson.Options);
 
@@ -142,7 +145,7 @@ public sealed record ProjectSettings
             yield return Problem.Of("axes", $"is [{string.Join(", ", Axes)}]", "each name once, none empty", "correct it");
         if (string.IsNullOrWhiteSpace(ConsentVersion))
             yield return Problem.Of("consentVersion", "is empty", "a version", "1 is usual");
-        foreach (var problem in Chain.Check())
+        foreach (var problem in Chain.Check().Concat(Tree.Check()))
             yield return problem;
     }
 }

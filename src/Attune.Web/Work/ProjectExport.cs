@@ -3,6 +3,7 @@ using Attune.Feedback;
 using Attune.Feedback.Tasks;
 using Attune.Storage;
 using Attune.Storage.Judgments;
+using Attune.Storage.Trees;
 using Attune.Storage.Work;
 
 namespace Attune.Web.Work;
@@ -73,6 +74,22 @@ public static class ProjectExport
         ArgumentNullException.ThrowIfNull(to);
         await foreach (var text in TextExport.ReadAsync(database, projectId, stop).ConfigureAwait(false))
             await WriteAsync(to, [TextExport.Line(text)], stop).ConfigureAwait(false);
+    }
+
+    /// <summary>Trees of messages that are ready (<c>trees.jsonl</c>), what passed of them.</summary>
+    public static async Task WriteTreesAsync(Database database, string projectId, Stream to, CancellationToken stop)
+    {
+        ArgumentNullException.ThrowIfNull(database);
+        ArgumentNullException.ThrowIfNull(to);
+        string? after = null;
+        do
+        {
+            var page = await database.Trees.ListAsync(projectId, TreeState.Ready, new() { After = after, Size = PageRequest.Largest }, stop).ConfigureAwait(false);
+            foreach (var tree in page.Items)
+                await WriteAsync(to, [TextExport.Line(Api.TreeApi.Line(tree.Id, await database.Trees.ReadAsync(tree.Id, stop).ConfigureAwait(false)))], stop).ConfigureAwait(false);
+            after = page.Next;
+        }
+        while (after is not null);
     }
 
     private static IReadOnlyList<Preference> Of(AnnotationTask task, IReadOnlyList<Judgment> own) =>

@@ -1,5 +1,6 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Attune.Feedback;
 using Attune.Feedback.Tasks;
 using Attune.Storage;
@@ -21,7 +22,7 @@ public sealed record AcceptedText(string Id, string Prompt, string Text, string 
 /// <summary>Written texts that others accepted, each as it last passed (<c>texts.jsonl</c>); what is still being verified or mended is left out.</summary>
 public static class TextExport
 {
-    private static readonly JsonSerializerOptions Options = new(JsonSerializerDefaults.Web) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Options = new(JsonSerializerDefaults.Web) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, Converters = { new JsonStringEnumConverter() } };
 
     /// <summary>A line of the file.</summary>
     public static string Line<T>(T row) => JsonSerializer.Serialize(row, Options);
