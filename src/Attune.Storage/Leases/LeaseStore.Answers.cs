@@ -63,7 +63,7 @@ public sealed partial class LeaseStore
 
     /// <summary>
     /// Takes an answer back within the project's window: a judgment that withdraws it is appended, the first stays in the log, and the lease runs again at
-    /// its old place and with its old token.
+    /// its old place and with its old token. What followed from the answer is withdrawn; where somebody has begun that, it is too late.
     /// </summary>
     public Task<UndoResult> UndoAsync(string leaseId, string personId, CancellationToken stop = default) => _database.WriteAsync<UndoResult>(
         async transaction =>
@@ -126,10 +126,15 @@ public sealed partial class LeaseStore
         };
     }
 
-    private static string? Misfit(Judgment judgment, AnnotationTask task) =>
-        judgment.Outcome == Outcome.Withdrawn ? "is Withdrawn, expected an answer; take one back through undo"
-        : task.Kind is TaskKind.Pair or TaskKind.Rank or TaskKind.Best && !judgment.Compares && judgment.Outcome != Outcome.CannotJudge ? $"is {judgment.Outcome} of a task that compares answers, expected a choice, a ranking, a tie, both-bad or cannot-judge"
-        : null;
+    private static string? Misfit(Judgment judgment, AnnotationTask task) => (task.Kind, judgment.Outcome) switch
+    {
+        (_, Outcome.Withdrawn) => "is Withdrawn, expected an answer; take one back through undo",
+        (TaskKind.Pair or TaskKind.Rank or TaskKind.Best, not Outcome.CannotJudge) when !judgment.Compares =>
+            $"is {judgment.Outcome} of a task that compares answers, expected a choice, a ranking, a tie, both-bad or cannot-judge",
+        (TaskKind.Write or TaskKind.Fix or TaskKind.Message, not Outcome.Written) => $"is {judgment.Outcome} of a task that asks for a text, expected written",
+        (TaskKind.Question or TaskKind.Verify or TaskKind.Review, not (Outcome.Answered or Outcome.CannotJudge)) => $"is {judgment.Outcome} of a task that asks questions, expected answered or cannot-judge",
+        _ => null,
+    };
 
     /// <summary>What makes two answers the same: all but the store's own fields and the times, which differ when it is sent again.</summary>
     private static string HashOf(Judgment answer) => Secret.Hash((answer with

@@ -148,20 +148,22 @@ internal static class TreeGrowth
             await EndAsync(transaction, tree, "halted").ConfigureAwait(false);
             return;
         }
-        var plan = new TreePlan(project.Settings.Tree, messages, await TasksAsync(transaction, project.Id, messages).ConfigureAwait(false));
+        var plan = new TreePlan(project.Settings.Tree, messages, await TasksAsync(transaction, project.Id, tree.Id).ConfigureAwait(false));
         foreach (var (task, overlap) in plan.Replacements())
             await transaction.ExecuteAsync("UPDATE tasks SET overlap = @overlap, state = 'open', completed_at = NULL WHERE id = @Id", new { task.Id, overlap }).ConfigureAwait(false);
-        var added = plan.NewTasks().ToList();
-        foreach (var task in added)
+        foreach (var task in plan.NewTasks())
             await FollowUps.AddAsync(transaction, project, from, task).ConfigureAwait(false);
-        var open = (await TasksAsync(transaction, project.Id, messages).ConfigureAwait(false)).Count(task => task.State is TaskState.Open or TaskState.Waiting);
+        var open = (await TasksAsync(transaction, project.Id, tree.Id).ConfigureAwait(false)).Count(task => task.State is TaskState.Open or TaskState.Waiting);
         if (open == 0)
             await EndAsync(transaction, tree, "ready").ConfigureAwait(false);
     }
 
-    private static Task<IReadOnlyList<AnnotationTask>> TasksAsync(Transaction transaction, string projectId, IReadOnlyList<TreeMessage> messages) => transaction.QueryAsync<AnnotationTask>(
-        $"SELECT * FROM tasks WHERE project_id = @projectId AND subject_id IN @Subjects AND state <> 'withdrawn' ORDER BY id{transaction.Engine.ForUpdate}",
-        new { projectId, Subjects = messages.SelectMany(message => new[] { message.Id, RankingSubject(message.Id) }).ToArray() });
+    private static Task<IReadOnlyList<AnnotationTask>> TasksAsync(Transaction transaction, string projectId, string treeId) => transaction.QueryAsync<AnnotationTask>(
+        $"""
+        SELECT * FROM tasks WHERE project_id = @projectId AND state <> 'withdrawn'
+            AND (subject_id IN (SELECT id FROM messages WHERE tree_id = @treeId) OR subject_id IN (SELECT '{RankingOf}' || id FROM messages WHERE tree_id = @treeId))
+        ORDER BY id{transaction.Engine.ForUpdate}
+        """, new { projectId, treeId });
 
     private static async Task EndAsync(Transaction transaction, MessageTree tree, string state)
     {

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Attune.Feedback;
+using Attune.Feedback.Tasks;
 using Attune.Runs;
 using Attune.Torch;
 
@@ -142,6 +143,9 @@ public sealed partial class TaskStore
         var subject = task.SubjectId ?? id;
         var overlap = task.Overlap ?? project.Settings.Overlap;
         var seed = new Seed((ulong)project.Seed);
+        var kind = StorageJson.Word(task.Kind ?? project.Settings.Kind);
+        if (TaskPayload.Kinds.Contains(kind) && !TaskPayload.Compares(kind) && TaskPayload.Check(kind, task.Payload) is { } fault)
+            throw InputException.One($"Task {subject}", fault, "a payload of its kind", "correct it; docs/feedback-formats.md has the keys");
         var isNew = await transaction.ExecuteAsync(
             """
             INSERT INTO tasks (id, project_id, batch_id, kind, purpose, subject_id, payload, choices, group_id, place, group_size, priority, expected, required_skill, required_level,
@@ -155,7 +159,7 @@ public sealed partial class TaskStore
                 id,
                 ProjectId = project.Id,
                 task.BatchId,
-                Kind = StorageJson.Word(task.Kind ?? project.Settings.Kind),
+                Kind = kind,
                 Purpose = StorageJson.Word(task.Purpose),
                 subject,
                 task.Payload,

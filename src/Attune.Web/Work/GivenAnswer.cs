@@ -22,7 +22,7 @@ public sealed partial record GivenAnswer
     /// <summary>The judge cannot say.</summary>
     public bool CannotJudge { get; init; }
 
-    /// <summary>Why they cannot, or what is bad about all.</summary>
+    /// <summary>Why they cannot, what is bad about all, or what is to be mended of a text.</summary>
     public string? Reason { get; init; }
 
     /// <summary>Ratings by axis; <see cref="AxisRating.Answer"/> is a place.</summary>

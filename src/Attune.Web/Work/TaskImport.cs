@@ -21,6 +21,9 @@ public sealed class TaskImport
     /// <summary>What a project made for these tasks asks for.</summary>
     public TaskKind Kind => _lines.Count > 0 ? KindOf(_lines[0]) : ComparisonProject.KindOf(_comparisons);
 
+    /// <summary>The settings of a new project; those who write messages of trees have two days and eight tasks at once (Köpf et al. 2023).</summary>
+    public static ProjectSettings Usual(TaskKind kind) => kind == TaskKind.Message ? new() { Kind = kind, OpenTasks = 8, LeaseMinutes = 2 * 24 * 60 } : new() { Kind = kind };
+
     /// <summary>Reads a file.</summary>
     /// <param name="name">What problems are told of.</param>
     /// <param name="content">Its bytes, not compressed.</param>
@@ -37,7 +40,7 @@ public sealed class TaskImport
         var known = await database.Projects.FindByNameAsync(name, stop).ConfigureAwait(false);
         if (known is null)
             import.ThrowIfUnmet(new HashSet<string>());
-        var project = known ?? await database.Projects.CreateAsync(name, new() { Kind = import.Kind }, actorId, stop: stop).ConfigureAwait(false);
+        var project = known ?? await database.Projects.CreateAsync(name, Usual(import.Kind), actorId, stop: stop).ConfigureAwait(false);
         return await import.AddAsync(database, project, actorId, stop).ConfigureAwait(false);
     }
 
