@@ -4,6 +4,7 @@ using Attune.Storage.Judgments;
 using Attune.Storage.Leases;
 using Attune.Storage.People;
 using Attune.Storage.Schema;
+using Attune.Storage.Trees;
 using Attune.Storage.Work;
 using Dapper;
 
@@ -54,6 +55,7 @@ public sealed class Database : IAsyncDisposable
         Batches = new(this);
         Tasks = new(this);
         Leases = new(this);
+        Trees = new(this);
         Judgments = new(this);
         Drafts = new(this);
     }
@@ -87,6 +89,9 @@ public sealed class Database : IAsyncDisposable
 
     /// <summary>Who works on what, until when; answers come in here.</summary>
     public LeaseStore Leases { get; }
+
+    /// <summary>Trees of messages.</summary>
+    public TreeStore Trees { get; }
 
     /// <summary>The log of judgments.</summary>
     public JudgmentStore Judgments { get; }

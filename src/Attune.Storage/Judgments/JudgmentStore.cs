@@ -129,6 +129,8 @@ public sealed class JudgmentStore
             WHERE id = @Id
             """, new { task.Id, counts }).ConfigureAwait(false);
         await TaskStore.SettleAsync(transaction, task.Id).ConfigureAwait(false);
+        if (counts > 0)
+            await FollowUps.AnsweredAsync(transaction, task, judgment, person).ConfigureAwait(false);
         return true;
     }
 

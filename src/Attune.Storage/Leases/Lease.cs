@@ -169,7 +169,7 @@ public abstract record UndoResult
     /// <param name="Before">The answer taken back, which stays in the log.</param>
     public sealed record Undone(GrantedLease Lease, Judgment Before) : UndoResult;
 
-    /// <summary>The time for it is over.</summary>
+    /// <summary>The time for it is over, or somebody goes on with it: has begun to verify a text, say.</summary>
     public sealed record TooLate : UndoResult;
 
     /// <summary>There is no such lease of this person's, or no answer to take back.</summary>

@@ -57,13 +57,14 @@ public sealed partial class LeaseStore
         if (isLate)
             await ReleaseOtherAsync(transaction, lease).ConfigureAwait(false);
         else
-            await TaskStore.SettleAsync(transaction, lease.TaskId).ConfigureAwait(false);
+            await CountedAsync(transaction, task, judgment, lease.PersonId).ConfigureAwait(false);
         return new SubmitResult.Accepted(judgment, IsRepeat: false);
     }
 
     /// <summary>
     /// Takes an answer back within the project's window: a judgment that withdraws it is appended, the first stays in the log, and the lease runs again at
-    /// its old place and with its old token. Asked again before another answer came, it says the same.
+    /// its old place and with its old token. What followed from the answer is withdrawn; where somebody has begun that, it is too late. Asked again before
+    /// another answer came, it says the same.
     /// </summary>
     public Task<UndoResult> UndoAsync(string leaseId, string personId, CancellationToken stop = default) => _database.WriteAsync<UndoResult>(
         async transaction =>
@@ -79,6 +80,8 @@ public sealed partial class LeaseStore
 
             var before = (await JudgmentStore.FindAsync(transaction, judgmentId).ConfigureAwait(false))!;
             var task = (await TaskStore.FindAsync(transaction, lease.TaskId, transaction.Engine.ForUpdate).ConfigureAwait(false))!;
+            if (!await FollowUps.WithdrawAsync(transaction, task, judgmentId).ConfigureAwait(false))
+                return new UndoResult.TooLate();
             await JudgmentStore.InsertAsync(transaction, Withdrawal(transaction, before), task, personId, lease.Id).ConfigureAwait(false);
             var counted = lease.State == LeaseState.Submitted;
             var running = lease with { State = counted ? LeaseState.Active : LeaseState.Expired, ExpiresAt = counted ? Until(transaction, project) : lease.ExpiresAt, EndedAt = null, JudgmentId = null };
@@ -97,6 +100,12 @@ public sealed partial class LeaseStore
         await transaction.FirstAsync<string>(
             "SELECT b.content FROM judgments j JOIN judgments b ON b.id = j.supersedes WHERE j.lease_id = @Id AND j.outcome = 'withdrawn' ORDER BY j.id DESC LIMIT 1", new { lease.Id }).ConfigureAwait(false) is { } before
             ? new UndoResult.Undone(await GrantedAsync(transaction, lease, Judgment.FromJson(before).AnnotatorId).ConfigureAwait(false), Judgment.FromJson(before)) : new UndoResult.Unknown();
+
+    private static async Task CountedAsync(Transaction transaction, AnnotationTask task, Judgment judgment, string personId)
+    {
+        await TaskStore.SettleAsync(transaction, task.Id).ConfigureAwait(false);
+        await FollowUps.AnsweredAsync(transaction, task, judgment, personId).ConfigureAwait(false);
+    }
 
     private static async Task<SubmitResult> RepeatedAsync(Transaction transaction, string judgmentId, string leaseId, string hash)
     {
@@ -125,10 +134,15 @@ public sealed partial class LeaseStore
         };
     }
 
-    private static string? Misfit(Judgment judgment, AnnotationTask task) =>
-        judgment.Outcome == Outcome.Withdrawn ? "is Withdrawn, expected an answer; take one back through undo"
-        : task.Kind is TaskKind.Pair or TaskKind.Rank or TaskKind.Best && !judgment.Compares && judgment.Outcome != Outcome.CannotJudge ? $"is {judgment.Outcome} of a task that compares answers, expected a choice, a ranking, a tie, both-bad or cannot-judge"
-        : null;
+    private static string? Misfit(Judgment judgment, AnnotationTask task) => (task.Kind, judgment.Outcome) switch
+    {
+        (_, Outcome.Withdrawn) => "is Withdrawn, expected an answer; take one back through undo",
+        (TaskKind.Pair or TaskKind.Rank or TaskKind.Best, not Outcome.CannotJudge) when !judgment.Compares =>
+            $"is {judgment.Outcome} of a task that compares answers, expected a choice, a ranking, a tie, both-bad or cannot-judge",
+        (TaskKind.Write or TaskKind.Fix or TaskKind.Message, not Outcome.Written) => $"is {judgment.Outcome} of a task that asks for a text, expected written",
+        (TaskKind.Question or TaskKind.Verify or TaskKind.Review, not (Outcome.Answered or Outcome.CannotJudge)) => $"is {judgment.Outcome} of a task that asks questions, expected answered or cannot-judge",
+        _ => null,
+    };
 
     /// <summary>What makes two answers the same: all but the store's own fields and the times, which differ when it is sent again.</summary>
     private static string HashOf(Judgment answer) => Secret.Hash((answer with

@@ -71,6 +71,7 @@ public sealed partial class LeaseStore
             if (await ByTokenAsync(transaction, token).ConfigureAwait(false) is not { State: LeaseState.Active } lease)
                 return false;
             await EndAsync(transaction, lease, LeaseState.Released, reason).ConfigureAwait(false);
+            await FollowUps.ReleasedAsync(transaction, lease.TaskId).ConfigureAwait(false);
             return true;
         }, stop);
 

@@ -82,6 +82,8 @@ public sealed class PersonErasure
 
     private static async Task RedactAsync(Transaction transaction, string personId)
     {
+        await OwnWords.RemoveAsync(transaction, personId).ConfigureAwait(false);
+        await transaction.ExecuteAsync("UPDATE messages SET text = '[removed]' WHERE author_id = @personId", new { personId }).ConfigureAwait(false);
         foreach (var (id, content) in await transaction.QueryAsync<(string, string)>("SELECT id, content FROM judgments WHERE person_id = @personId AND redacted_at IS NULL", new { personId }).ConfigureAwait(false))
         {
             var redacted = Judgment.FromJson(content).WithoutOwnWords().ToJson();

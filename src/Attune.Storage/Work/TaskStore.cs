@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Attune.Feedback;
+using Attune.Feedback.Tasks;
 using Attune.Runs;
 using Attune.Torch;
 
@@ -12,7 +13,7 @@ namespace Attune.Storage.Work;
 public sealed record TaskFilter(string? BatchId = null, TaskState? State = null, TaskPurpose? Purpose = null);
 
 /// <summary>Tasks of a project.</summary>
-public sealed class TaskStore
+public sealed partial class TaskStore
 {
     private const int ShuffleBits = 31;
 
@@ -119,6 +120,7 @@ public sealed class TaskStore
         await transaction.ExecuteAsync("UPDATE tasks SET state = 'open', completed_at = NULL WHERE id = @id AND state = 'complete' AND accepted < overlap", new { id }).ConfigureAwait(false);
         if (await transaction.ExecuteAsync("UPDATE tasks SET state = 'complete', completed_at = @Now WHERE id = @id AND state = 'open' AND accepted >= overlap", new { id, transaction.Now }).ConfigureAwait(false) == 0)
             return;
+        await FollowUps.CompletedAsync(transaction, id).ConfigureAwait(false);
         var waiting = await transaction.QueryAsync<AnnotationTask>($"SELECT * FROM tasks WHERE depends_on = @id AND state = 'waiting' ORDER BY id{transaction.Engine.ForUpdate}", new { id }).ConfigureAwait(false);
         if (waiting.Count == 0)
             return;
@@ -135,12 +137,15 @@ public sealed class TaskStore
 
     private static bool IsMet(string? wanted, string? outcome) => wanted is null || wanted == outcome;
 
-    private static async Task<string> AddAsync(Transaction transaction, Project project, NewTask task)
+    internal static async Task<string> AddAsync(Transaction transaction, Project project, NewTask task)
     {
         var id = task.Id ?? transaction.NewId();
         var subject = task.SubjectId ?? id;
         var overlap = task.Overlap ?? project.Settings.Overlap;
         var seed = new Seed((ulong)project.Seed);
+        var kind = StorageJson.Word(task.Kind ?? project.Settings.Kind);
+        if (TaskPayload.Kinds.Contains(kind) && !TaskPayload.Compares(kind) && TaskPayload.Check(kind, task.Payload) is { } fault)
+            throw InputException.One($"Task {subject}", fault, "a payload of its kind", "correct it; docs/feedback-formats.md has the keys");
         var isNew = await transaction.ExecuteAsync(
             """
             INSERT INTO tasks (id, project_id, batch_id, kind, purpose, subject_id, payload, choices, group_id, place, group_size, priority, expected, required_skill, required_level,
@@ -154,7 +159,7 @@ public sealed class TaskStore
                 id,
                 ProjectId = project.Id,
                 task.BatchId,
-                Kind = StorageJson.Word(task.Kind ?? project.Settings.Kind),
+                Kind = kind,
                 Purpose = StorageJson.Word(task.Purpose),
                 subject,
                 task.Payload,

@@ -18,5 +18,11 @@ internal static class ExportApi
         api.MapGet("/projects/{project}/export/preferences.jsonl", (string project, Database database, CancellationToken stop) =>
             Results.Stream(to => ProjectExport.WritePreferencesAsync(database, project, to, stop), JsonLines, "preferences.jsonl"))
             .RequireProject(ProjectRight.Read).Produces<string>(contentType: JsonLines);
+        api.MapGet("/projects/{project}/export/comparisons.jsonl", (string project, Database database, CancellationToken stop) =>
+            Results.Stream(to => ProjectExport.WriteComparisonsAsync(database, project, to, stop), JsonLines, "comparisons.jsonl"))
+            .RequireProject(ProjectRight.Read).Produces<string>(contentType: JsonLines);
+        api.MapGet("/projects/{project}/export/texts.jsonl", (string project, Database database, CancellationToken stop) =>
+            Results.Stream(to => ProjectExport.WriteTextsAsync(database, project, to, stop), JsonLines, "texts.jsonl"))
+            .RequireProject(ProjectRight.Read).Produces<string>(contentType: JsonLines);
     }
 }

@@ -24,6 +24,7 @@ internal static class HttpApi
         (read, write).MapPeople();
         (read, write).MapAccess();
         read.MapExports();
+        read.MapTrees();
         app.MapOpenApi("/api/{documentName}/openapi.json").RequireAuthorization(Policies.Anyone);
     }
 

@@ -112,7 +112,7 @@ internal static class WorkApi
         await database.Leases.UndoAsync(lease, user.PersonId(), stop).ConfigureAwait(false) switch
         {
             UndoResult.Undone undone => Results.Ok(new NextReply(TaskView.Of(undone.Lease, (await database.Projects.FindAsync(undone.Lease.Lease.ProjectId, stop).ConfigureAwait(false))!.Settings), null)),
-            UndoResult.TooLate => Results.Problem("The time for taking an answer back is over.", statusCode: StatusCodes.Status409Conflict),
+            UndoResult.TooLate => Results.Problem("The time for taking this answer back is over, or somebody goes on with it already.", statusCode: StatusCodes.Status409Conflict),
             _ => Results.NotFound(),
         };
 

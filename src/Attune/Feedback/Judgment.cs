@@ -96,7 +96,7 @@ public sealed partial record Judgment
     /// <summary>The step chosen, from 1 at the left end as this judge saw it; outcome, ranks and strength follow from it.</summary>
     public int? Step { get; init; }
 
-    /// <summary>Why the judge could not say, or what is bad about all.</summary>
+    /// <summary>Why the judge could not say, what is bad about all, or what is to be mended of a text.</summary>
     public string? Reason { get; init; }
 
     /// <summary>A remark on each answer, in the order of the comparison's answers; empty where there is none.</summary>

@@ -240,7 +240,7 @@ public sealed class LeaseTests
     {
         await using var test = await TestDatabase.Open(kind);
         var (project, people) = await test.Project(1, new() { Kind = TaskKind.Question, Overlap = 1, MaximumOverlap = 1 });
-        var question = new NewTask { Id = "is-safe", Payload = """{"question":"Is it safe?"}""", Choices = 0 };
+        var question = new NewTask { Id = "is-safe", Payload = """{"questions":[{"id":"safe","text":"Is it safe?","type":"yes-no"}]}""", Choices = 0 };
         await test.Database.Tasks.AddAsync(project.Id, [question, question with { Id = "why-not", DependsOn = "is-safe", DependsAnswer = "no" }, question with { Id = "how", DependsOn = "is-safe", DependsAnswer = "yes" }], null);
 
         var lease = (await Next(test, project, people[0]))!;

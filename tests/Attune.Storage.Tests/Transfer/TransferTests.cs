@@ -136,7 +136,7 @@ public sealed class TransferTests
     private static void AssertSame(string first, string second)
     {
         var files = Directory.GetFiles(first).Select(Path.GetFileName).Order().ToList();
-        Assert.Equal(21, files.Count);
+        Assert.Equal(23, files.Count);
         Assert.Equal(files, Directory.GetFiles(second).Select(Path.GetFileName).Order());
         Assert.All(files, file => Assert.Equal(File.ReadAllText(Path.Combine(first, file!)), File.ReadAllText(Path.Combine(second, file!))));
     }
