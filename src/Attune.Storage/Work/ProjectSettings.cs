@@ -89,6 +89,15 @@ public sealed record ProjectSettings
     /// <summary>Markdown shown before the first task; null for none.</summary>
     public string? ContentWarning { get; init; }
 
+    /// <summary>Labels asked for with ratings.</summary>
+    public LabelSet Labels { get; init; } = LabelSet.None;
+
+    /// <summary>Conversations with a model.</summary>
+    public ChatSettings Chat { get; init; } = new();
+
+    /// <summary>Marking parts of answers.</summary>
+    public SpanSettings Spans { get; init; } = new();
+
     /// <summary>The settings as JSON.</summary>
     public string ToJson() => JsonSerializer.Serialize(this, StorageJson.Options);
 
@@ -139,5 +148,7 @@ public sealed record ProjectSettings
             yield return Problem.Of("axes", $"is [{string.Join(", ", Axes)}]", "each name once, none empty", "correct it");
         if (string.IsNullOrWhiteSpace(ConsentVersion))
             yield return Problem.Of("consentVersion", "is empty", "a version", "1 is usual");
+        foreach (var problem in Chat.Check().Concat(Spans.Check()))
+            yield return problem;
     }
 }
