@@ -12,10 +12,10 @@ public static class SiteAssets
         .Where(name => name.StartsWith(Prefix, StringComparison.Ordinal)).Select(Asset.Read).ToFrozenDictionary(asset => asset.Name, StringComparer.Ordinal);
 
     /// <summary>Where a page finds an asset.</summary>
-    /// <param name="name">"site.css", "task.js", …</param>
+    /// <param name="name">"site.css", "kinds/text.js", …</param>
     public static string Address(string name) => $"/assets/{All[name].Version}/{name}";
 
-    internal static void MapAssets(this WebApplication app) => app.MapGet("/assets/{version}/{name}", (HttpContext context, string version, string name) =>
+    internal static void MapAssets(this WebApplication app) => app.MapGet("/assets/{version}/{**name}", (HttpContext context, string version, string name) =>
     {
         if (!All.TryGetValue(name, out var asset))
             return Results.NotFound();

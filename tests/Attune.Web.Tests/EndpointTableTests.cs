@@ -13,7 +13,7 @@ public sealed class EndpointTableTests
     // Who asks: nobody, a viewer, an annotator and a manager of the project, a manager and an owner of the installation; then a key of the owner's with the
     // scope of the row and one with all others. Pages know no keys. A POST to a page carries no form token here: 400 is as far as anyone gets.
     private const string Table = """
-        GET    /assets/{version}/{name}                            200 200 200 200 200 200 200 200 -
+        GET    /assets/{version}/{**name}                          200 200 200 200 200 200 200 200 -
         POST   /sign-out                                           400 400 400 400 400 400 400 400 -
         GET    /sign-in                                            200 200 200 200 200 200 200 200 -
         POST   /sign-in                                            400 400 400 400 400 400 400 400 -
@@ -138,7 +138,7 @@ public sealed class EndpointTableTests
         var person = row.Pattern.Contains("{person}", StringComparison.Ordinal) ? (await site.Person()).Id : "";
         var task = row.Pattern.Contains("{task}", StringComparison.Ordinal) ? (await site.Database.Tasks.ListAsync(project.Id, new(State: TaskState.Open), new())).Items[0].Id : "";
         var path = row.Pattern.Replace("{project}", project.Id).Replace("{ProjectId}", project.Id).Replace("{person}", person).Replace("{task}", task).Replace("{documentName}", "v1")
-            .Replace("{version}/{name}", SiteAssets.Address("site.css")["/assets/".Length..]).Replace("{PersonId}", (await site.Person()).Id).Replace("{lease}", "none").Replace("{key}", "none").Replace("{Token}", "none");
+            .Replace("{version}/{**name}", SiteAssets.Address("site.css")["/assets/".Length..]).Replace("{PersonId}", (await site.Person()).Id).Replace("{lease}", "none").Replace("{key}", "none").Replace("{Token}", "none");
         if (!row.Pattern.StartsWith("/api", StringComparison.Ordinal))
             return await visit.Send(new(row.Method), path, row.Method == "POST" ? new FormUrlEncodedContent([]) : null);
         var token = visit.Key is null && row.Method != "GET" && visit.IsSignedIn ? Visit.Token(await visit.Page("/")) : null;

@@ -24,7 +24,7 @@ internal static class AnnotateVerb
 
     private static readonly Option<string[]> Proxy = new("--proxy") { Description = "Network address of a reverse proxy whose forwarded headers are believed; may be repeated", HelpName = "ADDRESS" };
 
-    private static readonly Option<string?> Tasks = new("--tasks") { Description = "Comparisons to add as tasks (comparisons.jsonl); those that are there already are left", HelpName = "FILE" };
+    private static readonly Option<string?> Tasks = new("--tasks") { Description = "Tasks to add (comparisons.jsonl or tasks.jsonl); those that are there already are left", HelpName = "FILE" };
 
     private static readonly Option<string> Project = new("--project") { Description = "Name of the project that --tasks go to; made if there is none", HelpName = "NAME", DefaultValueFactory = _ => "First project" };
 
@@ -43,7 +43,7 @@ internal static class AnnotateVerb
             using var owned = model as IDisposable;
             options = options with { ChatModel = model };
             await using var database = await Database.OpenAsync(parsed.GetValue(DbVerb.Url)!, null, stop);
-            var added = parsed.GetValue(Tasks) is { } tasks ? await ComparisonProject.AddAsync(database, parsed.GetValue(Project)!, tasks, null, null, stop) : null;
+            var added = parsed.GetValue(Tasks) is { } tasks ? await TaskImport.AddFileAsync(database, parsed.GetValue(Project)!, tasks, null, stop) : null;
             await using var app = await WebServer.BuildAsync(database, options);
             await StartAsync(app, options, stop);
             var address = (options.PublicAddress ?? app.Urls.First()).TrimEnd('/');

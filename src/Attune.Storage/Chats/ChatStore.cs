@@ -32,11 +32,12 @@ public sealed class ChatStore
             return await TurnsAsync(transaction, leaseId).ConfigureAwait(false);
         }, stop);
 
-    /// <summary>A lease's turns within a change, in order.</summary>
-    public static Task<IReadOnlyList<ChatTurn>> TurnsAsync(Transaction transaction, string leaseId)
+    /// <summary>A lease's turns within a change, in order; until it ends nothing else changes them.</summary>
+    public static async Task<IReadOnlyList<ChatTurn>> HoldAsync(Transaction transaction, string leaseId)
     {
         ArgumentNullException.ThrowIfNull(transaction);
-        return transaction.QueryAsync<ChatTurn>("SELECT * FROM chat_turns WHERE lease_id = @leaseId ORDER BY number", new { leaseId });
+        await transaction.FirstAsync<string>($"SELECT id FROM leases WHERE id = @leaseId{transaction.Engine.ForUpdate}", new { leaseId }).ConfigureAwait(false);
+        return await TurnsAsync(transaction, leaseId).ConfigureAwait(false);
     }
 
     /// <summary>
@@ -112,6 +113,9 @@ public sealed class ChatStore
         await transaction.ExecuteAsync("UPDATE chat_turns SET prompt = @prompt WHERE lease_id = @LeaseId AND number = @Number", new { prompt, there.LeaseId, there.Number }).ConfigureAwait(false);
         return new ChatResult.Kept(there with { Prompt = prompt });
     }
+
+    private static Task<IReadOnlyList<ChatTurn>> TurnsAsync(Transaction transaction, string leaseId) =>
+        transaction.QueryAsync<ChatTurn>("SELECT * FROM chat_turns WHERE lease_id = @leaseId ORDER BY number", new { leaseId });
 
     private static Task<Lease?> LeaseAsync(Transaction transaction, string leaseId, string personId) =>
         transaction.FirstAsync<Lease>($"SELECT * FROM leases WHERE id = @leaseId AND person_id = @personId{transaction.Engine.ForUpdate}", new { leaseId, personId });

@@ -12,7 +12,7 @@ namespace Attune.Storage.Work;
 public sealed record TaskFilter(string? BatchId = null, TaskState? State = null, TaskPurpose? Purpose = null);
 
 /// <summary>Tasks of a project.</summary>
-public sealed class TaskStore
+public sealed partial class TaskStore
 {
     private const int ShuffleBits = 31;
 

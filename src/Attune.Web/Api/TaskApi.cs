@@ -22,8 +22,8 @@ public sealed record TaskReply(
 }
 
 /// <summary>What came of adding tasks.</summary>
-/// <param name="Added">Comparisons that are tasks now.</param>
-/// <param name="Known">Comparisons that were there already.</param>
+/// <param name="Added">Tasks that were not there before.</param>
+/// <param name="Known">Tasks that were there already.</param>
 public sealed record AddedTasks(int Added, int Known);
 
 /// <summary>Why a task is taken out.</summary>
@@ -32,7 +32,7 @@ public sealed record WithdrawBody(string Reason);
 /// <summary><c>/api/v1/projects/{project}/tasks</c> and <c>…/judgments</c>.</summary>
 internal static class TaskApi
 {
-    /// <summary>The largest body of comparisons, in bytes.</summary>
+    /// <summary>The largest body of tasks, in bytes.</summary>
     public const long LargestImport = 64 << 20;
 
     public static void MapTasks(this (RouteGroupBuilder Read, RouteGroupBuilder Write) api)
@@ -52,9 +52,9 @@ internal static class TaskApi
     {
         using var content = new MemoryStream();
         await request.Body.CopyToAsync(content, stop).ConfigureAwait(false);
-        var comparisons = ComparisonProject.Parse("The body", content.ToArray());
+        var import = TaskImport.Parse("The body", content.ToArray());
         var found = (await database.Projects.FindAsync(project, stop).ConfigureAwait(false))!;
-        var added = await ComparisonProject.AddAsync(database, found, comparisons, user.PersonId(), stop).ConfigureAwait(false);
+        var added = await import.AddAsync(database, found, user.PersonId(), stop).ConfigureAwait(false);
         return Results.Ok(new AddedTasks(added.Added, added.Known));
     }
 

@@ -1,8 +1,21 @@
 // A task's page: what was given, drafts, active time, a sign of life. The page itself is drawn on the server; this adds what moves.
 import { call, deliver, deliverWaiting, draftOf, offerUndo, read, root, say, words, work } from './server.js';
 import { startKeys } from './keys.js';
-import { startRanking } from './ranking.js';
+import * as chat from './kinds/chat.js';
+import * as comparison from './kinds/comparison.js';
+import * as question from './kinds/question.js';
+import * as spans from './kinds/spans.js';
+import * as text from './kinds/text.js';
 
+// What belongs to a kind of task: read(form) gives its part of the answer, missing(answer, words) what has to be said first, start(page) what moves,
+// and digit(number, target), where there is one, takes number keys that no control has.
+const kinds = {
+  pair: comparison, rank: comparison, best: comparison, rate: comparison,
+  question, verify: question, review: question,
+  write: text, fix: text, message: text,
+  chat, spans,
+};
+const kind = kinds[work.kind];
 const form = root.querySelector('[data-answer]');
 const place = draftOf(work.lease);
 
@@ -19,8 +32,8 @@ function spent() {
   const seconds = (performance.now() - time.shown) / 1000;
   return { seconds: time.earlier.seconds + seconds, activeSeconds: time.earlier.activeSeconds + Math.min(time.active / 1000, seconds) };
 }
-for (const kind of ['pointermove', 'pointerdown', 'keydown', 'scroll', 'input']) {
-  addEventListener(kind, () => { time.input = performance.now(); }, { passive: true, capture: true });
+for (const event of ['pointermove', 'pointerdown', 'keydown', 'scroll', 'input']) {
+  addEventListener(event, () => { time.input = performance.now(); }, { passive: true, capture: true });
 }
 setInterval(tick, 1000);
 tick();
@@ -37,32 +50,15 @@ function given() {
     notes: all('[data-note]').map(note => note.value),
   };
   const other = value('other');
-  if (other) {
-    answer[other === 'cannot' ? 'cannotJudge' : 'bothBad'] = true;
-    answer.reason = form.elements.reason.value || null;
-  } else if (work.kind === 'pair' && value('step')) {
-    answer.step = Number(value('step'));
-  } else if (work.kind === 'best' && value('best')) {
-    answer.best = Number(value('best'));
-  } else if (work.kind === 'rank') {
-    answer.ranks = competition(all('[data-rank]').map(rank => Number(rank.value)));
-  } else if (work.kind === 'rate') {
-    answer.ratings = all('[data-axis]').filter(axis => axis.querySelector(':checked'))
-      .map(axis => ({ axis: axis.dataset.axis, value: Number(axis.querySelector(':checked').value), steps: 7, answer: Number(axis.dataset.place) }));
-  }
+  if (!other) return { ...answer, ...kind.read(form) };
+  if (other === 'both-bad') answer.bothBad = true;
+  else answer.cannotJudge = true;
+  if (other === 'image-missing') answer.flags.push(other);
+  answer.reason = form.elements.reason.value || null;
   return answer;
 }
 
-// 1, 2, 2, 4: equal numbers are level, and n answers ahead make it n + 1; 0 was not placed.
-function competition(ranks) {
-  return ranks.map(own => (own === 0 ? 0 : 1 + ranks.filter(other => other > 0 && other < own).length));
-}
-
-function missing(answer) {
-  if (answer.bothBad || answer.cannotJudge || answer.step || answer.best !== undefined || answer.ratings?.length > 0) return null;
-  if (!answer.ranks) return words.empty;
-  return new Set(answer.ranks.filter(rank => rank > 0)).size > 1 || answer.ranks.every(rank => rank === 1) ? null : words.levels;
-}
+const missing = answer => (answer.bothBad || answer.cannotJudge ? null : kind.missing(answer, words));
 
 // Drafts: at once in this browser, soon on the server, and again until the server has them.
 function fields() {
@@ -80,7 +76,7 @@ function fill(saved) {
     else field.value = saved.values[field.name] ?? field.value;
   }
   time.earlier = { seconds: saved.seconds, activeSeconds: saved.activeSeconds };
-  all('details').forEach(details => { details.open = details.querySelector('textarea').value !== ''; });
+  all('details').forEach(details => { details.open = (details.querySelector('textarea')?.value ?? '') !== ''; });
 }
 let unsaved = null;
 let isSaving = false;
@@ -117,16 +113,14 @@ function restore() {
   say(words.restored);
 }
 
-function showMeaning(step) {
-  const meaning = form.querySelector('[data-meaning]');
-  if (meaning) meaning.textContent = step?.getAttribute('aria-label') ?? '';
+// "Cannot judge" and the like exclude a decision, and the other way round.
+function decided() {
+  all('[name="other"]').forEach(other => { other.checked = false; });
 }
-
 form.addEventListener('input', event => {
   const field = event.target;
-  if (field.name === 'other') all('[name="step"], [name="best"]').forEach(choice => { choice.checked = false; });
-  else if (['step', 'best'].includes(field.name) || field.matches('[data-rank], .likert input')) all('[name="other"]').forEach(other => { other.checked = false; });
-  showMeaning(form.querySelector('[name="step"]:checked'));
+  if (field.name === 'other') all('[data-decides][type="radio"]:not(.likert input)').forEach(choice => { choice.checked = false; });
+  else if (field.matches('[data-decides]')) decided();
   say('');
   keep();
 });
@@ -168,28 +162,17 @@ if (instruction) {
   localStorage.setItem(seen, instruction.dataset.instruction);
 }
 
-// A digit without a control of its own: the rating of the axis that has the focus, or of the first one that is open.
-function rate(digit, target) {
-  const axes = all('[data-axis]');
-  const axis = target.closest('[data-axis]') ?? axes.find(candidate => !candidate.querySelector(':checked'));
-  const choice = axis?.querySelector(`[value="${digit}"]`);
-  if (!choice) return false;
-  choice.click();
-  (axes[axes.indexOf(axis) + 1]?.querySelector('input') ?? choice).focus();
-  return true;
-}
-
 restore();
-showMeaning(form.querySelector('[name="step"]:checked'));
-if (work.kind === 'rank') {
-  startRanking(form, words, say, () => {
-    all('[name="other"]').forEach(other => { other.checked = false; });
+kind.start?.({
+  form, words, say,
+  changed: () => {
+    decided();
     keep();
-  });
+  },
+});
+for (const shown of root.querySelectorAll('.text-of')) {
+  if (shown.scrollHeight > shown.clientHeight + 1) shown.tabIndex = 0; // what scrolls has to be reached by keyboard
 }
-for (const text of root.querySelectorAll('.text-of')) {
-  if (text.scrollHeight > text.clientHeight + 1) text.tabIndex = 0; // what scrolls has to be reached by keyboard
-}
-startKeys(root, rate);
+startKeys(root, (digit, target) => kind.digit?.(form, digit, target) ?? false);
 offerUndo();
 deliverWaiting();

@@ -5,31 +5,13 @@ using Attune.Storage.Work;
 
 namespace Attune.Web.Work;
 
-/// <summary>A project made from a file of comparisons.</summary>
+/// <summary>What came of adding tasks to a project, and how comparisons become tasks.</summary>
 /// <param name="Project">The project, new or as it was.</param>
 /// <param name="Added">Tasks that were not there before.</param>
-/// <param name="Known">Comparisons that the project had already.</param>
+/// <param name="Known">Those that the project had already.</param>
 public sealed record ComparisonProject(Project Project, int Added, int Known)
 {
     private const int AtOnce = 1000;
-
-    /// <summary>Adds a file's comparisons to a project as tasks, each once however often it is called; makes the project if there is none of the name.</summary>
-    /// <param name="database">Where to.</param>
-    /// <param name="name">The project's name.</param>
-    /// <param name="path">Lines of <c>comparisons.jsonl</c>: two answers make a pair, more a ranking.</param>
-    /// <param name="settings">Of a new project; one that is there keeps its own.</param>
-    /// <param name="actorId">Who does it; null for the command line.</param>
-    /// <param name="stop">Gives up.</param>
-    /// <exception cref="InputException">The file has bad lines; nothing was changed.</exception>
-    public static async Task<ComparisonProject> AddAsync(Database database, string name, string path, ProjectSettings? settings, string? actorId, CancellationToken stop)
-    {
-        ArgumentNullException.ThrowIfNull(database);
-        var comparisons = ComparisonFile.Read(path);
-        ThrowIfNone(path, comparisons);
-        var project = await database.Projects.FindByNameAsync(name, stop).ConfigureAwait(false)
-            ?? await database.Projects.CreateAsync(name, settings ?? new() { Kind = KindOf(comparisons) }, actorId, stop: stop).ConfigureAwait(false);
-        return await AddAsync(database, project, comparisons, actorId, stop).ConfigureAwait(false);
-    }
 
     /// <summary>Adds comparisons to a project as tasks, each once however often it is called.</summary>
     /// <param name="database">Where to.</param>
@@ -64,7 +46,8 @@ public sealed record ComparisonProject(Project Project, int Added, int Known)
         return comparisons;
     }
 
-    private static TaskKind KindOf(IReadOnlyList<Comparison> comparisons) => comparisons.All(comparison => comparison.Answers.Count == 2) ? TaskKind.Pair : TaskKind.Rank;
+    /// <summary>Pairs where all have two answers, else rankings.</summary>
+    internal static TaskKind KindOf(IReadOnlyList<Comparison> comparisons) => comparisons.All(comparison => comparison.Answers.Count == 2) ? TaskKind.Pair : TaskKind.Rank;
 
     private static void ThrowIfNone(string name, IReadOnlyList<Comparison> comparisons)
     {

@@ -18,7 +18,7 @@ public sealed partial record GivenAnswer
     /// <param name="settings">The project's.</param>
     /// <param name="turns">The lease's turns.</param>
     /// <param name="fault">What is wrong; null where nothing is.</param>
-    public Judgment? ToJudgment(GrantedLease granted, ProjectSettings settings, IReadOnlyList<ChatTurn> turns, out string? fault)
+    public Judgment? ToConversation(GrantedLease granted, ProjectSettings settings, IReadOnlyList<ChatTurn> turns, out string? fault)
     {
         ArgumentNullException.ThrowIfNull(settings);
         ArgumentNullException.ThrowIfNull(turns);

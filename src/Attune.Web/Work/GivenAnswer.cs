@@ -5,7 +5,7 @@ using Attune.Storage.Work;
 namespace Attune.Web.Work;
 
 /// <summary>What a judge sends: places count from 0 in the order shown. <see cref="ToJudgment"/> makes the record of the log from it.</summary>
-public sealed record GivenAnswer
+public sealed partial record GivenAnswer
 {
     /// <summary>The step chosen on the scale of a pair, from 1 at the left end.</summary>
     public int? Step { get; init; }
@@ -27,6 +27,12 @@ public sealed record GivenAnswer
 
     /// <summary>Ratings by axis; <see cref="AxisRating.Answer"/> is a place.</summary>
     public IReadOnlyList<AxisRating>? Ratings { get; init; }
+
+    /// <summary>Answers to questions, by the question's id.</summary>
+    public IReadOnlyDictionary<string, string>? Answers { get; init; }
+
+    /// <summary>What was written.</summary>
+    public string? Text { get; init; }
 
     /// <summary>A note on each answer, in the order shown.</summary>
     public IReadOnlyList<string>? Notes { get; init; }
@@ -55,21 +61,24 @@ public sealed record GivenAnswer
         ArgumentNullException.ThrowIfNull(granted);
         ArgumentNullException.ThrowIfNull(settings);
         var order = granted.Lease.Order;
-        fault = Fault(granted.Task.Kind, settings, order.Count);
+        fault = Fault(granted, settings);
         if (fault is not null)
             return null;
         var judgment = CannotJudge ? granted.Answer(Outcome.CannotJudge)
-            : BothBad ? granted.Answer(Outcome.BothBad, [.. order.Select(_ => 1)])
-            : Step is { } step ? granted.Answer(settings.Scale, step)
-            : Best is { } best ? granted.Answer(Outcome.Choice, ByIndex(order, [.. order.Select((_, place) => place == best ? 1 : 2)]))
-            : Ranks is { } ranks ? granted.Answer(ranks.Distinct().Count() == 1 ? Outcome.Tie : Outcome.Ranking, ByIndex(order, ranks))
-            : granted.Answer(Outcome.Rated);
+            : granted.Task.Kind switch
+            {
+                TaskKind.Question or TaskKind.Verify or TaskKind.Review => granted.Answer(Outcome.Answered) with { Answers = Answers },
+                TaskKind.Write or TaskKind.Fix or TaskKind.Message => granted.Answer(Outcome.Written) with { Text = Text!.Trim() },
+                TaskKind.Spans => OfSpans(granted),
+                TaskKind.Chat => granted.Answer(Outcome.Conversed) with { Answers = Answers },
+                _ => OfComparison(granted, settings),
+            };
         return judgment with
         {
-            Reason = Text(Reason),
+            Reason = Said(Reason),
             Ratings = Ratings is { Count: > 0 } ? [.. Ratings.Select(rating => rating with { Answer = rating.Answer is { } place ? order[place] : null })] : null,
             Notes = Notes?.Any(note => note.Length > 0) == true ? ByIndex(order, Notes) : null,
-            Comment = Text(Comment),
+            Comment = Said(Comment),
             Flags = Flags,
             Seconds = Seconds,
             ActiveSeconds = ActiveSeconds,
@@ -77,26 +86,26 @@ public sealed record GivenAnswer
         };
     }
 
-    private string? Fault(TaskKind kind, ProjectSettings settings, int answers)
+    // What is wrong, by what the kind asks for; what it does not ask for must not be there.
+    private string? Fault(GrantedLease granted, ProjectSettings settings)
     {
-        var said = new (bool Is, string Name)[] { (Step is not null, "step"), (Ranks is not null, "ranks"), (Best is not null, "best"), (BothBad, "bothBad"), (CannotJudge, "cannotJudge") }.Where(part => part.Is).ToArray();
-        if (said.Length > 1)
-            return $"has {string.Join(" and ", said.Select(part => part.Name))}, expected one of them";
-        var wanted = kind switch { TaskKind.Pair => "step", TaskKind.Rank => "ranks", TaskKind.Best => "best", _ => "ratings" };
-        if (said.Length == 0 && (wanted != "ratings" || Ratings is not { Count: > 0 }))
-            return $"says nothing, expected {wanted} or cannotJudge";
-        if (said.Length == 1 && said[0].Name is "step" or "ranks" or "best" && said[0].Name != wanted)
-            return $"has {said[0].Name}, expected {wanted}";
-        if (Step is { } step && (step < 1 || step > StepMeaning.Steps(settings.Scale)))
-            return $"has step {step}, expected 1 to {StepMeaning.Steps(settings.Scale)}";
-        if (Best is { } best && (best < 0 || best >= answers))
-            return $"has best {best}, expected a place from 0 to {answers - 1}";
-        if (Ranks is { } ranks && ranks.Count != answers)
-            return $"has {ranks.Count} ranks, expected {answers}";
-        if (Notes is { } notes && notes.Count != answers)
-            return $"has {notes.Count} notes, expected {answers}";
-        return Ratings?.FirstOrDefault(rating => rating.Answer is { } place && (place < 0 || place >= answers)) is { } bad
-            ? $"rates answer {bad.Answer}, expected a place from 0 to {answers - 1}" : null;
+        var kind = granted.Task.Kind;
+        var isOther = kind is TaskKind.Chat or TaskKind.Spans;
+        var isText = granted.Task.Kind is TaskKind.Write or TaskKind.Fix or TaskKind.Message;
+        var isQuestion = granted.Task.Kind is TaskKind.Question or TaskKind.Verify or TaskKind.Review;
+        if (!isText && Text is not null)
+            return "has text, which this task does not ask for; leave it out";
+        if (!isQuestion && !isOther && Answers is not null && (kind != TaskKind.Rate || settings.Labels == LabelSet.None))
+            return "has answers to questions, which this task does not ask for; leave them out";
+        if (kind != TaskKind.Spans && Spans is not null)
+            return "has spans, which this task does not ask for; leave them out";
+        if ((isText || isQuestion || isOther) && ((Step ?? Best) is not null || Ranks is not null || Ratings is not null || BothBad))
+            return $"compares answers, expected {(isText ? "text" : kind == TaskKind.Spans ? "spans" : "answers")}";
+        return isText ? FaultOfText(granted.Task, settings)
+            : isQuestion ? FaultOfAnswers(granted.Task)
+            : kind == TaskKind.Spans ? FaultOfSpans(granted, settings)
+            : kind == TaskKind.Chat ? FaultOfChat()
+            : FaultOfComparison(kind, settings, granted.Lease.Order.Count);
     }
 
     // From the order shown to the order of the comparison.
@@ -108,5 +117,5 @@ public sealed record GivenAnswer
         return values;
     }
 
-    private static string? Text(string? text) => string.IsNullOrWhiteSpace(text) ? null : text.Trim();
+    private static string? Said(string? text) => string.IsNullOrWhiteSpace(text) ? null : text.Trim();
 }

@@ -130,7 +130,7 @@ internal static class FeedbackFile
         }
     }
 
-    private static string What<T>(JsonTypeInfo<T> type) => $"one {type.Type.Name.ToLowerInvariant()}";
+    private static string What<T>(JsonTypeInfo<T> type) => type.Type == typeof(System.Text.Json.Nodes.JsonObject) ? "one object" : $"one {type.Type.Name.ToLowerInvariant()}";
 }
 
 /// <summary>A line of a file: its record, or what is wrong with it.</summary>
