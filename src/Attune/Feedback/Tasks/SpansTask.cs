@@ -26,7 +26,7 @@ public sealed record MarkableAnswer
     public string? Source { get; init; }
 
     /// <summary>Where it says that it knows things from, at most twenty; empty for none.</summary>
-    public IReadOnlyList<AnswerSource> Sources { get; init; } = [];
+    public IReadOnlyList<AnswerSource> Sources { get; init => field = value ?? []; } = []; // the generated reader sets what is missing to null
 }
 
 /// <summary>The payload of marking parts of one answer, or of two answers to one prompt.</summary>
