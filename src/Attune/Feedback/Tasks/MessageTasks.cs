@@ -24,7 +24,7 @@ public sealed record MessageTask : ITaskPayload
     public MessageRole Role { get; init; }
 
     /// <summary>What stands above, from the first prompt on; empty for a first prompt.</summary>
-    public IReadOnlyList<ThreadMessage> Thread { get; init; } = [];
+    public IReadOnlyList<ThreadMessage> Thread { get; init => field = value ?? []; } = [];
 
     /// <summary>What the first prompt is to be about, as Markdown; null for anything.</summary>
     public string? Topic { get; init; }

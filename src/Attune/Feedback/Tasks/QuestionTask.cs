@@ -30,7 +30,7 @@ public sealed record Question
     public required QuestionType Type { get; init; }
 
     /// <summary>What is offered by a choice, 2 to 9; empty of yes and no.</summary>
-    public IReadOnlyList<QuestionOption> Options { get; init; } = [];
+    public IReadOnlyList<QuestionOption> Options { get; init => field = value ?? []; } = []; // the generated reader sets what is missing to null
 
     /// <summary>What may be answered, in the order shown.</summary>
     [JsonIgnore]
@@ -51,7 +51,7 @@ public sealed record QuestionTask : ITaskPayload
     private static readonly string[] Pictures = ["data:image/png;base64,", "data:image/jpeg;base64,", "data:image/gif;base64,", "data:image/webp;base64,"];
 
     /// <summary>What the question is about, as Markdown; untrusted.</summary>
-    public string Prompt { get; init; } = "";
+    public string Prompt { get; init => field = value ?? ""; } = "";
 
     /// <summary>A picture as <c>data:image/png;base64,…</c> (or jpeg, gif, webp): pages load nothing from elsewhere; null for none.</summary>
     public string? Image { get; init; }

@@ -43,7 +43,7 @@ public sealed record TaskLine
     public JsonNode? Expected { get; init; }
 
     /// <summary>"normal", "calibration", "golden" or "training".</summary>
-    public string Purpose { get; init; } = "normal";
+    public string Purpose { get; init => field = value ?? "normal"; } = "normal";
 
     /// <summary>Its line in the file, from 1.</summary>
     [JsonIgnore]

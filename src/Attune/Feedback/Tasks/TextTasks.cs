@@ -46,7 +46,7 @@ public sealed record FixTask : ITaskPayload
     public required string Text { get; init; }
 
     /// <summary>Why it did not pass, in the verifiers' words; untrusted.</summary>
-    public IReadOnlyList<string> Reasons { get; init; } = [];
+    public IReadOnlyList<string> Reasons { get; init => field = value ?? []; } = [];
 
     /// <summary>How often it was mended before.</summary>
     public int Round { get; init; }
