@@ -27,10 +27,10 @@ public sealed partial record GivenAnswer
     private string? FaultOfAxes(ProjectSettings settings)
     {
         const int Likert = 7;
-        var steps = settings.Axes.ToDictionary(axis => axis, _ => Likert, StringComparer.Ordinal);
+        var steps = settings.LikertAxes.ToDictionary(axis => axis, _ => Likert, StringComparer.Ordinal);
         if (settings.Labels == LabelSet.OpenAssistant)
         {
-            foreach (var scale in OpenAssistantLabels.Scales.Where(scale => !steps.ContainsKey(scale)))
+            foreach (var scale in OpenAssistantLabels.Scales)
                 steps[scale] = OpenAssistantLabels.Steps;
         }
         return Ratings?.FirstOrDefault(rating => !steps.TryGetValue(rating.Axis, out var most) || rating.Steps != most || rating.Value < 1 || rating.Value > most) is { } bad
