@@ -1,4 +1,5 @@
 using Attune.Runs;
+using Attune.Storage.Chats;
 using Attune.Storage.Engines;
 using Attune.Storage.Judgments;
 using Attune.Storage.Leases;
@@ -58,6 +59,7 @@ public sealed class Database : IAsyncDisposable
         Trees = new(this);
         Judgments = new(this);
         Drafts = new(this);
+        Chats = new(this);
     }
 
     /// <summary>Where it is.</summary>
@@ -98,6 +100,9 @@ public sealed class Database : IAsyncDisposable
 
     /// <summary>Answers that are not sent yet.</summary>
     public DraftStore Drafts { get; }
+
+    /// <summary>Conversations with a model, turn by turn.</summary>
+    public ChatStore Chats { get; }
 
     internal Engine Engine => _engine;
 

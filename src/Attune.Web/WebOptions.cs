@@ -1,5 +1,6 @@
 using System.Net;
 using Attune.Runs;
+using Attune.Web.Chat;
 
 namespace Attune.Web;
 
@@ -26,6 +27,9 @@ public sealed record WebOptions
 
     /// <summary>Requests that one person or network address may make in a minute.</summary>
     public int RequestsPerMinute { get; init; } = 600;
+
+    /// <summary>The model that people talk with; null for none. It stays the caller's.</summary>
+    public IChatModel? ChatModel { get; init; }
 
     /// <summary>Whether it can be reached from this machine alone.</summary>
     public bool IsLoopback => Uri.TryCreate(Listen, UriKind.Absolute, out var uri) && (uri.IsLoopback || (IPAddress.TryParse(uri.Host, out var address) && IPAddress.IsLoopback(address)));

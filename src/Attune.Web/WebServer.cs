@@ -4,6 +4,7 @@ using Attune.Storage;
 using Attune.Storage.People;
 using Attune.Web.Access;
 using Attune.Web.Api;
+using Attune.Web.Chat;
 using Attune.Web.Texts;
 using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.DataProtection.KeyManagement;
@@ -61,6 +62,7 @@ public static class WebServer
         services.AddSingleton(database).AddSingleton(options);
         services.AddSingleton<IPasswordHasher<Person>, PasswordHasher<Person>>();
         services.AddSingleton<SignIn>();
+        services.AddSingleton<ChatDesk>();
         services.AddDataProtection().SetApplicationName("Attune");
         services.Configure<KeyManagementOptions>(keys => keys.XmlRepository = new KeyRing(database));
         services.AddHttpContextAccessor();

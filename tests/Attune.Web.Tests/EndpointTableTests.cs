@@ -47,6 +47,9 @@ public sealed class EndpointTableTests
         PUT    /api/v1/leases/{lease}/draft                        401 404 404 404 404 404 404 403 work {"content":"{}"}
         GET    /api/v1/leases/{lease}/draft                        401 404 404 404 404 404 404 403 work
         POST   /api/v1/leases/{lease}/undo                         401 404 404 404 404 404 404 403 work {}
+        GET    /api/v1/leases/{lease}/chat                         401 404 404 404 404 404 404 403 work
+        PUT    /api/v1/leases/{lease}/chat/{number:int}            401 404 404 404 404 404 404 403 work {"prompt":"Hello."}
+        PUT    /api/v1/leases/{lease}/chat/{number:int}/choice     401 404 404 404 404 404 404 403 work {"place":0}
         GET    /api/v1/projects                                    401 200 200 200 200 200 200 403 read
         POST   /api/v1/projects                                    401 403 403 403 201 201 201 403 write {"name":"NEW"}
         GET    /api/v1/projects/{project}                          401 200 200 200 200 200 200 403 read
@@ -145,7 +148,7 @@ public sealed class EndpointTableTests
         var person = row.Pattern.Contains("{person}", StringComparison.Ordinal) ? (await site.Person()).Id : "";
         var task = row.Pattern.Contains("{task}", StringComparison.Ordinal) ? (await site.Database.Tasks.ListAsync(project.Id, new(State: TaskState.Open), new())).Items[0].Id : "";
         var path = row.Pattern.Replace("{project}", project.Id).Replace("{ProjectId}", project.Id).Replace("{person}", person).Replace("{task}", task).Replace("{documentName}", "v1")
-            .Replace("{version}/{**name}", SiteAssets.Address("site.css")["/assets/".Length..]).Replace("{PersonId}", (await site.Person()).Id).Replace("{lease}", "none").Replace("{key}", "none").Replace("{Token}", "none");
+            .Replace("{version}/{**name}", SiteAssets.Address("site.css")["/assets/".Length..]).Replace("{PersonId}", (await site.Person()).Id).Replace("{lease}", "none").Replace("{number:int}", "1").Replace("{key}", "none").Replace("{Token}", "none");
         if (!row.Pattern.StartsWith("/api", StringComparison.Ordinal))
             return await visit.Send(new(row.Method), path, row.Method == "POST" ? new FormUrlEncodedContent([]) : null);
         var token = visit.Key is null && row.Method != "GET" && visit.IsSignedIn ? Visit.Token(await visit.Page("/")) : null;

@@ -93,6 +93,23 @@ internal sealed class Site : IAsyncDisposable
     public static byte[] Comparisons(int count, string prefix = "c") => System.Text.Encoding.UTF8.GetBytes(string.Concat(Enumerable.Range(0, count).Select(i =>
         $$"""{"id":"{{prefix}}{{i}}","prompt":"Name a colour.","answers":[{"source":"one","text":"red"},{"source":"two","text":"blue"}],"order":[0,1]}""" + "\n")));
 
+    /// <summary>Another server over the same database, as after a restart, and a program there with the key of the last one made here.</summary>
+    public async Task<Other> Again(Chat.IChatModel? model)
+    {
+        var app = await WebServer.BuildAsync(Database, new() { Listen = "http://127.0.0.1:0", RequestsPerMinute = 1_000_000, ChatModel = model });
+        await app.StartAsync();
+        return new(app, new Visit(new Uri(app.Urls.First())) { Key = _visits.Last(visit => visit.Key is not null).Key });
+    }
+
+    internal sealed record Other(WebApplication App, Visit Visit) : IAsyncDisposable
+    {
+        public async ValueTask DisposeAsync()
+        {
+            Visit.Dispose();
+            await App.DisposeAsync();
+        }
+    }
+
     public async ValueTask DisposeAsync()
     {
         foreach (var visit in _visits)

@@ -32,12 +32,16 @@ internal static class AnnotateVerb
     {
         var verb = new Verb("annotate", "Serve the web application in which people compare, rank and rate answers.", "attune annotate --tasks comparisons.jsonl --project Reviews")
         {
-            DbVerb.Url, Listen, Public, Proxy, Tasks, Project, CommonOptions.Json,
+            DbVerb.Url, Listen, Public, Proxy, Tasks, Project, ChatModelOptions.Folder, ChatModelOptions.Url, ChatModelOptions.Name, ChatModelOptions.KeyVariable, ComputeOptions.Device, ComputeOptions.Type,
+            CommonOptions.Json,
         };
         return verb.Does(output, (parsed, stop) => DbVerb.Run(async () =>
         {
             var options = new WebOptions { Listen = parsed.GetValue(Listen)!, PublicAddress = parsed.GetValue(Public), Proxies = parsed.GetValue(Proxy) ?? [] };
             options.ThrowIfBad();
+            var model = ChatModelOptions.Open(parsed);
+            using var owned = model as IDisposable;
+            options = options with { ChatModel = model };
             await using var database = await Database.OpenAsync(parsed.GetValue(DbVerb.Url)!, null, stop);
             var added = parsed.GetValue(Tasks) is { } tasks ? await TaskImport.AddFileAsync(database, parsed.GetValue(Project)!, tasks, null, stop) : null;
             await using var app = await WebServer.BuildAsync(database, options);

@@ -36,6 +36,8 @@ public sealed class PersonErasure
                 ["keys"] = await Rows("SELECT name, scopes, created_at, expires_at, revoked_at FROM api_keys WHERE person_id = @personId ORDER BY id").ConfigureAwait(false),
                 ["leases"] = await Rows("SELECT id, task_id, state, granted_at, expires_at, ended_at FROM leases WHERE person_id = @personId ORDER BY id").ConfigureAwait(false),
                 ["drafts"] = await Rows("SELECT d.lease_id, d.content, d.saved_at FROM drafts d JOIN leases l ON l.id = d.lease_id WHERE l.person_id = @personId ORDER BY d.lease_id").ConfigureAwait(false),
+                ["chatTurns"] = await Rows(
+                    "SELECT t.lease_id, t.number, t.prompt, t.answers, t.chosen, t.strength, t.asked_at FROM chat_turns t JOIN leases l ON l.id = t.lease_id WHERE l.person_id = @personId ORDER BY t.lease_id, t.number").ConfigureAwait(false),
                 ["acts"] = await Rows("SELECT at, act, subject_id, project_id, details FROM audit WHERE actor_id = @personId ORDER BY id").ConfigureAwait(false),
                 ["judgments"] = new JsonArray([.. (await transaction.QueryAsync<string>(
                     "SELECT content FROM judgments WHERE person_id = @personId ORDER BY id", new { personId }).ConfigureAwait(false)).Select(content => JsonNode.Parse(content))]),
@@ -44,7 +46,7 @@ public sealed class PersonErasure
         }, stop);
 
     /// <summary>
-    /// Erases a person: who they are, their sessions, keys, drafts, languages, skills and running leases. Their judgments stay; with
+    /// Erases a person: who they are, their sessions, keys, drafts, conversations that no judgment holds, languages, skills and running leases. Their judgments stay; with
     /// <paramref name="alsoTexts"/> what they wrote in their own words (comments, notes, reasons, written texts, what they said in conversations) goes too.
     /// </summary>
     /// <exception cref="InputException">There is no such person, or they are the last owner.</exception>
@@ -75,6 +77,7 @@ public sealed class PersonErasure
         }
         await transaction.ExecuteAsync("UPDATE leases SET reason = NULL WHERE person_id = @personId", new { personId }).ConfigureAwait(false);
         await transaction.ExecuteAsync("DELETE FROM drafts WHERE lease_id IN (SELECT id FROM leases WHERE person_id = @personId)", new { personId }).ConfigureAwait(false);
+        await transaction.ExecuteAsync("DELETE FROM chat_turns WHERE lease_id IN (SELECT id FROM leases WHERE person_id = @personId)", new { personId }).ConfigureAwait(false); // judgments hold what counts
         foreach (var table in (string[])["identities", "sessions", "api_keys", "password_resets", "person_languages", "person_skills", "memberships"])
             await transaction.ExecuteAsync($"DELETE FROM {table} WHERE person_id = @personId", new { personId }).ConfigureAwait(false);
         await transaction.ExecuteAsync("UPDATE people SET state = 'erased', role = 'annotator' WHERE id = @personId", new { personId }).ConfigureAwait(false);

@@ -21,7 +21,7 @@ internal static partial class Migrations
     public static IReadOnlyList<string> Tables { get; } =
     [
         "secrets", "people", "identities", "person_languages", "person_skills", "projects", "memberships", "instructions", "batches", "tasks", "task_authors", "leases",
-        "drafts", "judgments", "message_trees", "messages", "invitations", "password_resets", "api_keys", "sessions", "sign_in_failures", "audit",
+        "drafts", "chat_turns", "judgments", "message_trees", "messages", "invitations", "password_resets", "api_keys", "sessions", "sign_in_failures", "audit",
     ];
 
     public static async Task<SchemaChange> ApplyAsync(Engine engine, string name, CancellationToken stop)

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Attune.Feedback;
 using Attune.Runs;
 
@@ -89,6 +90,19 @@ public sealed record ProjectSettings
     /// <summary>Markdown shown before the first task; null for none.</summary>
     public string? ContentWarning { get; init; }
 
+    /// <summary>Labels asked for with ratings.</summary>
+    public LabelSet Labels { get; init; } = LabelSet.None;
+
+    /// <summary>The axes that are rated from 1 to 7: those that are no scale of <see cref="Labels"/>, which is asked in their place.</summary>
+    [JsonIgnore]
+    public IReadOnlyList<string> LikertAxes => Labels == LabelSet.None ? Axes : [.. Axes.Except(OpenAssistantLabels.Scales)];
+
+    /// <summary>Conversations with a model.</summary>
+    public ChatSettings Chat { get; init; } = new();
+
+    /// <summary>Marking parts of answers.</summary>
+    public SpanSettings Spans { get; init; } = new();
+
     /// <summary>How written texts are checked and verified.</summary>
     public ChainSettings Chain { get; init; } = new();
 
@@ -145,7 +159,7 @@ public sealed record ProjectSettings
             yield return Problem.Of("axes", $"is [{string.Join(", ", Axes)}]", "each name once, none empty", "correct it");
         if (string.IsNullOrWhiteSpace(ConsentVersion))
             yield return Problem.Of("consentVersion", "is empty", "a version", "1 is usual");
-        foreach (var problem in Chain.Check().Concat(Tree.Check()))
+        foreach (var problem in Chain.Check().Concat(Tree.Check()).Concat(Chat.Check()).Concat(Spans.Check()))
             yield return problem;
     }
 }

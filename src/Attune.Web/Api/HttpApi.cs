@@ -18,6 +18,7 @@ internal static class HttpApi
         var api = app.MapGroup(Root).RequireAuthorization(Policies.Anyone).DisableAntiforgery().AddEndpointFilter(RefuseForgedAsync);
         var (read, write) = (Scoped(api, "read"), Scoped(api, "write"));
         Scoped(api, "work").MapWork();
+        Scoped(api, "work").MapChat();
         (read, write).MapProjects();
         (read, write).MapTasks();
         (read, write).MapMembers();

@@ -1,5 +1,6 @@
 using System.Security.Claims;
 using Attune.Storage;
+using Attune.Storage.Chats;
 using Attune.Storage.Leases;
 using Attune.Storage.Work;
 using Attune.Web.Access;
@@ -82,18 +83,28 @@ internal static class WorkApi
         if (await MineAsync(database, body.Token, user, stop).ConfigureAwait(false) is not { } granted)
             return Unknown();
         var settings = (await database.Projects.FindAsync(granted.Lease.ProjectId, stop).ConfigureAwait(false))!.Settings;
+        if (granted.Task.Kind == TaskKind.Chat)
+            return Replied(await SubmitChatAsync(database, granted, settings, body.Answer, stop).ConfigureAwait(false), null, settings);
         if (body.Answer.ToJudgment(granted, settings, out var fault) is not { } judgment)
-            return Results.Problem($"The answer {fault}.", statusCode: StatusCodes.Status422UnprocessableEntity);
+            return Replied(new SubmitResult.Refused(fault!), null, settings);
         var (submitted, next) = body.Next ? await database.Leases.SubmitAndNextAsync(body.Token, user.PersonId(), judgment, stop: stop).ConfigureAwait(false)
             : (await database.Leases.SubmitAsync(body.Token, user.PersonId(), judgment, stop).ConfigureAwait(false), null);
-        return submitted switch
-        {
-            SubmitResult.Accepted accepted => Results.Ok(new SubmitReply(accepted.Judgment.Id, accepted.Judgment.Late, accepted.IsRepeat, next is null ? null : Reply(next, settings))),
-            SubmitResult.Conflict => Results.Problem("Another answer was given to this task and stays; undo it first.", statusCode: StatusCodes.Status409Conflict),
-            SubmitResult.Refused refused => Results.Problem($"The answer {refused.Fault}.", statusCode: StatusCodes.Status422UnprocessableEntity),
-            _ => Unknown(),
-        };
+        return Replied(submitted, next, settings);
     }
+
+    private static IResult Replied(SubmitResult submitted, NextTask? next, ProjectSettings settings) => submitted switch
+    {
+        SubmitResult.Accepted accepted => Results.Ok(new SubmitReply(accepted.Judgment.Id, accepted.Judgment.Late, accepted.IsRepeat, next is null ? null : Reply(next, settings))),
+        SubmitResult.Conflict => Results.Problem("Another answer was given to this task and stays; undo it first.", statusCode: StatusCodes.Status409Conflict),
+        SubmitResult.Refused refused => Results.Problem($"The answer {refused.Fault}.", statusCode: StatusCodes.Status422UnprocessableEntity),
+        _ => Unknown(),
+    };
+
+    // Of a conversation the turns are those that the database holds; they are read and closed in one change.
+    private static Task<SubmitResult> SubmitChatAsync(Database database, GrantedLease granted, ProjectSettings settings, GivenAnswer answer, CancellationToken stop) => database.WriteAsync(
+        async transaction => answer.ToConversation(granted, settings, await ChatStore.HoldAsync(transaction, granted.Lease.Id).ConfigureAwait(false), out var fault) is { } judgment
+            ? await database.Leases.SubmitAsync(transaction, granted.Token, granted.Lease.PersonId, judgment).ConfigureAwait(false)
+            : new SubmitResult.Refused(fault!), stop);
 
     private static async Task<IResult> ReleaseAsync([FromBody] LeaseRequestBody body, ClaimsPrincipal user, Database database, CancellationToken stop)
     {

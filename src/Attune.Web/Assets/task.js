@@ -1,8 +1,10 @@
 // A task's page: what was given, drafts, active time, a sign of life. The page itself is drawn on the server; this adds what moves.
 import { call, deliver, deliverWaiting, draftOf, offerUndo, read, root, say, words, work } from './server.js';
 import { startKeys } from './keys.js';
+import * as chat from './kinds/chat.js';
 import * as comparison from './kinds/comparison.js';
 import * as question from './kinds/question.js';
+import * as spans from './kinds/spans.js';
 import * as text from './kinds/text.js';
 
 // What belongs to a kind of task: read(form) gives its part of the answer, missing(answer, words) what has to be said first, start(page) what moves,
@@ -11,6 +13,7 @@ const kinds = {
   pair: comparison, rank: comparison, best: comparison, rate: comparison,
   question, verify: question, review: question,
   write: text, fix: text, message: text,
+  chat, spans,
 };
 const kind = kinds[work.kind];
 const form = root.querySelector('[data-answer]');

@@ -14,7 +14,7 @@ public sealed partial record GivenAnswer
             : Step is { } step ? granted.Answer(settings.Scale, step)
             : Best is { } best ? granted.Answer(Outcome.Choice, ByIndex(order, [.. order.Select((_, place) => place == best ? 1 : 2)]))
             : Ranks is { } ranks ? granted.Answer(ranks.Distinct().Count() == 1 ? Outcome.Tie : Outcome.Ranking, ByIndex(order, ranks))
-            : granted.Answer(Outcome.Rated);
+            : granted.Answer(Ratings is { Count: > 0 } ? Outcome.Rated : Outcome.Answered) with { Answers = LabelsByIndex(order) };
     }
 
     private string? FaultOfComparison(TaskKind kind, ProjectSettings settings, int answers)
@@ -23,7 +23,7 @@ public sealed partial record GivenAnswer
         if (said.Length > 1)
             return $"has {string.Join(" and ", said.Select(part => part.Name))}, expected one of them";
         var wanted = kind switch { TaskKind.Pair => "step", TaskKind.Rank => "ranks", TaskKind.Best => "best", _ => "ratings" };
-        if (said.Length == 0 && (wanted != "ratings" || Ratings is not { Count: > 0 }))
+        if (said.Length == 0 && (wanted != "ratings" || (Ratings is not { Count: > 0 } && Answers is not { Count: > 0 })))
             return $"says nothing, expected {wanted} or cannotJudge";
         if (said.Length == 1 && said[0].Name is "step" or "ranks" or "best" && said[0].Name != wanted)
             return $"has {said[0].Name}, expected {wanted}";
@@ -35,7 +35,8 @@ public sealed partial record GivenAnswer
             return $"has {ranks.Count} ranks, expected {answers}";
         if (Notes is { } notes && notes.Count != answers)
             return $"has {notes.Count} notes, expected {answers}";
-        return Ratings?.FirstOrDefault(rating => rating.Answer is { } place && (place < 0 || place >= answers)) is { } bad
-            ? $"rates answer {bad.Answer}, expected a place from 0 to {answers - 1}" : null;
+        if (Ratings?.FirstOrDefault(rating => rating.Answer is { } place && (place < 0 || place >= answers)) is { } bad)
+            return $"rates answer {bad.Answer}, expected a place from 0 to {answers - 1}";
+        return kind != TaskKind.Rate ? null : FaultOfAxes(settings) ?? (settings.Labels == LabelSet.OpenAssistant ? FaultOfLabels(answers) : null);
     }
 }

@@ -69,6 +69,8 @@ public sealed partial record GivenAnswer
             {
                 TaskKind.Question or TaskKind.Verify or TaskKind.Review => granted.Answer(Outcome.Answered) with { Answers = Answers },
                 TaskKind.Write or TaskKind.Fix or TaskKind.Message => granted.Answer(Outcome.Written) with { Text = Text!.Trim() },
+                TaskKind.Spans => OfSpans(granted),
+                TaskKind.Chat => granted.Answer(Outcome.Conversed) with { Answers = Answers },
                 _ => OfComparison(granted, settings),
             };
         return judgment with
@@ -87,15 +89,23 @@ public sealed partial record GivenAnswer
     // What is wrong, by what the kind asks for; what it does not ask for must not be there.
     private string? Fault(GrantedLease granted, ProjectSettings settings)
     {
+        var kind = granted.Task.Kind;
+        var isOther = kind is TaskKind.Chat or TaskKind.Spans;
         var isText = granted.Task.Kind is TaskKind.Write or TaskKind.Fix or TaskKind.Message;
         var isQuestion = granted.Task.Kind is TaskKind.Question or TaskKind.Verify or TaskKind.Review;
         if (!isText && Text is not null)
             return "has text, which this task does not ask for; leave it out";
-        if (!isQuestion && Answers is not null)
+        if (!isQuestion && !isOther && Answers is not null && (kind != TaskKind.Rate || settings.Labels == LabelSet.None))
             return "has answers to questions, which this task does not ask for; leave them out";
-        if ((isText || isQuestion) && (Step ?? Best) is not null || ((isText || isQuestion) && (Ranks is not null || Ratings is not null || BothBad)))
-            return $"compares answers, expected {(isText ? "text" : "answers")}";
-        return isText ? FaultOfText(granted.Task, settings) : isQuestion ? FaultOfAnswers(granted.Task) : FaultOfComparison(granted.Task.Kind, settings, granted.Lease.Order.Count);
+        if (kind != TaskKind.Spans && Spans is not null)
+            return "has spans, which this task does not ask for; leave them out";
+        if ((isText || isQuestion || isOther) && ((Step ?? Best) is not null || Ranks is not null || Ratings is not null || BothBad))
+            return $"compares answers, expected {(isText ? "text" : kind == TaskKind.Spans ? "spans" : "answers")}";
+        return isText ? FaultOfText(granted.Task, settings)
+            : isQuestion ? FaultOfAnswers(granted.Task)
+            : kind == TaskKind.Spans ? FaultOfSpans(granted, settings)
+            : kind == TaskKind.Chat ? FaultOfChat()
+            : FaultOfComparison(kind, settings, granted.Lease.Order.Count);
     }
 
     // From the order shown to the order of the comparison.

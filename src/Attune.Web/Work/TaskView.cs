@@ -76,9 +76,16 @@ public sealed record TaskView
             TaskKind.Fix when TaskPayload.Read<FixTask>(payload) is var fix => view with { Prompt = fix.Prompt, Content = fix },
             TaskKind.Message when TaskPayload.Read<MessageTask>(payload) is var message => view with { Prompt = message.Topic ?? "", Content = message },
             TaskKind.Review => view with { Content = TaskPayload.Read<ReviewTask>(payload) },
+            TaskKind.Chat when TaskPayload.Read<ChatTask>(payload) is var chat => view with { Prompt = chat.Prompt, Content = chat with { System = null } },
+            TaskKind.Spans when TaskPayload.Read<SpansTask>(payload) is var spans => view with { Prompt = spans.Prompt, Content = Shown(spans, granted.Lease.Order, settings) },
             _ => OfComparison(view, Comparison.FromJson(payload), granted.Lease.Order, settings),
         };
     }
+
+    private static SpansTask Shown(SpansTask task, IReadOnlyList<int> order, ProjectSettings settings) => task with
+    {
+        Answers = [.. order.Select(index => task.Answers[index]).Select(answer => settings.ShowModelNames ? answer : answer with { Source = null })],
+    };
 
     private static TaskView OfComparison(TaskView view, Comparison comparison, IReadOnlyList<int> order, ProjectSettings settings) => view with
     {

@@ -3,6 +3,8 @@ using Attune.Storage;
 using Attune.Storage.People;
 using Attune.Storage.Work;
 using Attune.Web;
+using Attune.Web.Chat;
+using Attune.Web.Work;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.Extensions.Logging;
@@ -24,6 +26,9 @@ public sealed class WorkSite : IAsyncLifetime
     private int _projects;
 
     public Database Database => _database!;
+
+    /// <summary>What people talk with.</summary>
+    public ScriptedModel Model { get; } = new();
 
     public string Address => _app!.Urls.First();
 
@@ -61,6 +66,14 @@ public sealed class WorkSite : IAsyncLifetime
     {
         var project = await Database.Projects.CreateAsync($"{name} {Interlocked.Increment(ref _projects)}", settings, null);
         await Database.Tasks.AddAsync(project.Id, [.. comparisons.Select(comparison => new NewTask { Payload = comparison.ToJson(), Choices = comparison.Answers.Count, SubjectId = comparison.Id })], null);
+        return project;
+    }
+
+    /// <summary>A project with these lines of <c>tasks.jsonl</c> as tasks.</summary>
+    public async Task<Project> ProjectAsync(ProjectSettings settings, string name, string lines)
+    {
+        var project = await Database.Projects.CreateAsync($"{name} {Interlocked.Increment(ref _projects)}", settings with { Overlap = 1, MaximumOverlap = 1 }, null);
+        await TaskImport.Parse("test", System.Text.Encoding.UTF8.GetBytes(lines)).AddAsync(Database, project, null, CancellationToken.None);
         return project;
     }
 
@@ -107,8 +120,29 @@ public sealed class WorkSite : IAsyncLifetime
 
     private async Task StartAsync(string listen)
     {
-        _app = await WebServer.BuildAsync(Database, new() { Listen = listen, RequestsPerMinute = 6000 }, builder => builder.Logging.SetMinimumLevel(LogLevel.Error));
+        _app = await WebServer.BuildAsync(Database, new() { Listen = listen, RequestsPerMinute = 6000, ChatModel = Model }, builder => builder.Logging.SetMinimumLevel(LogLevel.Error));
         await _app.StartAsync();
+    }
+}
+
+/// <summary>A model whose answers are known: "Answer 1 to …", and the second with a list.</summary>
+public sealed class ScriptedModel : IChatModel
+{
+    private int _answers;
+
+    public string Name => "scripted";
+
+    /// <summary>What it fails with; null answers.</summary>
+    public string? Failure { get; set; }
+
+    public Task<IReadOnlyList<string>> SampleAsync(ChatRequest request, CancellationToken stop)
+    {
+        if (Failure is { } failure)
+            throw new ChatModelException(failure);
+        var said = request.Conversation.Messages[^1].Content;
+        return Task.FromResult<IReadOnlyList<string>>([.. Enumerable.Range(0, request.Answers).Select(index => index == 0
+            ? $"Answer {++_answers} to “{said}”: yes, the river scene earns every minute of it. Nobody speaks, and one knows what both would say."
+            : $"Answer {++_answers} to “{said}”:\n\n- it *is* long\n- <script>document.title = 'owned'</script>\n- and worth it")]);
     }
 }
 

@@ -115,7 +115,7 @@ public static class TaskFile
         {
             return $"does not read ({broken.Message.TrimEnd('.')})";
         }
-        var answers = TaskPayload.Compares(task.Kind) ? CompleteComparison(line, task.Id) : 0;
+        var answers = TaskPayload.Compares(task.Kind) ? CompleteComparison(line, task.Id) : task.Kind == "spans" ? (line["answers"] as JsonArray)?.Count ?? 0 : 0;
         task = task with { Payload = line.ToJsonString(Lines.Options), Choices = answers };
         var faults = Faults(task).ToList();
         if (TaskPayload.Check(task.Kind, task.Payload) is { } fault)

@@ -14,7 +14,7 @@ public static class TaskPayload
     private static readonly TaskJson Json = new(new(TaskJson.Default.Options) { AllowDuplicateProperties = false, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
 
     /// <summary>The kinds of task, as files and tables name them.</summary>
-    public static IReadOnlyList<string> Kinds { get; } = ["pair", "rank", "best", "rate", "question", "write", "verify", "fix", "message", "review"];
+    public static IReadOnlyList<string> Kinds { get; } = ["pair", "rank", "best", "rate", "question", "write", "verify", "fix", "message", "review", "chat", "spans"];
 
     /// <summary>Whether a kind shows a <see cref="Comparison"/>.</summary>
     public static bool Compares(string kind) => kind is "pair" or "rank" or "best" or "rate";
@@ -58,6 +58,8 @@ public static class TaskPayload
         "fix" => Read<FixTask>(json),
         "message" => Read<MessageTask>(json),
         "review" => Read<ReviewTask>(json),
+        "chat" => Read<ChatTask>(json),
+        "spans" => Read<SpansTask>(json),
         _ => throw new JsonException($"'{kind}' is no kind of task, expected {string.Join(", ", Kinds)}"),
     };
 
@@ -85,4 +87,6 @@ public static class TaskPayload
 [JsonSerializable(typeof(FixTask))]
 [JsonSerializable(typeof(MessageTask))]
 [JsonSerializable(typeof(ReviewTask))]
+[JsonSerializable(typeof(ChatTask))]
+[JsonSerializable(typeof(SpansTask))]
 internal sealed partial class TaskJson : JsonSerializerContext;
