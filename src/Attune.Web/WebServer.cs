@@ -5,6 +5,7 @@ using Attune.Storage.People;
 using Attune.Web.Access;
 using Attune.Web.Api;
 using Attune.Web.Texts;
+using Attune.Web.Work;
 using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.DataProtection.KeyManagement;
 using Microsoft.AspNetCore.Hosting;
@@ -61,6 +62,7 @@ public static class WebServer
         services.AddSingleton(database).AddSingleton(options);
         services.AddSingleton<IPasswordHasher<Person>, PasswordHasher<Person>>();
         services.AddSingleton<SignIn>();
+        services.AddSingleton<QualityService>().AddHostedService(provider => provider.GetRequiredService<QualityService>());
         services.AddDataProtection().SetApplicationName("Attune");
         services.Configure<KeyManagementOptions>(keys => keys.XmlRepository = new KeyRing(database));
         services.AddHttpContextAccessor();

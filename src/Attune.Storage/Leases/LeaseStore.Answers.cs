@@ -57,7 +57,7 @@ public sealed partial class LeaseStore
         if (isLate)
             await ReleaseOtherAsync(transaction, lease).ConfigureAwait(false);
         else
-            await TaskStore.SettleAsync(transaction, lease.TaskId).ConfigureAwait(false);
+            await AfterAnswerAsync(transaction, lease, task).ConfigureAwait(false);
         return new SubmitResult.Accepted(judgment, IsRepeat: false);
     }
 

@@ -36,6 +36,9 @@ public sealed class PersonErasure
                 ["keys"] = await Rows("SELECT name, scopes, created_at, expires_at, revoked_at FROM api_keys WHERE person_id = @personId ORDER BY id").ConfigureAwait(false),
                 ["leases"] = await Rows("SELECT id, task_id, state, granted_at, expires_at, ended_at FROM leases WHERE person_id = @personId ORDER BY id").ConfigureAwait(false),
                 ["drafts"] = await Rows("SELECT d.lease_id, d.content, d.saved_at FROM drafts d JOIN leases l ON l.id = d.lease_id WHERE l.person_id = @personId ORDER BY d.lease_id").ConfigureAwait(false),
+                ["notices"] = await Rows("SELECT project_id, kind, message, at, appeal, appealed_at, decision, decision_reason FROM notices WHERE person_id = @personId ORDER BY id").ConfigureAwait(false),
+                ["bans"] = await Rows("SELECT project_id, kind, begins_at, ends_at, lifted_at FROM bans WHERE person_id = @personId ORDER BY id").ConfigureAwait(false),
+                ["qualifications"] = await Rows("SELECT project_id, attempt, wanted, correct, passed, ended_at FROM qualifications WHERE person_id = @personId ORDER BY id").ConfigureAwait(false),
                 ["acts"] = await Rows("SELECT at, act, subject_id, project_id, details FROM audit WHERE actor_id = @personId ORDER BY id").ConfigureAwait(false),
                 ["judgments"] = new JsonArray([.. (await transaction.QueryAsync<string>(
                     "SELECT content FROM judgments WHERE person_id = @personId ORDER BY id", new { personId }).ConfigureAwait(false)).Select(content => JsonNode.Parse(content))]),
@@ -75,13 +78,14 @@ public sealed class PersonErasure
         }
         await transaction.ExecuteAsync("UPDATE leases SET reason = NULL WHERE person_id = @personId", new { personId }).ConfigureAwait(false);
         await transaction.ExecuteAsync("DELETE FROM drafts WHERE lease_id IN (SELECT id FROM leases WHERE person_id = @personId)", new { personId }).ConfigureAwait(false);
-        foreach (var table in (string[])["identities", "sessions", "api_keys", "password_resets", "person_languages", "person_skills", "memberships"])
+        foreach (var table in (string[])["identities", "sessions", "api_keys", "password_resets", "person_languages", "person_skills", "memberships", "standings"])
             await transaction.ExecuteAsync($"DELETE FROM {table} WHERE person_id = @personId", new { personId }).ConfigureAwait(false);
         await transaction.ExecuteAsync("UPDATE people SET state = 'erased', role = 'annotator' WHERE id = @personId", new { personId }).ConfigureAwait(false);
     }
 
     private static async Task RedactAsync(Transaction transaction, string personId)
     {
+        await transaction.ExecuteAsync("UPDATE notices SET appeal = NULL WHERE person_id = @personId", new { personId }).ConfigureAwait(false);
         foreach (var (id, content) in await transaction.QueryAsync<(string, string)>("SELECT id, content FROM judgments WHERE person_id = @personId AND redacted_at IS NULL", new { personId }).ConfigureAwait(false))
         {
             var redacted = Judgment.FromJson(content).WithoutOwnWords().ToJson();

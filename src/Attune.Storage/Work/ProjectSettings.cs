@@ -89,6 +89,9 @@ public sealed record ProjectSettings
     /// <summary>Markdown shown before the first task; null for none.</summary>
     public string? ContentWarning { get; init; }
 
+    /// <summary>Quality control.</summary>
+    public QualitySettings Quality { get; init; } = new();
+
     /// <summary>The settings as JSON.</summary>
     public string ToJson() => JsonSerializer.Serialize(this, StorageJson.Options);
 
@@ -139,5 +142,7 @@ public sealed record ProjectSettings
             yield return Problem.Of("axes", $"is [{string.Join(", ", Axes)}]", "each name once, none empty", "correct it");
         if (string.IsNullOrWhiteSpace(ConsentVersion))
             yield return Problem.Of("consentVersion", "is empty", "a version", "1 is usual");
+        foreach (var problem in Quality.Check())
+            yield return problem;
     }
 }

@@ -17,13 +17,17 @@ internal static class HttpApi
     {
         var api = app.MapGroup(Root).RequireAuthorization(Policies.Anyone).DisableAntiforgery().AddEndpointFilter(RefuseForgedAsync);
         var (read, write) = (Scoped(api, "read"), Scoped(api, "write"));
-        Scoped(api, "work").MapWork();
+        var work = Scoped(api, "work");
+        work.MapWork();
         (read, write).MapProjects();
         (read, write).MapTasks();
         (read, write).MapMembers();
         (read, write).MapPeople();
         (read, write).MapAccess();
         read.MapExports();
+        (read, write).MapQuality(work);
+        (read, write).MapBatches();
+        (read, write).MapPay();
         app.MapOpenApi("/api/{documentName}/openapi.json").RequireAuthorization(Policies.Anyone);
     }
 
