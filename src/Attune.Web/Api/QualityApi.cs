@@ -77,7 +77,7 @@ internal static class QualityApi
 
     private static async Task<IResult> GoldenAsync(string project, Database database, CancellationToken stop) =>
         Results.Ok((await database.Quality.GoldenAsync(project, stop).ConfigureAwait(false)).Select(golden => new GoldenReply(
-            golden.Task.Id, golden.Task.SubjectId, golden.Task.State, golden.Task.Accepted, golden.Right.Trials, golden.Right.Successes, golden.ShouldRetire)).ToList());
+            golden.Task.Id, golden.Task.SubjectId, golden.Task.State, golden.Task.Accepted, golden.Right.Trials, (int)golden.Right.Successes, golden.ShouldRetire)).ToList());
 
     private static async Task<IResult> AddGoldenAsync(string project, bool? training, HttpRequest request, ClaimsPrincipal user, Database database, CancellationToken stop)
     {
