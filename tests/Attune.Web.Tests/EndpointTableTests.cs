@@ -100,6 +100,7 @@ public sealed class EndpointTableTests
         PUT    /api/v1/projects/{project}/rules/on                 401 403 403 204 204 204 204 403 write {}
         GET    /api/v1/projects/{project}/rules/{version:int}/dry-run 401 200 403 200 200 200 200 403 read
         GET    /api/v1/projects/{project}/firings                  401 200 403 200 200 200 200 403 read
+        POST   /api/v1/projects/{project}/firings/overturn         401 403 403 404 404 404 404 403 write {"firing":"none","reason":"r"}
         GET    /api/v1/projects/{project}/appeals                  401 200 403 200 200 200 200 403 read
         POST   /api/v1/projects/{project}/appeals/{notice}         401 403 403 404 404 404 404 403 write {"overturn":true,"reason":"r"}
         GET    /api/v1/projects/{project}/notices                  401 200 200 200 200 200 200 403 work

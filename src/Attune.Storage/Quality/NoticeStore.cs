@@ -113,6 +113,29 @@ public sealed class NoticeStore
             }, stop);
     }
 
+    /// <summary>Undoes a firing without an appeal. Gives false where there is none, or it was undone already.</summary>
+    /// <exception cref="InputException">The reason is empty or too long.</exception>
+    public Task<bool> OverturnAsync(string projectId, string firingId, string reason, string? actorId, CancellationToken stop = default)
+    {
+        CheckText("The reason", reason);
+        return _database.WriteAsync(
+            async transaction =>
+            {
+                var person = await transaction.FirstAsync<string>(
+                    "SELECT person_id FROM rule_firings WHERE project_id = @projectId AND id = @firingId AND overturned_at IS NULL", new { projectId, firingId }).ConfigureAwait(false);
+                if (person is null)
+                    return false;
+                await RuleStore.OverturnAsync(transaction, projectId, firingId).ConfigureAwait(false);
+                await transaction.ExecuteAsync(
+                    """
+                    UPDATE notices SET decision = 'overturned', decision_reason = @Reason, decided_by = @actorId, decided_at = @Now, seen_at = NULL
+                    WHERE project_id = @projectId AND firing_id = @firingId AND decision IS NULL
+                    """, new { projectId, firingId, Reason = reason.Trim(), actorId, transaction.Now }).ConfigureAwait(false);
+                await _database.Audit.RecordAsync(transaction, actorId, "rule.overturn", person, projectId).ConfigureAwait(false);
+                return true;
+            }, stop);
+    }
+
     private static Task<Notice?> FindAsync(Transaction transaction, string projectId, string noticeId) => transaction.FirstAsync<Notice>(
         $"SELECT * FROM notices WHERE id = @noticeId AND project_id = @projectId{transaction.Engine.ForUpdate}", new { noticeId, projectId });
 

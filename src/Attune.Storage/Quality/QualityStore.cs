@@ -3,7 +3,6 @@ using Attune.Feedback.Quality;
 using Attune.Runs;
 using Attune.Storage.Leases;
 using Attune.Storage.Work;
-using Attune.Torch;
 
 namespace Attune.Storage.Quality;
 
@@ -32,10 +31,6 @@ public sealed record ChosenPair
 /// <summary>What quality control reads of a project, golden tasks, and what is brought up to date in the background.</summary>
 public sealed class QualityStore
 {
-    private const int MostItems = 300; // beliefs are a matrix of items, and every pair is looked at for every choice
-    private const int ChosenAtOnce = 20;
-    private const int ChosenPriority = 1_000;
-
     private readonly Database _database;
 
     internal QualityStore(Database database) => _database = database;
@@ -135,52 +130,8 @@ public sealed class QualityStore
     {
         if (await _database.Projects.FindAsync(projectId, stop).ConfigureAwait(false) is not { Settings.Quality.ActivePairs: { } options } project)
             return 0;
-        return await _database.WriteAsync(
-            async transaction =>
-            {
-                await transaction.FirstAsync<string>($"SELECT id FROM projects WHERE id = @projectId{transaction.Engine.ForUpdate}", new { projectId }).ConfigureAwait(false);
-                var rows = await transaction.QueryAsync<(string Id, string Subject, string Payload, string State, long? Place)>(
-                    """
-                    SELECT t.id, t.subject_id, t.payload, t.state, c.place FROM tasks t LEFT JOIN pair_choices c ON c.task_id = t.id
-                    WHERE t.project_id = @projectId AND t.purpose = 'normal' AND t.kind = 'pair' AND t.choices = 2 AND t.state <> 'withdrawn' ORDER BY t.id
-                    """, new { projectId }).ConfigureAwait(false);
-                if (rows.Count(row => row is { State: "open", Place: not null }) >= ChosenAtOnce / 2)
-                    return 0;
-                var sources = rows.ToDictionary(row => row.Id, row => Comparison.FromJson(row.Payload).Answers.Select(answer => answer.Source).ToArray(), StringComparer.Ordinal);
-                var items = sources.Values.SelectMany(pair => pair).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ToList();
-                if (items.Count is < 2 or > MostItems)
-                    return 0;
-                var judgments = await InputAsync(transaction, projectId).ConfigureAwait(false);
-                var bySubject = rows.GroupBy(row => row.Subject).ToDictionary(group => group.Key, group => sources[group.First().Id], StringComparer.Ordinal);
-                var outcomes = judgments.Judgments.Where(judgment => judgment.Compares && bySubject.ContainsKey(judgment.ComparisonId)).Select(judgment =>
-                {
-                    var pair = bySubject[judgment.ComparisonId];
-                    return new Attune.Feedback.Aggregation.PairRow(pair[0], pair[1], judgment.Between(0, 1) switch
-                    {
-                        > 0 => Attune.Feedback.Aggregation.Winner.Left,
-                        < 0 => Attune.Feedback.Aggregation.Winner.Right,
-                        _ => Attune.Feedback.Aggregation.Winner.Tie,
-                    });
-                }).Where(row => row.Left != row.Right);
-                var number = items.Select((item, i) => (item, i)).ToDictionary(entry => entry.item, entry => entry.i, StringComparer.Ordinal);
-                (int, int) PairOf(string task) => (Math.Min(number[sources[task][0]], number[sources[task][1]]), Math.Max(number[sources[task][0]], number[sources[task][1]]));
-                var open = rows.Where(row => row is { State: "open", Place: null }).GroupBy(row => PairOf(row.Id)).Where(group => group.Key.Item1 != group.Key.Item2)
-                    .ToDictionary(group => group.Key, group => new Queue<string>(group.Select(row => row.Id)));
-                var asked = rows.Count == 0 ? 0 : await transaction.CountAsync("SELECT COUNT(*) FROM pair_choices WHERE project_id = @projectId", new { projectId }).ConfigureAwait(false);
-                var beliefs = PairBeliefs.Of(items, outcomes, options.PriorTies);
-                var chosen = 0;
-                while (chosen < ChosenAtOnce && ActivePairs.Next(beliefs, 1, options, new Seed((ulong)project.Seed), asked + chosen, (first, second) => open.TryGetValue((first, second), out var left) && left.Count > 0) is [var choice])
-                {
-                    var task = open[(choice.First, choice.Second)].Dequeue();
-                    await transaction.ExecuteAsync(
-                        "INSERT INTO pair_choices (task_id, project_id, place, information, is_random, at) VALUES (@task, @projectId, @Place, @Information, @Random, @Now)",
-                        new { task, projectId, Place = asked + chosen, choice.Information, Random = choice.IsRandom ? 1L : 0L, transaction.Now }).ConfigureAwait(false);
-                    await transaction.ExecuteAsync("UPDATE tasks SET priority = @ChosenPriority WHERE id = @task AND priority < @ChosenPriority", new { task, ChosenPriority }).ConfigureAwait(false);
-                    beliefs = beliefs.Expecting(choice.First, choice.Second);
-                    chosen++;
-                }
-                return chosen;
-            }, stop).ConfigureAwait(false);
+        var chosen = await _database.ReadAsync(transaction => PairQueue.PlanAsync(transaction, project, options), stop).ConfigureAwait(false); // what takes long holds up no answers
+        return chosen.Count == 0 ? 0 : await _database.WriteAsync(transaction => PairQueue.PutFirstAsync(transaction, projectId, chosen), stop).ConfigureAwait(false);
     }
 
     private static double SkillOf(QualityHistory history, string annotator)

@@ -46,6 +46,9 @@ public sealed record AppealBody(string Text);
 /// <summary>The decision on an appeal.</summary>
 public sealed record AppealDecisionBody(bool Overturn, string Reason);
 
+/// <summary>A firing to undo without an appeal.</summary>
+public sealed record OverturnBody(string Firing, string Reason);
+
 /// <summary>Golden tasks, measures, rules, notices and appeals.</summary>
 internal static class QualityApi
 {
@@ -63,6 +66,7 @@ internal static class QualityApi
         api.Write.MapPut("/projects/{project}/rules/on", SwitchAsync).RequireProject(ProjectRight.Run).Produces(StatusCodes.Status204NoContent);
         api.Read.MapGet("/projects/{project}/rules/{version:int}/dry-run", DryRunAsync).RequireProject(ProjectRight.Read).Produces<DryRunReply>();
         api.Read.MapGet("/projects/{project}/firings", FiringsAsync).RequireProject(ProjectRight.Read).Produces<IReadOnlyList<FiringReply>>();
+        api.Write.MapPost("/projects/{project}/firings/overturn", OverturnAsync).RequireProject(ProjectRight.Run).Produces(StatusCodes.Status204NoContent).ProducesProblem(StatusCodes.Status400BadRequest);
         api.Read.MapGet("/projects/{project}/appeals", AppealsAsync).RequireProject(ProjectRight.Read).Produces<IReadOnlyList<Notice>>();
         api.Write.MapPost("/projects/{project}/appeals/{notice}", DecideAsync).RequireProject(ProjectRight.Run).Produces(StatusCodes.Status204NoContent).ProducesProblem(StatusCodes.Status400BadRequest);
         work.MapGet("/projects/{project}/notices", NoticesAsync).RequireProject(ProjectRight.Belong).Produces<IReadOnlyList<Notice>>();
@@ -104,6 +108,9 @@ internal static class QualityApi
 
     private static async Task<IResult> FiringsAsync(string project, Database database, CancellationToken stop) =>
         Results.Ok((await database.Rules.FiringsAsync(project, stop).ConfigureAwait(false)).Select(FiringReply.Of).ToList());
+
+    private static async Task<IResult> OverturnAsync(string project, [FromBody] OverturnBody body, ClaimsPrincipal user, Database database, CancellationToken stop) =>
+        await database.Notices.OverturnAsync(project, body.Firing, body.Reason, user.PersonId(), stop).ConfigureAwait(false) ? Results.NoContent() : Results.NotFound();
 
     private static async Task<IResult> AppealsAsync(string project, Database database, CancellationToken stop) => Results.Ok(await database.Notices.AppealsAsync(project, stop).ConfigureAwait(false));
 

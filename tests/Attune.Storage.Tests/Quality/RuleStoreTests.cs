@@ -89,6 +89,7 @@ public sealed class RuleStoreTests
         test.Clock.Advance(TimeSpan.FromHours(2));
         Assert.NotNull((await test.Database.Leases.NextAsync(project.Id, bad.Id)).Lease);
         test.Clock.Advance(TimeSpan.FromDays(7));
+        Assert.False(await test.Database.Notices.OverturnAsync(project.Id, "none", "by mistake", null));
         var notice = Assert.Single(await test.Database.Notices.OfAsync(project.Id, bad.Id));
         Assert.Contains("too late", (await Assert.ThrowsAsync<InputException>(() => test.Database.Notices.AppealAsync(project.Id, notice.Id, bad.Id, "late"))).Message);
     }
@@ -103,7 +104,14 @@ public sealed class RuleStoreTests
         await test.Database.Rules.RunAsync(project.Id);
         Assert.Equal(NothingReason.NoTask, (await test.Database.Leases.NextAsync(project.Id, bad.Id)).Why);
         await test.Database.Tasks.AddAsync(project.Id, [TestDatabase.Pair() with { Kind = TaskKind.Rate }], null);
-        Assert.Equal(TaskKind.Rate, (await test.Database.Leases.NextAsync(project.Id, bad.Id)).Lease!.Task.Kind);
+        var lease = (await test.Database.Leases.NextAsync(project.Id, bad.Id)).Lease!;
+        Assert.Equal(TaskKind.Rate, lease.Task.Kind);
+
+        await test.Database.Leases.ReleaseAsync(lease.Token, null);
+        var firing = Assert.Single(await test.Database.Rules.FiringsAsync(project.Id)).Firing.Id;
+        Assert.True(await test.Database.Notices.OverturnAsync(project.Id, firing, "The golden tasks were wrong.", null));
+        Assert.False(await test.Database.Notices.OverturnAsync(project.Id, firing, "twice", null));
+        Assert.Equal(TaskKind.Pair, (await test.Database.Leases.NextAsync(project.Id, bad.Id)).Lease!.Task.Kind);
     }
 
     [Theory]
