@@ -184,7 +184,7 @@ public sealed class BatchCycle
     private static Task<IReadOnlyList<BatchDecision>> DecisionsAsync(Transaction transaction, string batchId) => transaction.QueryAsync<BatchDecision>(
         "SELECT kind, value, lower, upper, wanted, source, passed, reason, at FROM batch_decisions WHERE batch_id = @batchId ORDER BY id", new { batchId });
 
-    private static Task DecideAsync(Transaction transaction, string batchId, string? actorId, BatchDecision decision) => transaction.ExecuteAsync(
+    private static Task<int> DecideAsync(Transaction transaction, string batchId, string? actorId, BatchDecision decision) => transaction.ExecuteAsync(
         """
         INSERT INTO batch_decisions (id, batch_id, kind, value, lower, upper, wanted, source, passed, reason, actor_id, at)
         VALUES (@Id, @batchId, @Kind, @Value, @Lower, @Upper, @Wanted, @Source, @Passed, @Reason, @actorId, @At)

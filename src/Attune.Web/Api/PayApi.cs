@@ -50,7 +50,7 @@ internal static class PayApi
     {
         try
         {
-            return (await OfAsync(database, project, from, until, pseudonym, stop).ConfigureAwait(false)).FirstOrDefault();
+            return await OfAsync(database, project, from, until, pseudonym, stop).ConfigureAwait(false) is [var own, ..] ? own : null;
         }
         catch (Attune.Runs.InputException)
         {

@@ -11,7 +11,7 @@ namespace Attune.Web.Work;
 /// What quality control does in the background, after answers and at most every few seconds: everyone's standing, which pairs come first, rules. It keeps
 /// nothing that matters: what is missed is found the next time, and what was done before is not done again.
 /// </summary>
-internal sealed class QualityService(Database database, ILogger<QualityService> logger) : BackgroundService
+internal sealed partial class QualityService(Database database, ILogger<QualityService> logger) : BackgroundService
 {
     private const int RestFactor = 10; // at most a tenth of the time goes into a project, however long its log is
 
@@ -60,7 +60,7 @@ internal sealed class QualityService(Database database, ILogger<QualityService> 
         }
         catch (Exception e) when (e is StorageException or Attune.Runs.InputException or System.Text.Json.JsonException)
         {
-            logger.LogWarning("Quality control will be tried again: {Reason}", e.Message);
+            TryAgain(logger, e.Message);
         }
     }
 
@@ -76,6 +76,9 @@ internal sealed class QualityService(Database database, ILogger<QualityService> 
         await RunAsync(project, stop).ConfigureAwait(false);
         _seen[project.Id] = new(newest, Stopwatch.GetTimestamp(), Stopwatch.GetElapsedTime(began));
     }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Quality control will be tried again: {Reason}")]
+    private static partial void TryAgain(ILogger logger, string reason);
 
     private sealed record Seen(string? Newest, long At, TimeSpan Took);
 }
