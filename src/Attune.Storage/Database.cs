@@ -4,6 +4,7 @@ using Attune.Storage.Engines;
 using Attune.Storage.Judgments;
 using Attune.Storage.Leases;
 using Attune.Storage.People;
+using Attune.Storage.Quality;
 using Attune.Storage.Schema;
 using Attune.Storage.Trees;
 using Attune.Storage.Work;
@@ -60,6 +61,11 @@ public sealed class Database : IAsyncDisposable
         Judgments = new(this);
         Drafts = new(this);
         Chats = new(this);
+        Quality = new(this);
+        Rules = new(this);
+        Notices = new(this);
+        Pay = new(this);
+        Cycle = new(this);
     }
 
     /// <summary>Where it is.</summary>
@@ -103,6 +109,21 @@ public sealed class Database : IAsyncDisposable
 
     /// <summary>Conversations with a model, turn by turn.</summary>
     public ChatStore Chats { get; }
+
+    /// <summary>What quality control reads, golden tasks, what is brought up to date in the background.</summary>
+    public QualityStore Quality { get; }
+
+    /// <summary>Rules of projects, and what they did.</summary>
+    public RuleStore Rules { get; }
+
+    /// <summary>What rules tell annotators, and appeals.</summary>
+    public NoticeStore Notices { get; }
+
+    /// <summary>Pay plans and statements.</summary>
+    public PayStore Pay { get; }
+
+    /// <summary>The cycle of batches.</summary>
+    public BatchCycle Cycle { get; }
 
     internal Engine Engine => _engine;
 

@@ -6,6 +6,7 @@ using Attune.Web.Access;
 using Attune.Web.Api;
 using Attune.Web.Chat;
 using Attune.Web.Texts;
+using Attune.Web.Work;
 using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.DataProtection.KeyManagement;
 using Microsoft.AspNetCore.Hosting;
@@ -63,6 +64,7 @@ public static class WebServer
         services.AddSingleton<IPasswordHasher<Person>, PasswordHasher<Person>>();
         services.AddSingleton<SignIn>();
         services.AddSingleton<ChatDesk>();
+        services.AddSingleton<QualityService>().AddHostedService(provider => provider.GetRequiredService<QualityService>());
         services.AddDataProtection().SetApplicationName("Attune");
         services.Configure<KeyManagementOptions>(keys => keys.XmlRepository = new KeyRing(database));
         services.AddHttpContextAccessor();

@@ -88,6 +88,49 @@ public sealed class EndpointTableTests
         POST   /api/v1/keys                                        401 200 200 200 200 200 403 403 write {"name":"k","scopes":["read"]}
         DELETE /api/v1/keys/{key}                                  401 404 404 404 404 404 404 403 write
         GET    /api/v1/audit                                       401 403 403 403 200 200 200 403 read
+        GET    /projects/{ProjectId}/golden                        302 200 404 200 200 200 302 302 -
+        POST   /projects/{ProjectId}/golden                        302 400 400 400 400 400 302 302 -
+        GET    /projects/{ProjectId}/quality                       302 200 404 200 200 200 302 302 -
+        POST   /projects/{ProjectId}/quality                       302 400 400 400 400 400 302 302 -
+        GET    /projects/{ProjectId}/rules                         302 200 404 200 200 200 302 302 -
+        POST   /projects/{ProjectId}/rules                         302 400 400 400 400 400 302 302 -
+        GET    /projects/{ProjectId}/batches                       302 200 404 200 200 200 302 302 -
+        POST   /projects/{ProjectId}/batches                       302 400 400 400 400 400 302 302 -
+        GET    /projects/{ProjectId}/pay                           302 404 404 200 200 200 302 302 -
+        POST   /projects/{ProjectId}/pay                           302 400 400 400 400 400 302 302 -
+        GET    /mine/{ProjectId}                                   302 200 200 200 200 200 302 302 -
+        POST   /mine/{ProjectId}                                   302 400 400 400 400 400 302 302 -
+        GET    /api/v1/projects/{project}/measures                 401 200 403 200 200 200 200 403 read
+        GET    /api/v1/projects/{project}/pairs                    401 200 403 200 200 200 200 403 read
+        GET    /api/v1/projects/{project}/golden                   401 200 403 200 200 200 200 403 read
+        POST   /api/v1/projects/{project}/golden                   401 403 403 200 200 200 200 403 write GOLDEN
+        POST   /api/v1/projects/{project}/golden/make              401 403 403 200 200 200 200 403 write {"answers":[{"prompt":"Q","answer":"one two three four five six seven"}],"tricks":["shuffled"]}
+        GET    /api/v1/projects/{project}/rules                    401 200 403 200 200 200 200 403 read
+        POST   /api/v1/projects/{project}/rules                    401 403 403 200 200 200 200 403 write {"yaml":"rules: [{name: a, when: [{measure: judgments, atLeast: 1}], then: [{do: warn, message: m}]}]"}
+        PUT    /api/v1/projects/{project}/rules/on                 401 403 403 204 204 204 204 403 write {}
+        GET    /api/v1/projects/{project}/rules/{version:int}/dry-run 401 200 403 200 200 200 200 403 read
+        GET    /api/v1/projects/{project}/firings                  401 200 403 200 200 200 200 403 read
+        POST   /api/v1/projects/{project}/firings/overturn         401 403 403 404 404 404 404 403 write {"firing":"none","reason":"r"}
+        GET    /api/v1/projects/{project}/appeals                  401 200 403 200 200 200 200 403 read
+        POST   /api/v1/projects/{project}/appeals/{notice}         401 403 403 404 404 404 404 403 write {"overturn":true,"reason":"r"}
+        GET    /api/v1/projects/{project}/notices                  401 200 200 200 200 200 200 403 work
+        POST   /api/v1/projects/{project}/notices/{notice}/appeal  401 404 404 404 404 404 404 403 work {"text":"t"}
+        GET    /api/v1/leases/{lease}/feedback                     401 404 404 404 404 404 404 403 work
+        GET    /api/v1/projects/{project}/pay-plan                 401 403 403 404 404 404 404 403 read
+        PUT    /api/v1/projects/{project}/pay-plan                 401 403 403 200 200 200 200 403 write {"yaml":"currency: EUR\nprices: [{kind: pair, from: 0, to: 100, tasks: 10, price: 1.20}]"}
+        GET    /api/v1/projects/{project}/pay.json                 401 403 403 200 200 200 200 403 read
+        GET    /api/v1/projects/{project}/pay.csv                  401 403 403 200 200 200 200 403 read
+        GET    /api/v1/projects/{project}/earnings                 401 404 404 404 404 404 404 403 read
+        GET    /api/v1/projects/{project}/batches                  401 200 403 200 200 200 200 403 read
+        POST   /api/v1/projects/{project}/batches                  401 403 403 201 201 201 201 403 write {"name":"week 1"}
+        GET    /api/v1/projects/{project}/batches/{batch}          401 200 403 200 200 200 200 403 read
+        POST   /api/v1/projects/{project}/batches/{batch}/tasks    401 403 403 200 200 200 200 403 write COMPARISONS
+        POST   /api/v1/projects/{project}/batches/{batch}/calibrate 401 403 403 400 400 400 400 403 write {}
+        POST   /api/v1/projects/{project}/batches/{batch}/open     401 403 403 200 200 200 200 403 write {}
+        POST   /api/v1/projects/{project}/batches/{batch}/close    401 403 403 400 400 400 400 403 write {}
+        POST   /api/v1/projects/{project}/batches/{batch}/reopen   401 403 403 400 400 400 400 403 write {}
+        POST   /api/v1/projects/{project}/batches/{batch}/deliver  401 403 403 400 400 400 400 403 write {}
+        POST   /api/v1/projects/{project}/batches/{batch}/accuracy 401 403 403 400 400 400 400 403 write {"accuracy":0.7,"source":"run"}
         """;
 
     private static readonly string[] Who = ["nobody", "viewer", "annotator", "project's manager", "manager", "owner", "key with scope", "key without"];
@@ -98,6 +141,7 @@ public sealed class EndpointTableTests
         await using var site = await Site.Open();
         var project = await site.Project(40);
         await site.Database.Projects.AddInstructionAsync(project.Id, "Choose.", null);
+        await site.Database.Rules.AddAsync(project.Id, "rules: [{name: a, when: [{measure: judgments, atLeast: 1}], then: [{do: warn, message: m}]}]", null);
         var owner = await site.Person(Role.Owner);
         var visits = new List<Visit> { site.Visit(), await site.SignedIn(await site.Member(project, Role.Viewer)) };
         foreach (var person in new[] { await site.Member(project), await site.Member(project, Role.Manager), await site.Person(Role.Manager), owner })
@@ -147,12 +191,14 @@ public sealed class EndpointTableTests
     {
         var person = row.Pattern.Contains("{person}", StringComparison.Ordinal) ? (await site.Person()).Id : "";
         var task = row.Pattern.Contains("{task}", StringComparison.Ordinal) ? (await site.Database.Tasks.ListAsync(project.Id, new(State: TaskState.Open), new())).Items[0].Id : "";
+        var batch = row.Pattern.Contains("{batch}", StringComparison.Ordinal) ? (await site.Database.Batches.CreateAsync(project.Id, "week", "{}", null)).Id : "";
         var path = row.Pattern.Replace("{project}", project.Id).Replace("{ProjectId}", project.Id).Replace("{person}", person).Replace("{task}", task).Replace("{documentName}", "v1")
-            .Replace("{version}/{**name}", SiteAssets.Address("site.css")["/assets/".Length..]).Replace("{PersonId}", (await site.Person()).Id).Replace("{lease}", "none").Replace("{number:int}", "1").Replace("{key}", "none").Replace("{Token}", "none");
+            .Replace("{version}/{**name}", SiteAssets.Address("site.css")["/assets/".Length..]).Replace("{PersonId}", (await site.Person()).Id).Replace("{lease}", "none").Replace("{number:int}", "1").Replace("{notice}", "none").Replace("{version:int}", "1").Replace("{batch}", batch).Replace("{key}", "none").Replace("{Token}", "none");
         if (!row.Pattern.StartsWith("/api", StringComparison.Ordinal))
             return await visit.Send(new(row.Method), path, row.Method == "POST" ? new FormUrlEncodedContent([]) : null);
         var token = visit.Key is null && row.Method != "GET" && visit.IsSignedIn ? Visit.Token(await visit.Page("/")) : null;
-        var body = row.Body == "COMPARISONS" ? Encoding.UTF8.GetString(Site.Comparisons(1, "new")) : row.Body?.Replace("NEW", $"{Guid.NewGuid()}");
+        var body = row.Body == "COMPARISONS" ? Encoding.UTF8.GetString(Site.Comparisons(1, "new"))
+            : row.Body == "GOLDEN" ? Encoding.UTF8.GetString(Site.Comparisons(1, $"{Guid.NewGuid()}")).Replace("\"order\"", "\"expected\":{\"best\":0},\"order\"", StringComparison.Ordinal) : row.Body?.Replace("NEW", $"{Guid.NewGuid()}");
         return await visit.Send(new(row.Method), path, body is null ? null : new StringContent(body, Encoding.UTF8, "application/json"), token);
     }
 

@@ -9,13 +9,13 @@ namespace Attune.Storage.Judgments;
 /// <param name="TaskId">Of this task.</param>
 /// <param name="PersonId">By this person.</param>
 /// <param name="Purpose">Of tasks for this purpose.</param>
-/// <param name="InForce">Only those that count: in time, not superseded, not a withdrawal.</param>
+/// <param name="InForce">Only those that count: in time, not superseded, not a withdrawal, not rejected.</param>
 public sealed record JudgmentFilter(string? BatchId = null, string? TaskId = null, string? PersonId = null, TaskPurpose? Purpose = null, bool InForce = false)
 {
     internal string Sql =>
         (BatchId is null ? "" : " AND batch_id = @BatchId") + (TaskId is null ? "" : " AND task_id = @TaskId") + (PersonId is null ? "" : " AND person_id = @PersonId")
         + (Purpose is null ? "" : " AND purpose = @PurposeWord")
-        + (InForce ? " AND late = 0 AND outcome <> 'withdrawn' AND NOT EXISTS (SELECT 1 FROM judgments s WHERE s.supersedes = j.id)" : "");
+        + (InForce ? " AND late = 0 AND outcome <> 'withdrawn' AND NOT EXISTS (SELECT 1 FROM judgments s WHERE s.supersedes = j.id) AND NOT EXISTS (SELECT 1 FROM rejections r WHERE r.judgment_id = j.id AND r.lifted_at IS NULL)" : "");
 
     internal string? PurposeWord => Purpose is { } purpose ? StorageJson.Word(purpose) : null;
 }

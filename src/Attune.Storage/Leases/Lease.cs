@@ -126,6 +126,9 @@ public enum NothingReason
 
     /// <summary>Nothing is left that they could do, for now.</summary>
     NoTask,
+
+    /// <summary>They have not passed the project's qualification, and no attempt is left.</summary>
+    NotQualified,
 }
 
 /// <summary>The next task, or why there is none.</summary>

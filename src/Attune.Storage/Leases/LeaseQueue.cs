@@ -27,12 +27,24 @@ internal static class LeaseQueue
     {
         var states = purpose switch { TaskPurpose.Normal => "'open'", TaskPurpose.Calibration => "'calibrating', 'open'", _ => "'calibrating', 'open', 'closed'" };
         var open = $"(t.batch_id IS NULL OR EXISTS (SELECT 1 FROM batches b WHERE b.id = t.batch_id AND b.state IN ({states})))";
-        var place = new Place(transaction, project.Id, StorageJson.Word(purpose), person, $"{Fitting} AND {open}", (long)(SideOrder.SeedOf(project.Seed, person).Value >> 33));
+        var fits = $"{Fitting} AND {open}{(purpose == TaskPurpose.Golden ? " AND t.expected IS NOT NULL" : "")}{await NotBannedAsync(transaction, project.Id, person).ConfigureAwait(false)}";
+        var place = new Place(transaction, project.Id, StorageJson.Word(purpose), person, fits, (long)(SideOrder.SeedOf(project.Seed, person).Value >> 33));
         var task = await place.InGroupAsync().ConfigureAwait(false) ?? await place.FirstAsync(NeverHad).ConfigureAwait(false);
-        if (task is not null)
+        if (task is not null || purpose == TaskPurpose.Golden) // nobody has a golden task twice
             return task;
         var hasExpired = await transaction.CountAsync("SELECT COUNT(*) FROM leases WHERE person_id = @person AND project_id = @Id AND state = 'expired'", new { person, project.Id }).ConfigureAwait(false) > 0;
         return hasExpired ? await place.FirstAsync(NeverAnswered).ConfigureAwait(false) : null;
+    }
+
+    /// <summary>Without the kinds of task from which a rule bars them.</summary>
+    private static async Task<string> NotBannedAsync(Transaction transaction, string project, string person)
+    {
+        var kinds = await transaction.QueryAsync<string>(
+            """
+            SELECT DISTINCT kind FROM bans WHERE person_id = @person AND project_id = @project AND kind IS NOT NULL AND lifted_at IS NULL
+                AND begins_at <= @Now AND (ends_at IS NULL OR ends_at > @Now)
+            """, new { person, project, transaction.Now }).ConfigureAwait(false);
+        return kinds.Count == 0 ? "" : $" AND t.kind NOT IN ({string.Join(", ", kinds.Select(kind => $"'{StorageJson.Word(Enum.Parse<TaskKind>(kind, ignoreCase: true))}'"))})";
     }
 
     private sealed record Place(Transaction Transaction, string Project, string Purpose, string Person, string Fits, long Start)
@@ -42,8 +54,8 @@ internal static class LeaseQueue
             var group = await Transaction.FirstAsync<string>(
                 """
                 SELECT t.group_id FROM leases l JOIN tasks t ON t.id = l.task_id
-                WHERE l.person_id = @Person AND l.project_id = @Project ORDER BY l.granted_at DESC, l.id DESC LIMIT 1
-                """, new { Person, Project }).ConfigureAwait(false);
+                WHERE l.person_id = @Person AND l.project_id = @Project AND t.purpose = @Purpose ORDER BY l.granted_at DESC, l.id DESC LIMIT 1
+                """, new { Person, Project, Purpose }).ConfigureAwait(false);
             return group is null ? null : await Transaction.FirstAsync<string>(
                 $"SELECT t.id FROM tasks t WHERE t.group_id = @group AND t.project_id = @project AND t.purpose = @purpose AND t.needed > 0 AND {Fits} AND {NeverHad} ORDER BY t.place LIMIT 1{Transaction.Engine.SkipLocked}",
                 new { group, project = Project, purpose = Purpose, person = Person }).ConfigureAwait(false);

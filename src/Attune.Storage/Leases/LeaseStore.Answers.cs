@@ -57,7 +57,7 @@ public sealed partial class LeaseStore
         if (isLate)
             await ReleaseOtherAsync(transaction, lease).ConfigureAwait(false);
         else
-            await CountedAsync(transaction, task, judgment, lease.PersonId).ConfigureAwait(false);
+            await AfterAnswerAsync(transaction, lease, task, judgment).ConfigureAwait(false);
         return new SubmitResult.Accepted(judgment, IsRepeat: false);
     }
 
@@ -100,12 +100,6 @@ public sealed partial class LeaseStore
         await transaction.FirstAsync<string>(
             "SELECT b.content FROM judgments j JOIN judgments b ON b.id = j.supersedes WHERE j.lease_id = @Id AND j.outcome = 'withdrawn' ORDER BY j.id DESC LIMIT 1", new { lease.Id }).ConfigureAwait(false) is { } before
             ? new UndoResult.Undone(await GrantedAsync(transaction, lease, Judgment.FromJson(before).AnnotatorId).ConfigureAwait(false), Judgment.FromJson(before)) : new UndoResult.Unknown();
-
-    private static async Task CountedAsync(Transaction transaction, AnnotationTask task, Judgment judgment, string personId)
-    {
-        await TaskStore.SettleAsync(transaction, task.Id).ConfigureAwait(false);
-        await FollowUps.AnsweredAsync(transaction, task, judgment, personId).ConfigureAwait(false);
-    }
 
     private static async Task<SubmitResult> RepeatedAsync(Transaction transaction, string judgmentId, string leaseId, string hash)
     {

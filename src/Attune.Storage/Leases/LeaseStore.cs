@@ -43,12 +43,9 @@ public sealed partial class LeaseStore
             return new(null, NothingReason.TooManyOpen);
         if (project.Settings.DailyLimit is { } limit && await TodayAsync(transaction, projectId, personId).ConfigureAwait(false) >= limit)
             return new(null, NothingReason.DailyLimit);
-        foreach (var purpose in request.Purposes)
-        {
-            if (await LeaseQueue.ChooseAsync(transaction, project, personId, purpose).ConfigureAwait(false) is { } task)
-                return new(await GrantedAsync(transaction, await GrantAsync(transaction, project, task, personId).ConfigureAwait(false), pseudonym).ConfigureAwait(false));
-        }
-        return new(null, NothingReason.NoTask);
+        var chosen = await ChooseAsync(transaction, project, personId, request).ConfigureAwait(false);
+        return chosen.TaskId is null ? new(null, chosen.Why)
+            : new(await GrantedAsync(transaction, await GrantAsync(transaction, project, chosen, personId).ConfigureAwait(false), pseudonym).ConfigureAwait(false));
     }
 
     /// <summary>Keeps a lease alive. Gives until when; null where it runs no more.</summary>
@@ -108,7 +105,7 @@ public sealed partial class LeaseStore
         var member = await transaction.FirstAsync<Membership>(
             $"SELECT * FROM memberships WHERE project_id = @projectId AND person_id = @personId{transaction.Engine.ForUpdate}", new { projectId, personId }).ConfigureAwait(false);
         var isBanned = member is { State: MemberState.Banned } && (member.BannedUntil is not { } end || end > transaction.Now);
-        return member is null or { Role: Role.Viewer } or { State: MemberState.Paused } || isBanned ? null
+        return member is null or { Role: Role.Viewer } or { State: MemberState.Paused } || isBanned || await IsBarredAsync(transaction, projectId, personId).ConfigureAwait(false) ? null
             : await transaction.FirstAsync<string>("SELECT pseudonym FROM people WHERE id = @personId AND state = 'active'", new { personId }).ConfigureAwait(false);
     }
 
@@ -130,12 +127,14 @@ public sealed partial class LeaseStore
             new { projectId, personId, midnight }).ConfigureAwait(false);
     }
 
-    private static async Task<Lease> GrantAsync(Transaction transaction, Project project, string taskId, string personId)
+    private static async Task<Lease> GrantAsync(Transaction transaction, Project project, Chosen chosen, string personId)
     {
+        var taskId = chosen.TaskId!;
+        await MakeRoomAsync(transaction, (await TaskStore.FindAsync(transaction, taskId).ConfigureAwait(false))!).ConfigureAwait(false);
         var task = (await TaskStore.FindAsync(transaction, taskId).ConfigureAwait(false))!;
         var taken = await transaction.QueryAsync<int>("SELECT seat FROM leases WHERE task_id = @taskId AND (state = 'active' OR state = 'submitted')", new { taskId }).ConfigureAwait(false);
         var seed = SideOrder.SeedOf(task.SideSeed, personId);
-        var seat = SideOrder.Seat(seed, task.Overlap, taken);
+        var seat = chosen.Seat ?? SideOrder.Seat(seed, task.Overlap, taken);
         var id = transaction.NewId();
         var lease = new Lease
         {

@@ -38,6 +38,9 @@ public sealed class PersonErasure
                 ["drafts"] = await Rows("SELECT d.lease_id, d.content, d.saved_at FROM drafts d JOIN leases l ON l.id = d.lease_id WHERE l.person_id = @personId ORDER BY d.lease_id").ConfigureAwait(false),
                 ["chatTurns"] = await Rows(
                     "SELECT t.lease_id, t.number, t.prompt, t.answers, t.chosen, t.strength, t.asked_at FROM chat_turns t JOIN leases l ON l.id = t.lease_id WHERE l.person_id = @personId ORDER BY t.lease_id, t.number").ConfigureAwait(false),
+                ["notices"] = await Rows("SELECT project_id, kind, message, at, appeal, appealed_at, decision, decision_reason FROM notices WHERE person_id = @personId ORDER BY id").ConfigureAwait(false),
+                ["bans"] = await Rows("SELECT project_id, kind, begins_at, ends_at, lifted_at FROM bans WHERE person_id = @personId ORDER BY id").ConfigureAwait(false),
+                ["qualifications"] = await Rows("SELECT project_id, attempt, wanted, correct, passed, ended_at FROM qualifications WHERE person_id = @personId ORDER BY id").ConfigureAwait(false),
                 ["acts"] = await Rows("SELECT at, act, subject_id, project_id, details FROM audit WHERE actor_id = @personId ORDER BY id").ConfigureAwait(false),
                 ["judgments"] = new JsonArray([.. (await transaction.QueryAsync<string>(
                     "SELECT content FROM judgments WHERE person_id = @personId ORDER BY id", new { personId }).ConfigureAwait(false)).Select(content => JsonNode.Parse(content))]),
@@ -78,7 +81,7 @@ public sealed class PersonErasure
         await transaction.ExecuteAsync("UPDATE leases SET reason = NULL WHERE person_id = @personId", new { personId }).ConfigureAwait(false);
         await transaction.ExecuteAsync("DELETE FROM drafts WHERE lease_id IN (SELECT id FROM leases WHERE person_id = @personId)", new { personId }).ConfigureAwait(false);
         await transaction.ExecuteAsync("DELETE FROM chat_turns WHERE lease_id IN (SELECT id FROM leases WHERE person_id = @personId)", new { personId }).ConfigureAwait(false); // judgments hold what counts
-        foreach (var table in (string[])["identities", "sessions", "api_keys", "password_resets", "person_languages", "person_skills", "memberships"])
+        foreach (var table in (string[])["identities", "sessions", "api_keys", "password_resets", "person_languages", "person_skills", "memberships", "standings"])
             await transaction.ExecuteAsync($"DELETE FROM {table} WHERE person_id = @personId", new { personId }).ConfigureAwait(false);
         await transaction.ExecuteAsync("UPDATE people SET state = 'erased', role = 'annotator' WHERE id = @personId", new { personId }).ConfigureAwait(false);
     }
@@ -87,6 +90,7 @@ public sealed class PersonErasure
     {
         await OwnWords.RemoveAsync(transaction, personId).ConfigureAwait(false);
         await transaction.ExecuteAsync("UPDATE messages SET text = '[removed]' WHERE author_id = @personId", new { personId }).ConfigureAwait(false);
+        await transaction.ExecuteAsync("UPDATE notices SET appeal = NULL WHERE person_id = @personId", new { personId }).ConfigureAwait(false);
         foreach (var (id, content) in await transaction.QueryAsync<(string, string)>("SELECT id, content FROM judgments WHERE person_id = @personId AND redacted_at IS NULL", new { personId }).ConfigureAwait(false))
         {
             var redacted = Judgment.FromJson(content).WithoutOwnWords().ToJson();

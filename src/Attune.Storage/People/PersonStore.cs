@@ -126,15 +126,23 @@ public sealed class PersonStore
     public Task SetSkillAsync(string personId, string skill, double? level, string? actorId, CancellationToken stop = default) => _database.WriteAsync(
         async transaction =>
         {
-            await transaction.ExecuteAsync("DELETE FROM person_skills WHERE person_id = @personId AND skill = @skill", new { personId, skill }).ConfigureAwait(false);
-            if (level is not null)
-                await transaction.ExecuteAsync("INSERT INTO person_skills (person_id, skill, level) VALUES (@personId, @skill, @level)", new { personId, skill, level }).ConfigureAwait(false);
+            await SetSkillAsync(transaction, personId, skill, level).ConfigureAwait(false);
             await _database.Audit.RecordAsync(transaction, actorId, "person.skill", personId, details: new { skill, level }).ConfigureAwait(false);
         }, stop);
 
     /// <summary>What a person is good at.</summary>
     public async Task<IReadOnlyList<SkillLevel>> SkillsAsync(string personId, CancellationToken stop = default) =>
         await _database.ReadAsync(transaction => transaction.QueryAsync<SkillLevel>("SELECT skill, level FROM person_skills WHERE person_id = @personId ORDER BY skill", new { personId }), stop).ConfigureAwait(false);
+
+    /// <summary>The same within a change; pay looks up what the level was at the time of a judgment.</summary>
+    internal static async Task SetSkillAsync(Transaction transaction, string personId, string skill, double? level)
+    {
+        await transaction.ExecuteAsync("DELETE FROM person_skills WHERE person_id = @personId AND skill = @skill", new { personId, skill }).ConfigureAwait(false);
+        if (level is not null)
+            await transaction.ExecuteAsync("INSERT INTO person_skills (person_id, skill, level) VALUES (@personId, @skill, @level)", new { personId, skill, level }).ConfigureAwait(false);
+        await transaction.ExecuteAsync(
+            "INSERT INTO skill_changes (id, person_id, skill, level, at) VALUES (@Id, @personId, @skill, @level, @Now)", new { Id = transaction.NewId(), personId, skill, level, transaction.Now }).ConfigureAwait(false);
+    }
 
     internal static string? Address(string? email) => string.IsNullOrWhiteSpace(email) ? null : email.Trim().ToLowerInvariant();
 

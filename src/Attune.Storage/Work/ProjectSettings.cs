@@ -109,6 +109,9 @@ public sealed record ProjectSettings
     /// <summary>How trees of messages grow.</summary>
     public TreeSettings Tree { get; init; } = new();
 
+    /// <summary>Quality control.</summary>
+    public QualitySettings Quality { get; init; } = new();
+
     /// <summary>The settings as JSON.</summary>
     public string ToJson() => JsonSerializer.Serialize(this, StorageJson.Options);
 
@@ -159,7 +162,7 @@ public sealed record ProjectSettings
             yield return Problem.Of("axes", $"is [{string.Join(", ", Axes)}]", "each name once, none empty", "correct it");
         if (string.IsNullOrWhiteSpace(ConsentVersion))
             yield return Problem.Of("consentVersion", "is empty", "a version", "1 is usual");
-        foreach (var problem in Chain.Check().Concat(Tree.Check()).Concat(Chat.Check()).Concat(Spans.Check()))
+        foreach (var problem in Chain.Check().Concat(Tree.Check()).Concat(Chat.Check()).Concat(Spans.Check()).Concat(Quality.Check()))
             yield return problem;
     }
 }

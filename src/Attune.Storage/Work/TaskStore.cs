@@ -114,11 +114,12 @@ public sealed partial class TaskStore
     internal static Task<AnnotationTask?> FindAsync(Transaction transaction, string id, string lockRow = "") =>
         transaction.FirstAsync<AnnotationTask>($"SELECT * FROM tasks WHERE id = @id{lockRow}", new { id });
 
-    /// <summary>Completes a task that has all its answers, opens one that needs more, and decides on the tasks that wait for it.</summary>
-    internal static async Task SettleAsync(Transaction transaction, string id)
+    /// <summary>Completes a task that has all its answers (or is sure without the ones under way), opens one that needs more, and decides on the tasks that wait for it.</summary>
+    internal static async Task SettleAsync(Transaction transaction, string id, bool isSure = false)
     {
-        await transaction.ExecuteAsync("UPDATE tasks SET state = 'open', completed_at = NULL WHERE id = @id AND state = 'complete' AND accepted < overlap", new { id }).ConfigureAwait(false);
-        if (await transaction.ExecuteAsync("UPDATE tasks SET state = 'complete', completed_at = @Now WHERE id = @id AND state = 'open' AND accepted >= overlap", new { id, transaction.Now }).ConfigureAwait(false) == 0)
+        if (!isSure)
+            await transaction.ExecuteAsync("UPDATE tasks SET state = 'open', completed_at = NULL WHERE id = @id AND state = 'complete' AND accepted < overlap", new { id }).ConfigureAwait(false);
+        if (await transaction.ExecuteAsync("UPDATE tasks SET state = 'complete', completed_at = @Now WHERE id = @id AND state = 'open' AND (accepted >= overlap OR @Sure = 1)", new { id, transaction.Now, Sure = isSure ? 1L : 0L }).ConfigureAwait(false) == 0)
             return;
         await FollowUps.CompletedAsync(transaction, id).ConfigureAwait(false);
         var waiting = await transaction.QueryAsync<AnnotationTask>($"SELECT * FROM tasks WHERE depends_on = @id AND state = 'waiting' ORDER BY id{transaction.Engine.ForUpdate}", new { id }).ConfigureAwait(false);
@@ -132,7 +133,7 @@ public sealed partial class TaskStore
     /// <summary>The answers to a task that came in time and were not superseded.</summary>
     internal static async Task<IReadOnlyList<Judgment>> InForceAsync(Transaction transaction, string taskId) =>
         (await transaction.QueryAsync<string>(
-            "SELECT content FROM judgments j WHERE task_id = @taskId AND late = 0 AND NOT EXISTS (SELECT 1 FROM judgments s WHERE s.supersedes = j.id) ORDER BY id", new { taskId }).ConfigureAwait(false))
+            "SELECT content FROM judgments j WHERE task_id = @taskId AND late = 0 AND NOT EXISTS (SELECT 1 FROM judgments s WHERE s.supersedes = j.id) AND NOT EXISTS (SELECT 1 FROM rejections r WHERE r.judgment_id = j.id AND r.lifted_at IS NULL) ORDER BY id", new { taskId }).ConfigureAwait(false))
         .Select(Judgment.FromJson).Where(judgment => judgment.Outcome != Outcome.Withdrawn).ToList();
 
     private static bool IsMet(string? wanted, string? outcome) => wanted is null || wanted == outcome;

@@ -17,8 +17,9 @@ internal static class HttpApi
     {
         var api = app.MapGroup(Root).RequireAuthorization(Policies.Anyone).DisableAntiforgery().AddEndpointFilter(RefuseForgedAsync);
         var (read, write) = (Scoped(api, "read"), Scoped(api, "write"));
-        Scoped(api, "work").MapWork();
-        Scoped(api, "work").MapChat();
+        var work = Scoped(api, "work");
+        work.MapWork();
+        work.MapChat();
         (read, write).MapProjects();
         (read, write).MapTasks();
         (read, write).MapMembers();
@@ -26,6 +27,9 @@ internal static class HttpApi
         (read, write).MapAccess();
         read.MapExports();
         read.MapTrees();
+        (read, write).MapQuality(work);
+        (read, write).MapBatches();
+        (read, write).MapPay();
         app.MapOpenApi("/api/{documentName}/openapi.json").RequireAuthorization(Policies.Anyone);
     }
 

@@ -19,7 +19,10 @@ public sealed record ComparisonProject(Project Project, int Added, int Known)
     /// <param name="comparisons">What is to be judged.</param>
     /// <param name="actorId">Who does it; null for the command line.</param>
     /// <param name="stop">Gives up.</param>
-    public static async Task<ComparisonProject> AddAsync(Database database, Project project, IReadOnlyList<Comparison> comparisons, string? actorId, CancellationToken stop)
+    /// <param name="batchId">The batch that they belong to; null for none.</param>
+    /// <param name="purpose">What they are for.</param>
+    public static async Task<ComparisonProject> AddAsync(
+        Database database, Project project, IReadOnlyList<Comparison> comparisons, string? actorId, CancellationToken stop, string? batchId = null, TaskPurpose purpose = TaskPurpose.Normal)
     {
         ArgumentNullException.ThrowIfNull(database);
         ArgumentNullException.ThrowIfNull(project);
@@ -30,6 +33,8 @@ public sealed record ComparisonProject(Project Project, int Added, int Known)
             Payload = comparison.ToJson(),
             Choices = comparison.Answers.Count,
             SubjectId = comparison.Id,
+            BatchId = batchId,
+            Purpose = purpose,
             Kind = project.Settings.Kind is TaskKind.Pair or TaskKind.Rank ? KindOf([comparison]) : project.Settings.Kind,
         }).ToArray();
         foreach (var part in tasks.Chunk(AtOnce))

@@ -14,8 +14,11 @@ public sealed class DbVerbTests : IDisposable
     [Fact]
     public async Task A_database_is_made_filled_copied_moved_and_put_back()
     {
-        Assert.Equal(new Printed(0, $"{At("a.db")} went from schema 0 to 2\n", ""), await Printed.By("db", "migrate", "--db", At("a.db")));
-        Assert.Equal(new Printed(0, $"{At("a.db")} has schema 3 already\n", ""), await Printed.By("db", "migrate", "--db", At("a.db")));
+        int newest;
+        await using (var other = await Database.OpenAsync(At("newest.db")))
+            newest = other.Schema.To;
+        Assert.Equal(new Printed(0, $"{At("a.db")} went from schema 0 to {newest}\n", ""), await Printed.By("db", "migrate", "--db", At("a.db")));
+        Assert.Equal(new Printed(0, $"{At("a.db")} has schema {newest} already\n", ""), await Printed.By("db", "migrate", "--db", At("a.db")));
         await using (var database = await Database.OpenAsync(At("a.db")))
         {
             await database.People.CreateAsync(new() { DisplayName = "Anna" }, null);
