@@ -22,6 +22,7 @@ internal static partial class Migrations
     [
         "secrets", "people", "identities", "person_languages", "person_skills", "projects", "memberships", "instructions", "batches", "tasks", "task_authors", "leases",
         "drafts", "judgments", "invitations", "password_resets", "api_keys", "sessions", "sign_in_failures", "audit",
+        "data_sets", "data_set_tasks",
     ];
 
     public static async Task<SchemaChange> ApplyAsync(Engine engine, string name, CancellationToken stop)

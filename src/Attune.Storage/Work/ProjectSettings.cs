@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Attune.Feedback;
+using Attune.Feedback.Exchange;
 using Attune.Runs;
 
 namespace Attune.Storage.Work;
@@ -89,6 +90,9 @@ public sealed record ProjectSettings
     /// <summary>Markdown shown before the first task; null for none.</summary>
     public string? ContentWarning { get; init; }
 
+    /// <summary>Where the project's own data come from and what may be done with them; null where nobody has said.</summary>
+    public DataTerms? Terms { get; init; }
+
     /// <summary>The settings as JSON.</summary>
     public string ToJson() => JsonSerializer.Serialize(this, StorageJson.Options);
 
@@ -139,5 +143,7 @@ public sealed record ProjectSettings
             yield return Problem.Of("axes", $"is [{string.Join(", ", Axes)}]", "each name once, none empty", "correct it");
         if (string.IsNullOrWhiteSpace(ConsentVersion))
             yield return Problem.Of("consentVersion", "is empty", "a version", "1 is usual");
+        foreach (var problem in Terms?.Check() ?? [])
+            yield return problem;
     }
 }

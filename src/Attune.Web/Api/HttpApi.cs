@@ -23,7 +23,7 @@ internal static class HttpApi
         (read, write).MapMembers();
         (read, write).MapPeople();
         (read, write).MapAccess();
-        read.MapExports();
+        (read, write).MapExports();
         app.MapOpenApi("/api/{documentName}/openapi.json").RequireAuthorization(Policies.Anyone);
     }
 
