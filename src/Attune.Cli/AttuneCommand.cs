@@ -81,7 +81,7 @@ internal static class AttuneCommand
         new("Models", [ScoreVerb.Create(output), SampleVerb.Create(output)]),
         new("Feedback", [AnnotateVerb.Create(output), FeedbackVerbs.Agreement(output), FeedbackVerbs.Aggregate(output), RulesVerb.Create(output), SimulateVerb.Create(output), FeedbackVerb.Create(output), DbVerb.Create(output)]),
         new("Training", [LanguageModelVerbs.Pretrain(output), LanguageModelVerbs.Sft(output), RewardVerb.Create(output), PpoVerb.Create(output)]),
-        new("Evaluation", [EvaluateVerb.Create(output)]),
+        new("Evaluation", [EvaluateVerb.Create(output), LabelQualityVerb.Create(output)]),
         new("Before you begin", [DoctorVerb.Create(output), InitVerb.Create(output)]),
     ];
 

@@ -76,7 +76,7 @@ public static class DataExport
 
     internal static IReadOnlyList<(string, string)> Facts(ExportOrder order, ProjectFeedback feedback, int rows)
     {
-        var kinds = feedback.Judgments.CountBy(feedback.SourceOf).OrderBy(entry => entry.Key).Select(entry => $"{Number(entry.Value)} {entry.Key?.ToString().ToLowerInvariant() ?? "of unknown kind"}");
+        var kinds = feedback.Judgments.CountBy(judgment => feedback.SourceOf(judgment)?.ToString().ToLowerInvariant() ?? "of unknown kind", StringComparer.Ordinal).OrderBy(entry => entry.Key, StringComparer.Ordinal).Select(entry => $"{Number(entry.Value)} {entry.Key}");
         return
         [
             ("Rows", Number(rows)),

@@ -48,7 +48,7 @@ internal sealed class ArgillaRows
             Order = [],
         }));
         foreach (var own in Given(row).GroupBy(given => (given.Who, given.Source)))
-            _builder.Add(Of(comparison, answers, place, own.Key.Who, own.Key.Source, [.. own]).Checked());
+            _builder.Judge(Of(comparison, answers, place, own.Key.Who, own.Key.Source, [.. own]).Checked());
     }
 
     private List<string> AnswerFields(JsonElement fields, string prompt)

@@ -11,6 +11,10 @@ public static class ExchangeReader
 {
     private const int MostProblems = 20;
 
+    /// <summary>A file's bytes, plain or gzip.</summary>
+    /// <exception cref="InputException">It is not there or does not read.</exception>
+    public static byte[] Load(string path) => FeedbackFile.Bytes(path);
+
     /// <summary>Reads a file's content.</summary>
     /// <param name="shape">The shape.</param>
     /// <param name="name">What problems are told of.</param>

@@ -62,7 +62,7 @@ internal sealed class ImportBuilder
     public Comparison? Find(string id) => _comparisons.GetValueOrDefault(id)?.Comparison;
 
     /// <summary>Adds a judgment; a later one of the same annotator takes the place of an earlier.</summary>
-    public void Add(Judgment judgment)
+    public void Judge(Judgment judgment)
     {
         var key = (judgment.ComparisonId, judgment.AnnotatorId);
         if (_judgments.ContainsKey(key))

@@ -45,7 +45,7 @@ internal sealed class LabelStudioRows(ImportBuilder builder, ImportOptions optio
         AxisRating[] ratings = [.. results.Where(result => result.TextOrNull("type") == "rating").Select(Rating)];
         var seconds = annotation.TryGetProperty("lead_time", out var time) && time.ValueKind == JsonValueKind.Number ? Math.Max(0, time.GetDouble()) : 0;
         var who = $"{options.Prefix}{annotator}";
-        builder.Add((judgment with
+        builder.Judge((judgment with
         {
             Id = $"{comparison.Id}:{who}",
             ComparisonId = comparison.Id,

@@ -25,7 +25,7 @@ internal sealed class OpenAiRows(ImportBuilder builder, ImportOptions options)
         var (comparison, place) = Add(row, answers);
         int[] order = [place[0], place[1]];
         var meaning = isStep ? StepMeaning.Of(PreferenceScale.Nine, confidence!.Value, order) : new(Outcome.Choice, order[choice] == 0 ? [1, 2] : [2, 1], null);
-        builder.Add((Blank(row, comparison, order, extra) with
+        builder.Judge((Blank(row, comparison, order, extra) with
         {
             Outcome = meaning.Outcome,
             Ranks = meaning.Ranks,
@@ -46,7 +46,7 @@ internal sealed class OpenAiRows(ImportBuilder builder, ImportOptions options)
         if (axes.Length == 0)
             throw new FormatException("has no axes, expected one rating at least");
         var (comparison, _) = Add(row, [Of(summary)]);
-        builder.Add((Blank(row, comparison, [0], extra) with { Outcome = Outcome.Rated, Ranks = [], Ratings = axes, Notes = Notes([summary], [0]) }).Checked());
+        builder.Judge((Blank(row, comparison, [0], extra) with { Outcome = Outcome.Rated, Ranks = [], Ratings = axes, Notes = Notes([summary], [0]) }).Checked());
     }
 
     private static Answer Of(JsonElement summary) => new() { Source = summary.TextOrNull("policy") ?? DataTerms.Unknown, Text = summary.Text("text") };

@@ -24,7 +24,7 @@ internal sealed class PairRows(ImportBuilder builder, ImportOptions options, Exc
         if (chosen == rejected)
             throw new FormatException("has equal answers, expected two different ones");
         var (comparison, place) = builder.Add(new(new() { Id = "", Prompt = prompt, Answers = [Written("", chosen), Written("", rejected)], Order = [0, 1] }));
-        builder.Add(Vote(comparison, place[0], options.Annotator, options.Source));
+        builder.Judge(Vote(comparison, place[0], options.Annotator, options.Source));
     }
 
     private static Answer Written(string id, string text, string? source = null) => new() { Id = id, Source = source ?? DataTerms.Unknown, Text = text };
@@ -99,9 +99,9 @@ internal sealed class PairRows(ImportBuilder builder, ImportOptions options, Exc
         var (comparison, place) = builder.Add(new(
             new() { Id = unit, Prompt = own.Prompt, Round = own.Round, Split = own.Split, Answers = answers, Order = [0, 1] }, own.Origin?.Batch, own.Origin?.PolicyCheckpoint, own.Origin?.Sampling));
         if (own.Origin is not { } origin)
-            builder.Add(Vote(comparison, place[0], options.Annotator, null));
+            builder.Judge(Vote(comparison, place[0], options.Annotator, null));
         foreach (var vote in own.Origin?.Votes ?? [])
-            builder.Add(Restored(comparison, place, vote));
+            builder.Judge(Restored(comparison, place, vote));
     }
 
     private Judgment Restored(Comparison comparison, int[] place, PreferenceVote vote)
