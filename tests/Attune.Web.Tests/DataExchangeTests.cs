@@ -212,8 +212,8 @@ public sealed class DataExchangeTests : IDisposable
 
         Assert.Equal(HttpStatusCode.BadRequest, reply.StatusCode);
         Assert.Contains("found.jsonl", problem);
-        Assert.Contains("does not allow to redistribute (licence unknown, consent: unknown; allowed: train)", problem);
-        Assert.Contains("does not allow to commercial", problem);
+        Assert.Contains("does not allow redistribution (licence unknown, consent: unknown; allowed: train)", problem);
+        Assert.Contains("does not allow commercial use", problem);
         Assert.Contains("licence contract 7", problem);
         Assert.DoesNotContain("free.jsonl", problem);
         Assert.Equal(3, (await viewer.Page($"/api/v1/projects/{project.Id}/export/data.jsonl?shape=trl")).TrimEnd().Split('\n').Length);

@@ -46,7 +46,7 @@ public static class ProjectReader
         var comparison = Comparison.FromJson(row.Payload);
         var details = BatchDetails.Of(batch?.Details ?? "{}");
         return new(
-            comparison with { Id = row.SubjectId, Answers = [.. comparison.Answers.Select((answer, i) => answer.Id.Length > 0 ? answer : answer with { Id = $"{row.SubjectId}.{i}" })] },
+            comparison with { Id = row.SubjectId, Answers = [.. comparison.Answers.Select((answer, i) => !string.IsNullOrEmpty(answer.Id) ? answer : answer with { Id = $"{row.SubjectId}.{i}" })] },
             batch?.Name, details.PolicyCheckpoint, details.Sampling);
     }
 

@@ -15,6 +15,18 @@ internal static class Requests
 
     public static void UseSecurityHeaders(this WebApplication app) => app.Use((context, next) =>
     {
+        SetHeaders(context);
+        context.Response.OnStarting(() =>
+        {
+            if (context.Response.Headers.ContentSecurityPolicy.Count == 0)
+                SetHeaders(context); // an exception has cleared them
+            return Task.CompletedTask;
+        });
+        return next(context);
+    });
+
+    private static void SetHeaders(HttpContext context)
+    {
         var headers = context.Response.Headers;
         headers.ContentSecurityPolicy = ContentPolicy;
         headers.XContentTypeOptions = "nosniff";
@@ -25,8 +37,7 @@ internal static class Requests
         headers.CacheControl = "no-cache, no-store"; // pages show what is a person's own; assets say otherwise
         if (context.Request.IsHttps)
             headers.StrictTransportSecurity = "max-age=31536000";
-        return next(context);
-    });
+    }
 
     public static void AddRequestLimits(this IServiceCollection services, WebOptions options) => services.AddRateLimiter(limits =>
     {

@@ -6,15 +6,16 @@ namespace Attune.Feedback;
 /// <param name="Judgment">The judgment's id.</param>
 /// <param name="Annotator">The pseudonym of who judged.</param>
 /// <param name="Prefers">"chosen", "rejected" or "level".</param>
-/// <param name="Strength">How much better the preferred one is, 1 to 4; null where not said.</param>
 /// <param name="ChosenShownFirst">Whether the chosen answer was shown before the other.</param>
-/// <param name="Source">What kind of judge; null where nobody said.</param>
 /// <param name="InstructionVersion">The instructions the judge had read.</param>
-/// <param name="InterfaceVersion">The page or program through which it came.</param>
 /// <param name="Seconds">Time spent.</param>
 /// <param name="At">When.</param>
+/// <param name="Strength">How much better the preferred one is, 1 to 4; null where not said.</param>
+/// <param name="Source">What kind of judge; null where nobody said.</param>
+/// <param name="InterfaceVersion">The page or program through which it came.</param>
 public sealed record PreferenceVote(
-    string Judgment, string Annotator, string Prefers, int? Strength, bool ChosenShownFirst, JudgmentSource? Source, string InstructionVersion, string? InterfaceVersion, double Seconds, DateTimeOffset At)
+    string Judgment, string Annotator, string Prefers, bool ChosenShownFirst, string InstructionVersion, double Seconds, DateTimeOffset At,
+    int? Strength = null, JudgmentSource? Source = null, string? InterfaceVersion = null)
 {
     internal const string ForChosen = "chosen", ForRejected = "rejected", Level = "level";
 }

@@ -40,13 +40,13 @@ public sealed record ProjectFeedback(IReadOnlyList<JudgedComparison> Comparisons
             judgment.Id,
             judgment.AnnotatorId,
             judgment.Between(chosen, rejected) switch { 1 => PreferenceVote.ForChosen, -1 => PreferenceVote.ForRejected, _ => PreferenceVote.Level },
-            judgment.StrengthBetween(chosen, rejected) is { } strength and not 0 ? Math.Abs(strength) : null,
             judgment.Order.First(shown => shown == chosen || shown == rejected) == chosen,
-            SourceOf(judgment),
             judgment.InstructionVersion,
-            judgment.InterfaceVersion,
             judgment.Seconds,
-            judgment.At))];
+            judgment.At,
+            judgment.StrengthBetween(chosen, rejected) is { } strength and not 0 ? Math.Abs(strength) : null,
+            SourceOf(judgment),
+            judgment.InterfaceVersion))];
         return new()
         {
             Aggregation = AggregatedPreferences.Word(method),

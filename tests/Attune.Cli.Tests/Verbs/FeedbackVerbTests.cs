@@ -43,7 +43,7 @@ public sealed class FeedbackVerbTests : IDisposable
         Assert.Equal((await File.ReadAllLinesAsync(In("pairs.jsonl"))).Order(StringComparer.Ordinal), (await File.ReadAllLinesAsync(In("out/data.jsonl"))).Order(StringComparer.Ordinal));
         Assert.Contains("| pairs.jsonl | 20 | made up | CC0 | nobody judged | train |", await File.ReadAllTextAsync(In("out/DATASET.md")));
         Assert.Equal((2, false), (refused.ExitCode, Directory.Exists(In("given"))));
-        Assert.Contains("pairs.jsonl  does not allow to redistribute (licence CC0, consent: nobody judged; allowed: train)", refused.Log);
+        Assert.Contains("pairs.jsonl  does not allow redistribution (licence CC0, consent: nobody judged; allowed: train)", refused.Log);
         Assert.Equal((0, 0), (delivered.ExitCode, verified.ExitCode));
         Assert.Equal("Pairs is as its manifest says: 20 of 20 judgments ordered\n", verified.Result);
     }
@@ -92,12 +92,12 @@ public sealed class FeedbackVerbTests : IDisposable
         }
         await using (var database = await Database.OpenAsync(In("a.db")))
         {
-            // Somebody else says the opposite of one row: the answers are the same, their share is not.
+            // Others say the opposite of some rows.
             var project = (await database.Projects.FindByNameAsync("Pairs"))!;
-            var row = JsonSerializer.Deserialize<JsonElement>(File.ReadLines(In("pairs.jsonl")).First());
-            var opposite = JsonSerializer.SerializeToUtf8Bytes(new { prompt = row.GetProperty("prompt"), chosen = row.GetProperty("rejected"), rejected = row.GetProperty("chosen") });
+            var opposite = System.Text.Encoding.UTF8.GetBytes(string.Join('\n', File.ReadLines(In("pairs.jsonl")).Take(10).Select(line => JsonSerializer.Deserialize<JsonElement>(line))
+                .Select(row => JsonSerializer.Serialize(new { prompt = row.GetProperty("prompt"), chosen = row.GetProperty("rejected"), rejected = row.GetProperty("chosen") }))));
             foreach (var who in new[] { "second", "third" })
-                await DataSets.ImportAsync(database, project, new("more.jsonl", Feedback.Exchange.ExchangeShape.Trl, opposite, new() { Annotator = who }, Feedback.Exchange.DataTerms.OfUnknown), null);
+                _ = await DataSets.ImportAsync(database, project, new("more.jsonl", Feedback.Exchange.ExchangeShape.Trl, opposite, new() { Annotator = who }, Feedback.Exchange.DataTerms.OfUnknown), null);
         }
 
         var resumed = await Printed.By("reward", In("recipe.yaml"), "--out", In("run"), "--resume");

@@ -109,7 +109,7 @@ public sealed record DataTerms : IChecked
         foreach (var use in uses.Distinct().Where(use => !Allows.Contains(use)))
         {
             var allowed = Allows.Count == 0 ? "nothing" : string.Join(", ", Allows.Select(Word));
-            yield return Problem.Of(name, $"does not allow to {Word(use)} (licence {Licence}, consent: {Consent}; allowed: {allowed})", $"terms that allow it",
+            yield return Problem.Of(name, $"does not allow {use switch { DataUse.Train => "training", DataUse.Redistribute => "redistribution", _ => "commercial use" }} (licence {Licence}, consent: {Consent}; allowed: {allowed})", "terms that allow it",
                 "leave those data out, ask who gave them, or correct the terms");
         }
     }
