@@ -74,7 +74,8 @@ internal static class FeedbackVerb
             var path = parsed.GetRequiredValue(from);
             var stated = DataTerms.Of(parsed.GetValue(terms), parsed.GetValue(origin), parsed.GetValue(licence), parsed.GetValue(consent), parsed.GetValue(allows));
             var file = ImportedFile.Of(ExchangeReader.Load(path), path, parsed.GetValue(shape), parsed.GetValue(source), parsed.GetValue(annotator), parsed.GetValue(prefix),
-                parsed.GetValue(prompt), parsed.GetValue(answers), stated) with { Name = path };
+                parsed.GetValue(prompt), parsed.GetValue(answers), stated) with
+            { Name = path };
             _ = ExchangeReader.Parse(file.Shape, path, file.Content, file.Options); // before a database or a project is made
             var report = DbVerb.Run(async () =>
             {
