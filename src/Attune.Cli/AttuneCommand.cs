@@ -8,6 +8,7 @@ using System.Runtime.InteropServices;
 using Attune.Cli.Output;
 using Attune.Cli.Verbs;
 using Attune.Runs;
+using Attune.Storage.Training;
 
 namespace Attune.Cli;
 
@@ -21,6 +22,7 @@ internal static class AttuneCommand
 
     public static async Task<int> RunAsync(IReadOnlyList<string> args, ConsoleOutput output)
     {
+        ProjectReader.Register(); // recipes may name databases
         try
         {
             var code = await Answer(args, output);
@@ -77,9 +79,9 @@ internal static class AttuneCommand
         new("The whole way", [QuickstartVerb.Create(output)]),
         new("Text and tokens", [DataVerb.Create(output), TokenizerVerb.Create(output)]),
         new("Models", [ScoreVerb.Create(output), SampleVerb.Create(output)]),
-        new("Feedback", [AnnotateVerb.Create(output), FeedbackVerbs.Agreement(output), FeedbackVerbs.Aggregate(output), RulesVerb.Create(output), SimulateVerb.Create(output), DbVerb.Create(output)]),
+        new("Feedback", [AnnotateVerb.Create(output), FeedbackVerbs.Agreement(output), FeedbackVerbs.Aggregate(output), RulesVerb.Create(output), SimulateVerb.Create(output), FeedbackVerb.Create(output), DbVerb.Create(output)]),
         new("Training", [LanguageModelVerbs.Pretrain(output), LanguageModelVerbs.Sft(output), RewardVerb.Create(output), PpoVerb.Create(output)]),
-        new("Evaluation", [EvaluateVerb.Create(output)]),
+        new("Evaluation", [EvaluateVerb.Create(output), LabelQualityVerb.Create(output)]),
         new("Before you begin", [DoctorVerb.Create(output), InitVerb.Create(output)]),
     ];
 

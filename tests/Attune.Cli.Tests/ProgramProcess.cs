@@ -82,6 +82,16 @@ internal sealed class ProgramProcess : IDisposable
             return _logged.ToString().Contains(text, StringComparison.Ordinal);
     }
 
+    /// <summary>What it has written to standard error so far.</summary>
+    public string Logged
+    {
+        get
+        {
+            lock (_logged)
+                return _logged.ToString();
+        }
+    }
+
     /// <summary>kill -9.</summary>
     public void Kill()
     {

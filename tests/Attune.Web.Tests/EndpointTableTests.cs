@@ -71,6 +71,10 @@ public sealed class EndpointTableTests
         GET    /projects/{ProjectId}/contributions                 302 200 404 200 200 200 302 302 -
         POST   /projects/{ProjectId}/contributions                 302 400 400 400 400 400 302 302 -
         GET    /api/v1/projects/{project}/export/texts.jsonl       401 200 403 200 200 200 200 403 read
+        GET    /api/v1/projects/{project}/export/data.jsonl        401 200 403 200 200 200 200 403 read
+        GET    /api/v1/projects/{project}/export/DATASET.md        401 200 403 200 200 200 200 403 read
+        GET    /api/v1/projects/{project}/data-sets                401 200 403 200 200 200 200 403 read
+        POST   /api/v1/projects/{project}/import                   401 403 403 400 400 400 400 403 write {}
         GET    /api/v1/projects/{project}/members                  401 200 403 200 200 200 200 403 read
         PUT    /api/v1/projects/{project}/members/{person}         401 403 403 204 204 204 204 403 write {"role":"annotator"}
         DELETE /api/v1/projects/{project}/members/{person}         401 403 403 404 404 404 404 403 write

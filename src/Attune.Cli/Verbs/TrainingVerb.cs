@@ -11,8 +11,9 @@ internal static class TrainingVerb
     /// <param name="settings">How often the recipe wants to save.</param>
     /// <param name="stage">Trains; null where it was asked to stop.</param>
     /// <param name="show">Prints a finished stage's result for a person.</param>
+    /// <param name="makesModel">Whether the folder holds a model in the end.</param>
     public static Verb Create<TRecipe, TResult>(ConsoleOutput output, (string Name, string Description, string Example) words,
-        Func<TRecipe, RunSettings> settings, Func<TRecipe, Run, CancellationToken, TResult?> stage, Action<TResult> show)
+        Func<TRecipe, RunSettings> settings, Func<TRecipe, Run, CancellationToken, TResult?> stage, Action<TResult> show, bool makesModel = true)
         where TRecipe : class
         where TResult : class
     {
@@ -39,7 +40,8 @@ internal static class TrainingVerb
                 output.Json(result);
             else
                 show(result);
-            output.Note($"The model is in {Path.Combine(folder, "model")}.");
+            if (makesModel)
+                output.Note($"The model is in {Path.Combine(folder, "model")}.");
         });
     }
 }

@@ -21,7 +21,7 @@ public sealed record JudgmentFilter(string? BatchId = null, string? TaskId = nul
 }
 
 /// <summary>
-/// The append-only log of judgments. Answers come in through leases (<see cref="Leases.LeaseStore"/>); <see cref="AppendAsync(string, IReadOnlyList{Judgment}, string, CancellationToken)"/> takes logs from elsewhere.
+/// The append-only log of judgments. Answers come in through leases (<see cref="Leases.LeaseStore"/>); <see cref="AppendAsync(string, IReadOnlyList{Judgment}, string?, CancellationToken)"/> takes logs from elsewhere.
 /// </summary>
 public sealed class JudgmentStore
 {
@@ -53,28 +53,35 @@ public sealed class JudgmentStore
     /// the first with its comparison as subject, its person the one with its pseudonym. A task's overlap is raised where the log has more answers.
     /// </summary>
     /// <exception cref="InputException">A judgment contradicts itself, its task or person is not there, or another one has its id; names the first twenty.</exception>
-    public Task<int> AppendAsync(string projectId, IReadOnlyList<Judgment> judgments, string? actorId, CancellationToken stop = default) => _database.WriteAsync(
-        async transaction =>
+    public Task<int> AppendAsync(string projectId, IReadOnlyList<Judgment> judgments, string? actorId, CancellationToken stop = default) =>
+        _database.WriteAsync(transaction => AppendAsync(transaction, projectId, judgments, actorId), stop);
+
+    /// <summary>The same within a change.</summary>
+    public async Task<int> AppendAsync(Transaction transaction, string projectId, IReadOnlyList<Judgment> judgments, string? actorId)
+    {
+        ArgumentNullException.ThrowIfNull(transaction);
+        ArgumentNullException.ThrowIfNull(judgments);
+        var log = new LogWriter(transaction, projectId);
+        var (added, problems) = (0, new List<Problem>());
+        foreach (var judgment in judgments)
         {
-            var (added, problems) = (0, new List<Problem>());
-            foreach (var judgment in judgments)
+            try
             {
-                try
-                {
-                    added += await AppendAsync(transaction, projectId, judgment).ConfigureAwait(false) ? 1 : 0;
-                }
-                catch (JudgmentProblem e)
-                {
-                    problems.Add(new($"judgment {judgment.Id}", e.Message));
-                    if (problems.Count == 20)
-                        break;
-                }
+                added += await log.AppendAsync(judgment).ConfigureAwait(false) ? 1 : 0;
             }
-            if (problems.Count > 0)
-                throw new InputException("The log", problems);
-            await _database.Audit.RecordAsync(transaction, actorId, "judgment.append", null, projectId, new { added }).ConfigureAwait(false);
-            return added;
-        }, stop);
+            catch (JudgmentProblem e)
+            {
+                problems.Add(new($"judgment {judgment.Id}", e.Message));
+                if (problems.Count == 20)
+                    break;
+            }
+        }
+        if (problems.Count > 0)
+            throw new InputException("The log", problems);
+        await log.CountAsync().ConfigureAwait(false);
+        await _database.Audit.RecordAsync(transaction, actorId, "judgment.append", null, projectId, new { added }).ConfigureAwait(false);
+        return added;
+    }
 
     internal static async Task<Judgment?> FindAsync(Transaction transaction, string id) =>
         await transaction.FirstAsync<string>("SELECT content FROM judgments WHERE id = @id", new { id }).ConfigureAwait(false) is { } content ? Judgment.FromJson(content) : null;
@@ -102,37 +109,4 @@ public sealed class JudgmentStore
             judgment.ActiveSeconds,
             Content = judgment.ToJson(),
         });
-
-    private static async Task<bool> AppendAsync(Transaction transaction, string projectId, Judgment judgment)
-    {
-        if (judgment.Fault() is { } fault)
-            throw new JudgmentProblem(fault);
-        if (await FindAsync(transaction, judgment.Id).ConfigureAwait(false) is { } there)
-            return there.ToJson() == judgment.ToJson() ? false : throw new JudgmentProblem("has the id of a different judgment that is there, expected its own; give it another");
-        var task = await transaction.FirstAsync<AnnotationTask>(
-            $"SELECT * FROM tasks WHERE project_id = @projectId AND {(judgment.TaskId is null ? "subject_id = @ComparisonId" : "id = @TaskId")} ORDER BY id LIMIT 1{transaction.Engine.ForUpdate}",
-            new { projectId, judgment.ComparisonId, judgment.TaskId }).ConfigureAwait(false)
-            ?? throw new JudgmentProblem($"is of {judgment.TaskId ?? judgment.ComparisonId}, which is no task of this project; add its tasks first");
-        if (judgment.Order.Count != task.Choices)
-            throw new JudgmentProblem($"shows {judgment.Order.Count} answers of a task with {task.Choices}, expected the same; check that the log belongs to these tasks");
-        var person = await transaction.FirstAsync<string>("SELECT id FROM people WHERE pseudonym = @AnnotatorId", new { judgment.AnnotatorId }).ConfigureAwait(false)
-            ?? throw new JudgmentProblem($"is by {judgment.AnnotatorId}, who is not there; add the person with that pseudonym first");
-        var earlier = judgment.Supersedes is { } superseded ? await FindAsync(transaction, superseded).ConfigureAwait(false)
-            ?? throw new JudgmentProblem($"supersedes {superseded}, which is not there; put it before this one") : null;
-        await InsertAsync(transaction, judgment, task, person, null).ConfigureAwait(false);
-        var counts = judgment.Late ? 0 : judgment.Outcome == Outcome.Withdrawn ? -1 : earlier is null or { Outcome: Outcome.Withdrawn } ? 1 : 0;
-        await transaction.ExecuteAsync(
-            """
-            UPDATE tasks SET accepted = accepted + @counts,
-                overlap = CASE WHEN active + accepted + @counts > overlap THEN active + accepted + @counts ELSE overlap END,
-                maximum_overlap = CASE WHEN active + accepted + @counts > maximum_overlap THEN active + accepted + @counts ELSE maximum_overlap END
-            WHERE id = @Id
-            """, new { task.Id, counts }).ConfigureAwait(false);
-        await TaskStore.SettleAsync(transaction, task.Id).ConfigureAwait(false);
-        if (counts > 0)
-            await FollowUps.AnsweredAsync(transaction, task, judgment, person).ConfigureAwait(false);
-        return true;
-    }
-
-    private sealed class JudgmentProblem(string message) : Exception(message);
 }

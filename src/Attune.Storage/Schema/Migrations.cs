@@ -23,6 +23,7 @@ internal static partial class Migrations
         "secrets", "people", "identities", "person_languages", "person_skills", "projects", "memberships", "instructions", "batches", "tasks", "task_authors", "leases",
         "drafts", "chat_turns", "judgments", "message_trees", "messages", "invitations", "password_resets", "api_keys", "sessions", "sign_in_failures", "audit",
         "rule_sets", "rule_firings", "notices", "bans", "rejections", "standings", "qualifications", "feedback_seen", "repeats", "pair_choices", "batch_decisions", "pay_plans", "skill_changes",
+        "data_sets", "data_set_tasks",
     ];
 
     public static async Task<SchemaChange> ApplyAsync(Engine engine, string name, CancellationToken stop)

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Attune.Feedback;
+using Attune.Feedback.Exchange;
 using Attune.Runs;
 
 namespace Attune.Storage.Work;
@@ -112,6 +113,9 @@ public sealed record ProjectSettings
     /// <summary>Quality control.</summary>
     public QualitySettings Quality { get; init; } = new();
 
+    /// <summary>Where the project's own data come from and what may be done with them; null where nobody has said.</summary>
+    public DataTerms? Terms { get; init; }
+
     /// <summary>The settings as JSON.</summary>
     public string ToJson() => JsonSerializer.Serialize(this, StorageJson.Options);
 
@@ -162,7 +166,7 @@ public sealed record ProjectSettings
             yield return Problem.Of("axes", $"is [{string.Join(", ", Axes)}]", "each name once, none empty", "correct it");
         if (string.IsNullOrWhiteSpace(ConsentVersion))
             yield return Problem.Of("consentVersion", "is empty", "a version", "1 is usual");
-        foreach (var problem in Chain.Check().Concat(Tree.Check()).Concat(Chat.Check()).Concat(Spans.Check()).Concat(Quality.Check()))
+        foreach (var problem in Chain.Check().Concat(Tree.Check()).Concat(Chat.Check()).Concat(Spans.Check()).Concat(Quality.Check()).Concat(Terms?.Check() ?? []))
             yield return problem;
     }
 }

@@ -27,21 +27,26 @@ public sealed partial class TaskStore
     {
         ArgumentNullException.ThrowIfNull(tasks);
         Check(tasks);
-        return _database.WriteAsync<IReadOnlyList<string>>(
-            async transaction =>
-            {
-                var project = await ProjectStore.FindAsync(transaction, projectId).ConfigureAwait(false) ?? throw InputException.One($"Project {projectId}", "is not there", "one of this database", "check the id");
-                foreach (var batch in tasks.Select(task => task.BatchId).OfType<string>().Distinct())
-                {
-                    if (await transaction.CountAsync("SELECT COUNT(*) FROM batches WHERE id = @batch AND project_id = @projectId", new { batch, projectId }).ConfigureAwait(false) == 0)
-                        throw InputException.One($"Batch {batch}", "is not there", "one of this project", "check the id");
-                }
-                var ids = new List<string>();
-                foreach (var task in tasks)
-                    ids.Add(await AddAsync(transaction, project, task).ConfigureAwait(false));
-                await _database.Audit.RecordAsync(transaction, actorId, "task.add", null, projectId, new { tasks = tasks.Count }).ConfigureAwait(false);
-                return ids;
-            }, stop);
+        return _database.WriteAsync(transaction => AddAsync(transaction, projectId, tasks, actorId), stop);
+    }
+
+    /// <summary>The same within a change.</summary>
+    public async Task<IReadOnlyList<string>> AddAsync(Transaction transaction, string projectId, IReadOnlyList<NewTask> tasks, string? actorId)
+    {
+        ArgumentNullException.ThrowIfNull(transaction);
+        ArgumentNullException.ThrowIfNull(tasks);
+        Check(tasks);
+        var project = await ProjectStore.FindAsync(transaction, projectId).ConfigureAwait(false) ?? throw InputException.One($"Project {projectId}", "is not there", "one of this database", "check the id");
+        foreach (var batch in tasks.Select(task => task.BatchId).OfType<string>().Distinct())
+        {
+            if (await transaction.CountAsync("SELECT COUNT(*) FROM batches WHERE id = @batch AND project_id = @projectId", new { batch, projectId }).ConfigureAwait(false) == 0)
+                throw InputException.One($"Batch {batch}", "is not there", "one of this project", "check the id");
+        }
+        var ids = new List<string>();
+        foreach (var task in tasks)
+            ids.Add(await AddAsync(transaction, project, task).ConfigureAwait(false));
+        await _database.Audit.RecordAsync(transaction, actorId, "task.add", null, projectId, new { tasks = tasks.Count }).ConfigureAwait(false);
+        return ids;
     }
 
     /// <summary>A task by id; null where there is none.</summary>

@@ -1,28 +1,89 @@
+using System.Security.Claims;
+using Attune.Feedback;
+using Attune.Feedback.Aggregation;
+using Attune.Feedback.Exchange;
+using Attune.Runs;
 using Attune.Storage;
+using Attune.Storage.Training;
 using Attune.Web.Access;
 using Attune.Web.Work;
+using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Routing;
 
 namespace Attune.Web.Api;
 
-/// <summary><c>/api/v1/projects/{project}/export/…</c>: JSON Lines, sent while they are read.</summary>
+/// <summary>What an export shall be: shape, aggregation, batch, and what it is <c>for</c>, with commas between.</summary>
+internal sealed record ExportQuery(string? Shape, string? Aggregation, string? Batch, [FromQuery(Name = "for")] string? Uses)
+{
+    public ExportOrder Order()
+    {
+        var problems = new InputProblems("The export");
+        var order = new ExportOrder
+        {
+            Shape = ExchangeShapes.Parse(Shape ?? "attune", toWrite: true),
+            Aggregation = AggregatedPreferences.Parse(Aggregation ?? "majority-vote"),
+            BatchId = string.IsNullOrEmpty(Batch) ? null : Batch,
+            Uses = DataTerms.Uses("for", Uses ?? "train", problems),
+        };
+        problems.ThrowIfAny();
+        return order;
+    }
+}
+
+/// <summary>What the body of an import is, and what is stated of it.</summary>
+internal sealed record ImportQuery(
+    string? Shape, string? Name, JudgmentSource? Source, string? Annotator, string? Prefix, string? Prompt, string? Answers, string? Terms, string? Origin, string? Licence, string? Consent, string? Allows)
+{
+    public DataSetFile File(byte[] content) => ImportedFile.Of(content, Name, Shape, Source, Annotator, Prefix, Prompt, Answers, DataTerms.Of(Terms, Origin, Licence, Consent, Allows));
+}
+
+/// <summary><c>/api/v1/projects/{project}/export/…</c>: JSON Lines; <c>…/import</c> and <c>…/data-sets</c>: data from elsewhere with their terms.</summary>
 internal static class ExportApi
 {
     private const string JsonLines = "application/jsonl";
 
-    public static void MapExports(this RouteGroupBuilder api)
+    public static void MapExports(this (RouteGroupBuilder Read, RouteGroupBuilder Write) api)
     {
-        api.MapGet("/projects/{project}/export/judgments.jsonl", (string project, bool? inForce, Database database, CancellationToken stop) =>
+        api.Read.MapGet("/projects/{project}/export/judgments.jsonl", (string project, bool? inForce, Database database, CancellationToken stop) =>
             Results.Stream(to => ProjectExport.WriteJudgmentsAsync(database, project, new(InForce: inForce ?? false), to, stop), JsonLines, "judgments.jsonl"))
             .RequireProject(ProjectRight.Read).Produces<string>(contentType: JsonLines);
-        api.MapGet("/projects/{project}/export/preferences.jsonl", (string project, Database database, CancellationToken stop) =>
+        api.Read.MapGet("/projects/{project}/export/preferences.jsonl", (string project, Database database, CancellationToken stop) =>
             Results.Stream(to => ProjectExport.WritePreferencesAsync(database, project, to, stop), JsonLines, "preferences.jsonl"))
             .RequireProject(ProjectRight.Read).Produces<string>(contentType: JsonLines);
-        api.MapGet("/projects/{project}/export/comparisons.jsonl", (string project, Database database, CancellationToken stop) =>
+        api.Read.MapGet("/projects/{project}/export/comparisons.jsonl", (string project, Database database, CancellationToken stop) =>
             Results.Stream(to => ProjectExport.WriteComparisonsAsync(database, project, to, stop), JsonLines, "comparisons.jsonl"))
             .RequireProject(ProjectRight.Read).Produces<string>(contentType: JsonLines);
-        api.MapGet("/projects/{project}/export/texts.jsonl", (string project, Database database, CancellationToken stop) =>
+        api.Read.MapGet("/projects/{project}/export/texts.jsonl", (string project, Database database, CancellationToken stop) =>
             Results.Stream(to => ProjectExport.WriteTextsAsync(database, project, to, stop), JsonLines, "texts.jsonl"))
             .RequireProject(ProjectRight.Read).Produces<string>(contentType: JsonLines);
+        api.Read.MapGet("/projects/{project}/export/data.jsonl", DataAsync).RequireProject(ProjectRight.Read)
+            .Produces<string>(contentType: JsonLines).ProducesProblem(StatusCodes.Status400BadRequest);
+        api.Read.MapGet("/projects/{project}/export/DATASET.md", CardAsync).RequireProject(ProjectRight.Read)
+            .Produces<string>(contentType: "text/markdown").ProducesProblem(StatusCodes.Status400BadRequest);
+        api.Read.MapGet("/projects/{project}/data-sets", (string project, Database database, CancellationToken stop) => DataSets.ListAsync(database, project, stop))
+            .RequireProject(ProjectRight.Read).Produces<IReadOnlyList<DataSet>>();
+        api.Write.MapPost("/projects/{project}/import", ImportAsync).RequireProject(ProjectRight.Run).WithMetadata(new RequestSizeLimitAttribute(TaskApi.LargestImport))
+            .Produces<ImportReport>().ProducesProblem(StatusCodes.Status400BadRequest).ProducesProblem(StatusCodes.Status413PayloadTooLarge);
+    }
+
+    private static async Task<IResult> DataAsync(string project, [AsParameters] ExportQuery query, Database database, CancellationToken stop)
+    {
+        var order = query.Order();
+        var data = await DataExport.MakeAsync(database, (await database.Projects.FindAsync(project, stop).ConfigureAwait(false))!, order, stop).ConfigureAwait(false);
+        return Results.Bytes(data.Bytes(), JsonLines, $"{ExchangeShapes.Word(order.Shape)}.jsonl");
+    }
+
+    private static async Task<IResult> CardAsync(string project, [AsParameters] ExportQuery query, Database database, CancellationToken stop)
+    {
+        var data = await DataExport.MakeAsync(database, (await database.Projects.FindAsync(project, stop).ConfigureAwait(false))!, query.Order(), stop).ConfigureAwait(false);
+        return Results.Text(data.Card, "text/markdown; charset=utf-8");
+    }
+
+    private static async Task<IResult> ImportAsync(string project, [AsParameters] ImportQuery query, HttpRequest request, ClaimsPrincipal user, Database database, CancellationToken stop)
+    {
+        using var content = new MemoryStream();
+        await request.Body.CopyToAsync(content, stop).ConfigureAwait(false);
+        var found = (await database.Projects.FindAsync(project, stop).ConfigureAwait(false))!;
+        return Results.Ok(await DataSets.ImportAsync(database, found, query.File(content.ToArray()), user.PersonId(), stop).ConfigureAwait(false));
     }
 }

@@ -25,7 +25,7 @@ internal static class HttpApi
         (read, write).MapMembers();
         (read, write).MapPeople();
         (read, write).MapAccess();
-        read.MapExports();
+        (read, write).MapExports();
         read.MapTrees();
         (read, write).MapQuality(work);
         (read, write).MapBatches();

@@ -56,6 +56,9 @@ internal static class Verdicts
     /// <summary>An id that is the same whenever the same judge judges the same view, so that judging again adds nothing to a log.</summary>
     public static string Id(Comparison comparison, string judge, int view) => $"{comparison.Id}:{judge}:{view}";
 
+    /// <summary>The view that such an id names; 0 for an id of another kind.</summary>
+    public static int ViewOf(Judgment judgment) => int.TryParse(judgment.Id[(judgment.Id.LastIndexOf(':') + 1)..], out var view) ? view : 0;
+
     /// <summary>What ranks amount to.</summary>
     public static Outcome OutcomeOf(IReadOnlyList<int> ranks) =>
         ranks.All(rank => rank == 1) ? Outcome.Tie : ranks.Count == 2 ? Outcome.Choice : Outcome.Ranking;

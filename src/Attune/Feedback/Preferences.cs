@@ -93,8 +93,15 @@ public sealed record Preference
     /// <summary>The judgments' ids.</summary>
     public required IReadOnlyList<string> Judgments { get; init; }
 
+    /// <summary>How it came about; null in files of a single run, where its files say so.</summary>
+    public PreferenceOrigin? Origin { get; init; }
+
     /// <summary>The preference as a line of <c>preferences.jsonl</c>, without its end.</summary>
     public string ToJson() => System.Text.Json.JsonSerializer.Serialize(this, FeedbackFile.Lines.Preference);
+
+    /// <summary>Reads what <see cref="ToJson"/> wrote.</summary>
+    /// <exception cref="System.Text.Json.JsonException">It is not a preference.</exception>
+    public static Preference FromJson(string json) => System.Text.Json.JsonSerializer.Deserialize(json, FeedbackFile.Lines.Preference) ?? throw new System.Text.Json.JsonException("is null, expected a preference");
 }
 
 /// <summary>All answers to a prompt with their common ranking, as a line of <c>rankings.jsonl</c>: what K-wise reward losses learn from.</summary>

@@ -18,6 +18,7 @@ public static class Doctor
         Stage.Of<RewardRecipe>("reward", RewardDryRun.Of),
         Stage.Of<PpoRecipe>("ppo", PpoDryRun.Of),
         Stage.Of<EvaluateRecipe>("evaluate", EvaluateDryRun.Of),
+        Stage.Of<LabelQualityRecipe>("labels", LabelQuality.DryRun),
     ];
 
     /// <summary>The verb that a recipe is for.</summary>

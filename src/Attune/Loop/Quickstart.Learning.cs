@@ -88,7 +88,10 @@ public sealed partial class Quickstart
         var input = new EvaluationInput
         {
             Title = "Friendly film reviews",
-            Summary = "A small model learned to continue the opening of a film review as a simulated crowd likes it: friendly, fluent, without repeating itself. "
+            Summary = _plan.IsJudgedByPerson
+                ? "A small model learned to continue the opening of a film review as one person likes it, who judged pairs of reviews in a browser. "
+                + "Here it is judged by a simulated crowd that training never asked."
+                : "A small model learned to continue the opening of a film review as a simulated crowd likes it: friendly, fluent, without repeating itself. "
                 + "Here it is judged by members of that crowd whom training never asked.",
             Models =
             [
@@ -103,12 +106,14 @@ public sealed partial class Quickstart
             EndIds = sft.EndIds,
             Prompts = Lines(_files.HeldOutPrompts, _plan.HeldOutPrompts),
             PromptsAreHeldOut = true,
-            Judges = [JudgePanel.OfCrowd(crowd, AnnotatorGroup.HeldOut, _plan.HeldOutVotes), JudgePanel.OfCrowd(crowd, AnnotatorGroup.Training, _plan.Votes)],
+            Judges = _plan.IsJudgedByPerson
+                ? [JudgePanel.OfCrowd(crowd, AnnotatorGroup.HeldOut, _plan.HeldOutVotes)]
+                : [JudgePanel.OfCrowd(crowd, AnnotatorGroup.HeldOut, _plan.HeldOutVotes), JudgePanel.OfCrowd(crowd, AnnotatorGroup.Training, _plan.Votes)],
             Reward = new RewardModelReward(reward, MicroBatch),
             Checkpoints = [.. PolicyCheckpoints(round)],
             Sampling = new() { Temperature = _plan.Temperature, MaximumNewTokens = _plan.AnswerTokens },
             Budget = new() { Prompts = _plan.HeldOutPrompts, BestOf = _plan.BestOf, BestOfPrompts = _plan.BestOfPrompts },
-            Requirements = _plan is { Budget: not Budget.Small, Leash: true } ? new() { WinRate = 0.75, WinRateLowerBound = 0.65, Distinct2OfReference = 0.7, RepetitionAtMost = 0.1 } : new(),
+            Requirements = _plan is { Budget: not Budget.Small, Leash: true, OwnComparisons: null } ? new() { WinRate = 0.75, WinRateLowerBound = 0.65, Distinct2OfReference = 0.7, RepetitionAtMost = 0.1 } : new(),
             Compute = compute,
             Seed = SeedOf("evaluate"),
             Round = round,
@@ -117,11 +122,21 @@ public sealed partial class Quickstart
             Annotators = annotators.Rows,
             Curves = [.. stages.SelectMany(stage => stage.Curves)],
             Sources = [.. stages.Select(stage => stage.Source), rewardModel.Source, annotators.Source],
-            Facts = [new("Seed", $"{_plan.Seed}"), new("Budget", _plan.Budget.ToString().ToLowerInvariant()), new("KL penalty", _plan.Leash ? "on" : "off"), new("Round", $"{round}")],
+            Facts = [new("Seed", $"{_plan.Seed}"), new("Budget", _plan.Budget.ToString().ToLowerInvariant()), new("KL penalty", _plan.Leash ? "on" : "off"), new("Round", $"{round}"), .. WhoTrained(round)],
             Warnings = ResultFile.Read<PpoResult>(_folder.Ppo(round))!.Alarms,
         };
         Evaluating.Run(input, new() { Folder = report, Resume = Directory.Exists(report), Progress = _progress }, stop);
         return true;
+    }
+
+    /// <summary>Whose judgments the reward model learned from, where that is not the usual crowd.</summary>
+    private IEnumerable<Fact> WhoTrained(int round)
+    {
+        if (!_plan.IsJudgedByPerson)
+            yield break;
+        var own = Enumerable.Range(1, round).Sum(r => JudgmentLog.InForce(JudgmentLog.Read(_folder.Judgments(r)).Judgments).Count(judgment => judgment.AnnotatorId == CrowdFeedback.Person));
+        yield return new("Judgments that trained the reward model", $"{own} by one person (human)");
+        yield return new("Judgments that measure", "a held-out simulated crowd's");
     }
 
     private Contender In(int round, string folder, Contender who) => who with { Folder = folder, Place = FromReport(round, folder) };

@@ -19,10 +19,11 @@ public sealed partial class Quickstart : IDisposable
     private readonly QuickstartPlan _plan;
     private readonly ShippedFiles _files;
     private readonly IProgressSink _progress;
+    private readonly IQuickstartFeedback? _feedback;
     private readonly RunLock _held;
 
-    internal Quickstart(QuickstartFolder folder, QuickstartPlan plan, ShippedFiles files, IProgressSink progress, RunLock held) =>
-        (_folder, _plan, _files, _progress, _held) = (folder, plan, files, progress, held);
+    internal Quickstart(QuickstartFolder folder, QuickstartPlan plan, ShippedFiles files, IProgressSink progress, IQuickstartFeedback? feedback, RunLock held) =>
+        (_folder, _plan, _files, _progress, _feedback, _held) = (folder, plan, files, progress, feedback, held);
 
     /// <summary>Rounds in all.</summary>
     public int Rounds => _plan.Rounds;
@@ -81,8 +82,7 @@ public sealed partial class Quickstart : IDisposable
                 Compare(round, stop);
                 return true;
             case QuickstartStage.Judge:
-                Judge(round);
-                return true;
+                return Judge(round, stop);
             case QuickstartStage.Reward:
                 return TrainReward(round, stop);
             case QuickstartStage.Ppo:
@@ -132,14 +132,40 @@ public sealed partial class Quickstart : IDisposable
         _progress.Say($"   {comparisons.Count:N0} times {_plan.AnswersPerRanking} answers to {order.Prompts.Count} prompts");
     }
 
-    private void Judge(int round)
+    /// <returns>False where a person was asked and it was asked to stop.</returns>
+    private bool Judge(int round, CancellationToken stop)
     {
         var comparisons = ComparisonFile.Read(_folder.Comparisons(round));
         var crowd = CrowdFeedback.Crowd(_folder, _plan, comparisons, Valence.Load(_files.Words));
-        var found = CrowdFeedback.Collect(_folder, _plan, round, comparisons, crowd);
+        var all = new FeedbackRound(round, comparisons, Annotators.Load(_folder.Annotators));
+        if (_plan.OwnComparisons is { } count && !_feedback!.Ask(_folder.Database, all, CrowdFeedback.Asked(comparisons, count), _progress, stop))
+            return false;
+        var simulated = CrowdFeedback.Simulate(_plan, comparisons, crowd);
+        var judgments = CrowdFeedback.Write(_folder, round, comparisons, _feedback?.Keep(_folder.Database, all, simulated) ?? simulated);
+        if (_plan.IsJudgedByPerson)
+            TellOwn(round, judgments);
+        else
+            Tell(FeedbackSummary.Of(judgments, all.Annotators, crowd));
+        return true;
+    }
+
+    private void Tell(FeedbackSummary found)
+    {
         _progress.Say($"   {found.Judgments:N0} judgments; two honest annotators agree on {found.Honest.Share:P0} of the pairs they share");
         foreach (var bad in found.Bad)
             _progress.Say($"   {bad.Rater} agrees with the majority of the others on {bad.Agreed.Share:P0} (honest ones: {found.Others:P0})");
+    }
+
+    private void TellOwn(int round, IReadOnlyList<Judgment> judgments)
+    {
+        var own = JudgmentLog.InForce(judgments).Count(judgment => judgment.AnnotatorId == CrowdFeedback.Person);
+        var learnt = PreferenceExport.ReadRankings(_folder.Rankings(round)).Count(ranking => ranking.Ranks.Distinct().Count() > 1);
+        if (learnt == 0)
+        {
+            AtomicFile.Discard(_folder.Preferences(round)); // so that the stage is not taken for done
+            throw new RunFailedException($"None of your {own} judgments prefers one answer to the other, expected one at least to learn from; judge again with --from judge.");
+        }
+        _progress.Say($"   {own:N0} judgments of yours, of which {learnt:N0} decide a pair; {judgments.Count(judgment => judgment.AnnotatorId != CrowdFeedback.Person):N0} by held-out annotators");
     }
 
     private T? Within<TRecipe, T>(TRecipe recipe, string folder, RunSettings settings, Func<Run, T?> stage)

@@ -56,6 +56,12 @@ public sealed record QuickstartPlan : IChecked
     /// <summary>Annotators who rank the same answers.</summary>
     public int Votes { get; init; } = 5;
 
+    /// <summary>
+    /// Comparisons of two answers that a person judges in each round, in the place of the training crowd; null where that crowd judges. The held-out crowd
+    /// measures in both cases.
+    /// </summary>
+    public int? OwnComparisons { get; init; }
+
     /// <summary>Who judges.</summary>
     public CrowdOptions Crowd { get; init; } = new()
     {
@@ -89,6 +95,18 @@ public sealed record QuickstartPlan : IChecked
 
     /// <summary>Comparisons of two answers that they amount to.</summary>
     public int Comparisons => Rankings * AnswersPerRanking * (AnswersPerRanking - 1) / 2;
+
+    /// <summary>Whether a person takes the training crowd's place.</summary>
+    internal bool IsJudgedByPerson => OwnComparisons is not null;
+
+    /// <summary>The same plan with a person in the place of the training crowd: pairs, and enough of them.</summary>
+    /// <param name="comparisons">How many they judge in each round.</param>
+    public QuickstartPlan JudgedByPerson(int comparisons)
+    {
+        const double Usable = 0.7; // of the prompts are learnt from four fifths, and some answers are equal
+        var each = Math.Max(1, (int)Math.Ceiling(comparisons / (Usable * Prompts)));
+        return this with { OwnComparisons = comparisons, AnswersPerRanking = 2, AnswersPerPrompt = 2 * each, Reward = Reward with { WarmUpSteps = 0 } };
+    }
 
     /// <summary>The plan of a budget.</summary>
     /// <param name="budget">How much.</param>
@@ -128,6 +146,8 @@ public sealed record QuickstartPlan : IChecked
             yield return Problem.Of("rounds", $"is {Rounds}", "at least 1", "2 goes round once more with answers of the improved policy");
         if (Prompts < 1)
             yield return Problem.Of("prompts", $"is {Prompts}", "at least 1", "48 makes a small quick start");
+        if (OwnComparisons < 1)
+            yield return Problem.Of("ownComparisons", $"is {OwnComparisons}", "at least 1", "50 takes about half an hour");
         if (AnswersPerRanking < 2)
             yield return Problem.Of("answersPerRanking", $"is {AnswersPerRanking}", "at least 2", "4 is usual");
         else if (AnswersPerPrompt < AnswersPerRanking || AnswersPerPrompt % AnswersPerRanking != 0)

@@ -16,6 +16,9 @@ public sealed record QuickstartFolder(string Root)
     /// <summary>The crowd's tastes, vices and noise.</summary>
     public string Crowd => Path.Combine(Root, "crowd.json");
 
+    /// <summary>The database that keeps all rounds' judgments.</summary>
+    public string Database => Path.Combine(Root, "feedback.db");
+
     /// <summary>The run folder of supervised fine-tuning.</summary>
     public string Sft => Path.Combine(Root, "sft");
 
@@ -129,7 +132,9 @@ public sealed record QuickstartFolder(string Root)
     {
         QuickstartStage.Sft => [Sft],
         QuickstartStage.Compare => [Comparisons(round)],
-        QuickstartStage.Judge => round == 1 ? [Preferences(round), KeptPreferences(round), Rankings(round), Judgments(round), Crowd] : [Preferences(round), KeptPreferences(round), Rankings(round), Judgments(round)],
+        QuickstartStage.Judge => round == 1
+            ? [Preferences(round), KeptPreferences(round), Rankings(round), Judgments(round), Crowd, Database, Database + "-wal", Database + "-shm", Database + ".lock"]
+            : [Preferences(round), KeptPreferences(round), Rankings(round), Judgments(round)],
         QuickstartStage.Reward => [Reward(round)],
         QuickstartStage.Ppo => [Ppo(round)],
         _ => [Evaluation(round)],

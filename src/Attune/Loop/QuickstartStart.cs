@@ -59,14 +59,18 @@ public sealed record QuickstartStart
     /// <param name="plan">The plan of the command line.</param>
     /// <param name="files">What comes with the program.</param>
     /// <param name="progress">Where explanations and progress go.</param>
+    /// <param name="feedback">Where judgments are kept and who is asked; null for the simulated crowd and files alone.</param>
     /// <exception cref="InputException">The folder holds something else, or a quick start with another plan; or something is missing.</exception>
-    public Quickstart Open(QuickstartPlan plan, ShippedFiles files, IProgressSink progress) => Open(plan, files, progress, plan.Compute.Memory(progress));
+    public Quickstart Open(QuickstartPlan plan, ShippedFiles files, IProgressSink progress, IQuickstartFeedback? feedback = null) =>
+        Open(plan, files, progress, plan.Compute.Memory(progress), feedback);
 
-    internal Quickstart Open(QuickstartPlan plan, ShippedFiles files, IProgressSink progress, MemoryBudget memory)
+    internal Quickstart Open(QuickstartPlan plan, ShippedFiles files, IProgressSink progress, MemoryBudget memory, IQuickstartFeedback? feedback = null)
     {
         ArgumentNullException.ThrowIfNull(plan);
         ArgumentNullException.ThrowIfNull(files);
         RequireRounds();
+        if (plan.IsJudgedByPerson && feedback is null)
+            throw new ArgumentNullException(nameof(feedback), "A person is to judge, expected something that asks them.");
         var kept = new QuickstartFolder(Path.GetFullPath(Folder)); // paths in the stages' recipes hold from everywhere
         Refuse(kept, plan);
         plan = plan with { Rounds = AllRounds };
@@ -80,7 +84,7 @@ public sealed record QuickstartStart
                 kept.ForgetAll();
             else if (From is { } stage)
                 kept.Forget(stage, stage == QuickstartStage.Sft ? 1 : kept.LastRound());
-            return new(kept, plan, files, progress, held);
+            return new(kept, plan, files, progress, feedback, held);
         }
         catch
         {

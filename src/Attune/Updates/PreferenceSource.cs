@@ -1,4 +1,5 @@
 using Attune.Feedback;
+using Attune.Feedback.Aggregation;
 using Attune.Runs;
 using Attune.Text;
 
@@ -20,8 +21,20 @@ public enum PreferenceForm
 /// <summary>Files of comparisons: one entry of a recipe's <c>preferences</c> or <c>evaluation</c>.</summary>
 public sealed record PreferenceSource : IChecked
 {
-    /// <summary>A file; of pairs also a folder, or a pattern in the last part.</summary>
-    public required string Path { get; init; }
+    /// <summary>A file; of pairs also a folder, or a pattern in the last part. Empty where a database is read.</summary>
+    public string Path { get; init; } = "";
+
+    /// <summary>The database to read instead of a file: a path, or <c>postgres://user@host:port/name</c> without a password, which recipes are no place for.</summary>
+    public string? Database { get; init; }
+
+    /// <summary>The project's name in the database.</summary>
+    public string? Project { get; init; }
+
+    /// <summary>Of a database: how votes become p(chosen).</summary>
+    public PreferenceAggregation Aggregation { get; init; } = PreferenceAggregation.MajorityVote;
+
+    /// <summary>Of a database: the <c>annotators.json</c> that says who is held out; everyone's judgments are learnt from without it.</summary>
+    public string? Annotators { get; init; }
 
     /// <summary>What the rows are.</summary>
     public PreferenceForm Format { get; init; } = PreferenceForm.Pairs;
@@ -36,13 +49,26 @@ public sealed record PreferenceSource : IChecked
     public IReadOnlyDictionary<string, IReadOnlyList<string>> Keep { get; init; } = new Dictionary<string, IReadOnlyList<string>>();
 
     /// <summary>The name in results.</summary>
-    internal string ShownName => Name ?? System.IO.Path.GetFileName(System.IO.Path.TrimEndingDirectorySeparator(Path)).Split('.')[0];
+    internal string ShownName => Name ?? Project ?? System.IO.Path.GetFileName(System.IO.Path.TrimEndingDirectorySeparator(Path)).Split('.')[0];
 
     /// <inheritdoc/>
     public IEnumerable<Problem> Check()
     {
-        if (string.IsNullOrWhiteSpace(Path))
-            yield return Problem.Of("path", "is empty", "a file of comparisons", "name one");
+        if (string.IsNullOrWhiteSpace(Path) && Database is null)
+            yield return Problem.Of("path", "is empty", "a file of comparisons", "name one, or a database and its project");
+        if (Database is { } url)
+        {
+            if (string.IsNullOrWhiteSpace(Project))
+                yield return Problem.Of("project", "is not set", "the name of a project of the database", "name one");
+            if (!string.IsNullOrWhiteSpace(Path))
+                yield return Problem.Of("path", "is set beside database", "one of them", "leave one out");
+            if (HasPassword(url))
+                yield return Problem.Of("database", "holds a password, which would be copied into the run's folder", "a URL without one", "put it into PGPASSWORD or a password file");
+        }
+        else if (Project is not null || Annotators is not null || Aggregation != PreferenceAggregation.MajorityVote)
+        {
+            yield return Problem.Of(Project is not null ? "project" : Annotators is not null ? "annotators" : "aggregation", "is set without a database", "both or neither", "name the database");
+        }
         if (Format != PreferenceForm.Pairs && Keep.Count > 0)
             yield return Problem.Of("keep", "is set", "nothing beside Attune's own files", "leave it out, or set format to pairs");
     }
@@ -52,6 +78,8 @@ public sealed record PreferenceSource : IChecked
     /// <exception cref="InputException">Something in them is wrong; lists it with file, line and byte.</exception>
     internal IReadOnlyList<PreferenceText> Read(IDictionary<string, long> dropped)
     {
+        if (Database is not null)
+            return RequireRows([.. OfDatabase().Select(row => PreferenceText.Of(row, ShownName))]);
         switch (Format)
         {
             case PreferenceForm.Judged:
@@ -67,7 +95,17 @@ public sealed record PreferenceSource : IChecked
     }
 
     private IReadOnlyList<PreferenceText> RequireRows(IReadOnlyList<PreferenceText> rows) => rows.Count > 0 ? rows
-        : throw InputException.One(Path, "is empty", "at least one row", "run the stage that writes it, or name another");
+        : throw InputException.One(Database is null ? Path : $"Project {Project}", "is empty", "at least one row", "run the stage that writes it, or name another");
+
+    private IEnumerable<Preference> OfDatabase()
+    {
+        var people = Annotators is null ? null : Feedback.Annotators.Load(Annotators);
+        var found = FeedbackDatabases.Read(Database!, Project!);
+        return (people is null ? [AnnotatorGroup.Training] : Enum.GetValues<AnnotatorGroup>()).SelectMany(group => found.Preferences(Aggregation, people, new() { Group = group }));
+    }
+
+    private static bool HasPassword(string url) =>
+        System.Text.RegularExpressions.Regex.IsMatch(url, @"^[a-z]+://[^/@]*:[^/@]+@|[?;&\s](password|pwd)\s*=|^\s*(password|pwd)\s*=", System.Text.RegularExpressions.RegexOptions.IgnoreCase);
 }
 
 /// <summary>What people said about two or more answers, as text. Of two, the better one stands first.</summary>

@@ -14,6 +14,9 @@ public abstract record RewardExample
     /// <summary>Token ids of each answer with its prompt.</summary>
     public abstract IReadOnlyList<int[]> Sequences { get; }
 
+    /// <summary>What people said of it as numbers, so that a resumed run notices other votes on the same answers.</summary>
+    internal abstract int[] Label { get; }
+
     /// <summary>How strongly the example counts in its batch; the batch's loss is divided by the sum.</summary>
     public abstract double Weight { get; }
 
@@ -51,6 +54,8 @@ public sealed record PreferenceExample(int[] Chosen, int[] Rejected) : RewardExa
     /// <inheritdoc/>
     public override IReadOnlyList<int[]> Sequences => [Chosen, Rejected];
 
+    internal override int[] Label => [.. new[] { PChosen ?? -1, Margin ?? 0, Strength }.Select(BitConverter.DoubleToInt64Bits).SelectMany(bits => new[] { (int)bits, (int)(bits >> 32) })];
+
     /// <inheritdoc/>
     public override IEnumerable<PreferenceExample> Pairs() => [this];
 
@@ -73,6 +78,8 @@ public sealed record RankingExample(IReadOnlyList<int[]> Answers, IReadOnlyList<
 
     /// <inheritdoc/>
     public override IReadOnlyList<int[]> Sequences => Answers;
+
+    internal override int[] Label => [.. Ranks];
 
     /// <inheritdoc/>
     public override IEnumerable<PreferenceExample> Pairs() =>
@@ -115,6 +122,8 @@ public sealed record ChoiceExample(IReadOnlyList<int[]> Answers, int Choice) : R
 
     /// <inheritdoc/>
     public override IReadOnlyList<int[]> Sequences => Answers;
+
+    internal override int[] Label => [Choice];
 
     /// <inheritdoc/>
     public override IEnumerable<PreferenceExample> Pairs() =>

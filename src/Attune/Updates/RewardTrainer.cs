@@ -41,7 +41,7 @@ public sealed class RewardTrainer : IDisposable
         _schedule = config.ScheduleFor(examples.Count);
         _order = new(seed.For("order"), examples.Count);
         _optimiser = new AdamW(model.NamedParameters(), config.Adam);
-        _data = new(() => TrainerState.HashOf(examples.SelectMany(e => e.Sequences)));
+        _data = new(() => TrainerState.HashOf(examples.SelectMany(e => e.Sequences.Append(e.Label))));
     }
 
     /// <summary>Steps of the whole run.</summary>

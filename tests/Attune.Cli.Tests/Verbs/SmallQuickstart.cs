@@ -28,9 +28,9 @@ public sealed class SmallQuickstart : IAsyncLifetime, IDisposable
 
     public async Task InitializeAsync() => Printed = await Run(Line("straight"));
 
-    /// <summary>Every file with its content's hash, but recipes, which name the folder.</summary>
+    /// <summary>Every file with its content's hash, but recipes, which name the folder, and the database, whose ids are drawn.</summary>
     internal SortedDictionary<string, string> Left(string name) => new(
-        Directory.EnumerateFiles(At(name), "*", SearchOption.AllDirectories).Where(file => Path.GetFileName(file) is not (".lock" or "recipe.yaml"))
+        Directory.EnumerateFiles(At(name), "*", SearchOption.AllDirectories).Where(file => Path.GetFileName(file) is not (".lock" or "recipe.yaml") && !Path.GetFileName(file).StartsWith("feedback.db", StringComparison.Ordinal))
             .ToDictionary(file => Path.GetRelativePath(At(name), file), Hash), StringComparer.Ordinal);
 
     /// <summary>The files that are in one of two folders alone, or differ in a byte.</summary>

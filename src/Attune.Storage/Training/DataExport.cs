@@ -1,0 +1,92 @@
+using System.Globalization;
+using System.Text;
+using Attune.Feedback;
+using Attune.Feedback.Aggregation;
+using Attune.Feedback.Exchange;
+using Attune.Runs;
+using Attune.Storage.Work;
+
+namespace Attune.Storage.Training;
+
+/// <summary>What is wanted of a project.</summary>
+public sealed record ExportOrder
+{
+    /// <summary>The shape.</summary>
+    public ExchangeShape Shape { get; init; } = ExchangeShape.Attune;
+
+    /// <summary>How votes become one preference; shapes with a row for each judgment pass it over.</summary>
+    public PreferenceAggregation Aggregation { get; init; } = PreferenceAggregation.MajorityVote;
+
+    /// <summary>What the export is for; the terms have to allow all of it.</summary>
+    public IReadOnlyList<DataUse> Uses { get; init; } = [DataUse.Train];
+
+    /// <summary>A batch of the project; null for all.</summary>
+    public string? BatchId { get; init; }
+}
+
+/// <summary>An export that its terms allow.</summary>
+/// <param name="Rows">Its lines.</param>
+/// <param name="Card">Its <c>DATASET.md</c>.</param>
+/// <param name="Parts">Its parts with their terms.</param>
+/// <param name="Feedback">What it was made of.</param>
+public sealed record ExportedData(IReadOnlyList<string> Rows, string Card, IReadOnlyList<TermsOfPart> Parts, ProjectFeedback Feedback)
+{
+    /// <summary>The file of rows in a folder.</summary>
+    public const string FileName = "data.jsonl";
+
+    /// <summary>The rows as bytes.</summary>
+    public byte[] Bytes() => Encoding.UTF8.GetBytes(string.Concat(Rows.Select(row => row + "\n")));
+
+    /// <summary>Writes rows and card into a new folder, whole or not at all.</summary>
+    /// <exception cref="InputException">The folder is there and holds something.</exception>
+    public void Write(string folder)
+    {
+        if (File.Exists(folder) || (Directory.Exists(folder) && Directory.EnumerateFileSystemEntries(folder).Any()))
+            throw InputException.One(folder, "is there already", "a new folder", "name another or remove it");
+        AtomicFolder.Write(folder, to =>
+        {
+            File.WriteAllBytes(Path.Combine(to, FileName), Bytes());
+            File.WriteAllText(Path.Combine(to, DataCard.FileName), Card);
+        });
+    }
+}
+
+/// <summary>Exports of a project in any shape, refused where the terms of any part do not allow what they are for.</summary>
+public static class DataExport
+{
+    /// <summary>Makes an export, from one view of the database.</summary>
+    /// <exception cref="InputException">A part's terms forbid it; names all parts and uses.</exception>
+    public static Task<ExportedData> MakeAsync(Database database, Project project, ExportOrder order, CancellationToken stop = default)
+    {
+        ArgumentNullException.ThrowIfNull(database);
+        ArgumentNullException.ThrowIfNull(project);
+        ArgumentNullException.ThrowIfNull(order);
+        return database.ReadAsync(
+            async transaction =>
+            {
+                var feedback = await ProjectReader.ReadAsync(transaction, project.Id, order.BatchId).ConfigureAwait(false);
+                var judged = feedback.Judgments.Select(judgment => judgment.ComparisonId).ToHashSet(StringComparer.Ordinal);
+                var parts = await DataSets.PartsAsync(transaction, project, judged).ConfigureAwait(false);
+                DataCard.Require($"The export of {project.Name}", parts, order.Uses);
+                var preferences = feedback.Preferences(order.Aggregation);
+                string[] rows = [.. ExchangeWriter.Lines(order.Shape, feedback, preferences)];
+                return new ExportedData(rows, DataCard.Text($"Feedback of {project.Name}", Facts(order, feedback, rows.Length), parts), parts, feedback);
+            }, stop);
+    }
+
+    internal static IReadOnlyList<(string, string)> Facts(ExportOrder order, ProjectFeedback feedback, int rows)
+    {
+        var kinds = feedback.Judgments.CountBy(judgment => feedback.SourceOf(judgment)?.ToString().ToLowerInvariant() ?? "of unknown kind", StringComparer.Ordinal).OrderBy(entry => entry.Key, StringComparer.Ordinal).Select(entry => $"{Number(entry.Value)} {entry.Key}");
+        return
+        [
+            ("Rows", Number(rows)),
+            ("Shape", ExchangeShapes.Word(order.Shape)),
+            ("Aggregation", AggregatedPreferences.Word(order.Aggregation)),
+            ("Comparisons", Number(feedback.Judgments.Select(judgment => judgment.ComparisonId).Distinct(StringComparer.Ordinal).Count())),
+            ("Judgments", feedback.Judgments.Count == 0 ? "0" : string.Join(", ", kinds)),
+            ("Annotators", Number(feedback.Judgments.Select(judgment => judgment.AnnotatorId).Distinct(StringComparer.Ordinal).Count())),
+        ];
+    }
+
+    private static string Number(int value) => value.ToString(CultureInfo.InvariantCulture);
+}
