@@ -176,7 +176,7 @@ internal static class TreeGrowth
     }
 
     // What is in somebody's hands may still come in, and stays in the log.
-    private static Task CloseAsync(Transaction transaction, string projectId, string messageId) => transaction.ExecuteAsync(
+    private static Task<int> CloseAsync(Transaction transaction, string projectId, string messageId) => transaction.ExecuteAsync(
         "UPDATE tasks SET state = 'withdrawn' WHERE project_id = @projectId AND (subject_id = @messageId OR subject_id = @Ranking) AND state IN ('open', 'waiting')",
         new { projectId, messageId, Ranking = RankingSubject(messageId) });
 }

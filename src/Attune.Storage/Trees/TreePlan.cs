@@ -72,7 +72,7 @@ internal sealed class TreePlan
         AuthorIds = [message.AuthorId],
     };
 
-    private NewTask Ranking(TreeMessage parent, IReadOnlyList<TreeMessage> replies) => new()
+    private NewTask Ranking(TreeMessage parent, List<TreeMessage> replies) => new()
     {
         Payload = new Comparison
         {
