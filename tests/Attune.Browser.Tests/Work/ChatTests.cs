@@ -138,7 +138,7 @@ public sealed class ChatTests(WorkSite site)
     {
         await worker.Page.Locator("[data-message]").FillAsync(text);
         await worker.Page.Locator("[data-say]").ClickAsync();
-        await worker.Page.Locator("[data-shown]").GetByText($"to “{text[..8]}").First.WaitForAsync();
+        await worker.Page.Locator("[data-shown]").GetByText($"to “{text[..3]}").First.WaitForAsync();
         await worker.Page.Locator("[data-which]:focus").WaitForAsync();
     }
 }
