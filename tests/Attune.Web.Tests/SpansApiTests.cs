@@ -101,7 +101,7 @@ public sealed class SpansApiTests
     public async Task OpenAssistants_labels_are_answers_and_scales_of_five_steps_by_answer()
     {
         await using var site = await Site.Open();
-        var settings = new ProjectSettings { Kind = TaskKind.Rate, Overlap = 2, MaximumOverlap = 2, Labels = LabelSet.OpenAssistant };
+        var settings = new ProjectSettings { Kind = TaskKind.Rate, Overlap = 2, MaximumOverlap = 2, Labels = LabelScheme.OpenAssistant };
         var project = await site.Database.Projects.CreateAsync("Labels", settings, null, seed: 7);
         await ComparisonProject.AddAsync(site.Database, project, ComparisonProject.Parse("test", Site.Comparisons(1)), null, CancellationToken.None);
         var visit = await site.Program(await site.Member(project), "work");

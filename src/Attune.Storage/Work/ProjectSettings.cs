@@ -92,11 +92,11 @@ public sealed record ProjectSettings
     public string? ContentWarning { get; init; }
 
     /// <summary>Labels asked for with ratings.</summary>
-    public LabelSet Labels { get; init; } = LabelSet.None;
+    public LabelScheme Labels { get; init; } = LabelScheme.None;
 
     /// <summary>The axes that are rated from 1 to 7: those that are no scale of <see cref="Labels"/>, which is asked in their place.</summary>
     [JsonIgnore]
-    public IReadOnlyList<string> LikertAxes => Labels == LabelSet.None ? Axes : [.. Axes.Except(OpenAssistantLabels.Scales)];
+    public IReadOnlyList<string> LikertAxes => Labels == LabelScheme.None ? Axes : [.. Axes.Except(OpenAssistantLabels.Scales)];
 
     /// <summary>Conversations with a model.</summary>
     public ChatSettings Chat { get; init; } = new();

@@ -37,6 +37,6 @@ public sealed partial record GivenAnswer
             return $"has {notes.Count} notes, expected {answers}";
         if (Ratings?.FirstOrDefault(rating => rating.Answer is { } place && (place < 0 || place >= answers)) is { } bad)
             return $"rates answer {bad.Answer}, expected a place from 0 to {answers - 1}";
-        return kind != TaskKind.Rate ? null : FaultOfAxes(settings) ?? (settings.Labels == LabelSet.OpenAssistant ? FaultOfLabels(answers) : null);
+        return kind != TaskKind.Rate ? null : FaultOfAxes(settings) ?? (settings.Labels == LabelScheme.OpenAssistant ? FaultOfLabels(answers) : null);
     }
 }

@@ -28,7 +28,7 @@ public sealed partial record GivenAnswer
     {
         const int Likert = 7;
         var steps = settings.LikertAxes.ToDictionary(axis => axis, _ => Likert, StringComparer.Ordinal);
-        if (settings.Labels == LabelSet.OpenAssistant)
+        if (settings.Labels == LabelScheme.OpenAssistant)
         {
             foreach (var scale in OpenAssistantLabels.Scales)
                 steps[scale] = OpenAssistantLabels.Steps;

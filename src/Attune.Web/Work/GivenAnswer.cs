@@ -95,7 +95,7 @@ public sealed partial record GivenAnswer
         var isQuestion = granted.Task.Kind is TaskKind.Question or TaskKind.Verify or TaskKind.Review;
         if (!isText && Text is not null)
             return "has text, which this task does not ask for; leave it out";
-        if (!isQuestion && !isOther && Answers is not null && (kind != TaskKind.Rate || settings.Labels == LabelSet.None))
+        if (!isQuestion && !isOther && Answers is not null && (kind != TaskKind.Rate || settings.Labels == LabelScheme.None))
             return "has answers to questions, which this task does not ask for; leave them out";
         if (kind != TaskKind.Spans && Spans is not null)
             return "has spans, which this task does not ask for; leave them out";

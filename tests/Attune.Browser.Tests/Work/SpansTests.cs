@@ -111,7 +111,7 @@ public sealed class SpansTests(WorkSite site)
     [Fact]
     public async Task Labels_are_given_by_keyboard_alone_and_by_mouse()
     {
-        var settings = new ProjectSettings { Kind = TaskKind.Rate, Axes = [], Labels = LabelSet.OpenAssistant };
+        var settings = new ProjectSettings { Kind = TaskKind.Rate, Axes = [], Labels = LabelScheme.OpenAssistant };
         await using var worker = await site.WorkerAsync(await site.ProjectAsync(settings, "Labels", """{"kind":"rate","id":"r","prompt":"Rate.","answers":[{"source":"m","text":"A film."}]}"""));
         await worker.Press("2", "2", "2", "2", "1", "2"); // private data alone
         await worker.Send();
@@ -138,7 +138,7 @@ public sealed class SpansTests(WorkSite site)
         {
             ("spans", new() { Kind = TaskKind.Spans }, Line(Text + "\n\nNobody speaks, and one knows what both of them would say. " + new string('x', 90))),
             ("sources", new() { Kind = TaskKind.Spans }, Sourced),
-            ("labels", new() { Kind = TaskKind.Rate, Labels = LabelSet.OpenAssistant, Axes = ["overall"] }, """{"kind":"rate","id":"r","prompt":"Is *The River* worth an evening?","answers":[{"source":"m","text":"Yes, if you like rivers."},{"source":"n","text":"No."}]}"""),
+            ("labels", new() { Kind = TaskKind.Rate, Labels = LabelScheme.OpenAssistant, Axes = ["overall"] }, """{"kind":"rate","id":"r","prompt":"Is *The River* worth an evening?","answers":[{"source":"m","text":"Yes, if you like rivers."},{"source":"n","text":"No."}]}"""),
         };
         foreach (var (name, settings, lines) in cases)
         {

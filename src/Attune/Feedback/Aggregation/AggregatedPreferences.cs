@@ -114,7 +114,7 @@ public static class AggregatedPreferences
         return [.. pairs.Select(pair => scores[pair.ItemOf(true)] / (scores[pair.ItemOf(true)] + scores[pair.ItemOf(false)]))];
     }
 
-    private static IReadOnlyList<Preference> Decided(List<Pair> pairs, double[] ofChosen, TieRule ties)
+    private static List<Preference> Decided(List<Pair> pairs, double[] ofChosen, TieRule ties)
     {
         var decided = new List<Preference>();
         for (var i = 0; i < pairs.Count; i++)

@@ -84,9 +84,9 @@ internal sealed class OpenAiRows(ImportBuilder builder, ImportOptions options)
         };
     }
 
-    private static string[]? Notes(IReadOnlyList<JsonElement> summaries, int[] place)
+    private static string[]? Notes(JsonElement[] summaries, int[] place)
     {
-        var notes = new string[summaries.Count];
+        var notes = new string[summaries.Length];
         for (var i = 0; i < notes.Length; i++)
             notes[place[i]] = summaries[i].TextOrNull("note") ?? "";
         return Array.TrueForAll(notes, note => note.Length == 0) ? null : notes;

@@ -1,7 +1,7 @@
 namespace Attune.Storage.Work;
 
 /// <summary>Labels that are asked for with ratings.</summary>
-public enum LabelSet
+public enum LabelScheme
 {
     /// <summary>None.</summary>
     None,
@@ -10,7 +10,7 @@ public enum LabelSet
     OpenAssistant,
 }
 
-/// <summary>The questions and scales of <see cref="LabelSet.OpenAssistant"/>, in the order in which they are asked.</summary>
+/// <summary>The questions and scales of <see cref="LabelScheme.OpenAssistant"/>, in the order in which they are asked.</summary>
 public static class OpenAssistantLabels
 {
     /// <summary>Steps of each scale.</summary>
