@@ -21,6 +21,7 @@ internal sealed class StoredFeedback : IQuickstartFeedback
         Where both are as good, choose the side that is a little better all the same; where you cannot tell at all, say so.
         """;
 
+    private static readonly string[] Displays = ["DISPLAY", "WAYLAND_DISPLAY"];
     private static readonly TimeSpan Look = TimeSpan.FromSeconds(0.5);
     private static readonly TimeSpan Farewell = TimeSpan.FromSeconds(2); // for the page to say that nothing is left, or for a change of mind
 
@@ -65,7 +66,7 @@ internal sealed class StoredFeedback : IQuickstartFeedback
     /// <summary>Shows the page where somebody sits before a screen; the link is printed in any case.</summary>
     private static void OpenBrowser(string link)
     {
-        var hasDisplay = new[] { "DISPLAY", "WAYLAND_DISPLAY" }.Any(name => !string.IsNullOrEmpty(Environment.GetEnvironmentVariable(name)));
+        var hasDisplay = Displays.Any(name => !string.IsNullOrEmpty(Environment.GetEnvironmentVariable(name)));
         if (!hasDisplay)
             return;
         try
