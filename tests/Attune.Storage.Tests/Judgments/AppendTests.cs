@@ -21,7 +21,20 @@ public sealed class AppendTests
         Assert.Equal(log.Select(judgment => judgment.ToJson()), (await test.Database.Judgments.ReadAsync(project.Id, new())).Select(judgment => judgment.ToJson()));
         Assert.Equal(["j-1", "j-2"], (await test.Database.Judgments.ReadAsync(project.Id, new(InForce: true))).Select(judgment => judgment.Id));
         var task = (await test.Database.Tasks.FindAsync("c-1"))!;
-        Assert.Equal((2, 3), (task.Accepted, task.Overlap)); // three at once, so it was raised from two
+        Assert.Equal((2, 2), (task.Accepted, task.Overlap)); // three came and one was taken back: as many as are wanted
+    }
+
+    [Theory, OnSqlite, OnPostgres]
+    public async Task More_answers_from_elsewhere_than_were_wanted_raise_the_overlap(DatabaseKind kind)
+    {
+        await using var test = await TestDatabase.Open(kind);
+        var (project, people) = await test.Project(3);
+        await test.Database.Tasks.AddAsync(project.Id, [TestDatabase.Pair("c-1")], null);
+
+        await test.Database.Judgments.AppendAsync(project.Id, [.. people.Select((person, i) => Example($"j-{i}", "c-1", person.Pseudonym))], null);
+
+        var task = (await test.Database.Tasks.FindAsync("c-1"))!;
+        Assert.Equal((3, 3), (task.Accepted, task.Overlap)); // two were wanted
     }
 
     [Theory, OnSqlite, OnPostgres]
