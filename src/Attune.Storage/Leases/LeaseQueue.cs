@@ -5,7 +5,7 @@ using Attune.Torch;
 namespace Attune.Storage.Leases;
 
 /// <summary>
-/// Which task somebody is given: the next of a group that they have begun; then by priority, then by how few answers are missing, then by a shuffle that is
+/// Which task somebody is given: the next of a group that they have begun, from its first place on; then by priority, then by how few answers are missing, then by a shuffle that is
 /// each person's own (one fixed circle of tasks, entered where the person's seed says) and stays the same. What they have had, have written themselves, or
 /// lack the skill or language for is passed over; what ran out in their hands comes again only when nothing else is left.
 /// </summary>
@@ -29,7 +29,7 @@ internal static class LeaseQueue
         var open = $"(t.batch_id IS NULL OR EXISTS (SELECT 1 FROM batches b WHERE b.id = t.batch_id AND b.state IN ({states})))";
         var fits = $"{Fitting} AND {open}{(purpose == TaskPurpose.Golden ? " AND t.expected IS NOT NULL" : "")}{await NotBannedAsync(transaction, project.Id, person).ConfigureAwait(false)}";
         var place = new Place(transaction, project.Id, StorageJson.Word(purpose), person, fits, (long)(SideOrder.SeedOf(project.Seed, person).Value >> 33));
-        var task = await place.InGroupAsync().ConfigureAwait(false) ?? await place.FirstAsync(NeverHad).ConfigureAwait(false);
+        var task = await place.InGroupAsync().ConfigureAwait(false) ?? await place.BeginAsync(await place.FirstAsync(NeverHad).ConfigureAwait(false)).ConfigureAwait(false);
         if (task is not null || purpose == TaskPurpose.Golden) // nobody has a golden task twice
             return task;
         var hasExpired = await transaction.CountAsync("SELECT COUNT(*) FROM leases WHERE person_id = @person AND project_id = @Id AND state = 'expired'", new { person, project.Id }).ConfigureAwait(false) > 0;
@@ -56,10 +56,19 @@ internal static class LeaseQueue
                 SELECT t.group_id FROM leases l JOIN tasks t ON t.id = l.task_id
                 WHERE l.person_id = @Person AND l.project_id = @Project AND t.purpose = @Purpose ORDER BY l.granted_at DESC, l.id DESC LIMIT 1
                 """, new { Person, Project, Purpose }).ConfigureAwait(false);
-            return group is null ? null : await Transaction.FirstAsync<string>(
-                $"SELECT t.id FROM tasks t WHERE t.group_id = @group AND t.project_id = @project AND t.purpose = @purpose AND t.needed > 0 AND {Fits} AND {NeverHad} ORDER BY t.place LIMIT 1{Transaction.Engine.SkipLocked}",
-                new { group, project = Project, purpose = Purpose, person = Person }).ConfigureAwait(false);
+            return group is null ? null : await InGroupAsync(group).ConfigureAwait(false);
         }
+
+        /// <summary>The first place of the task's group, where it has one.</summary>
+        public async Task<string?> BeginAsync(string? task)
+        {
+            var group = task is null ? null : await Transaction.FirstAsync<string>("SELECT group_id FROM tasks WHERE id = @task", new { task }).ConfigureAwait(false);
+            return group is null ? task : await InGroupAsync(group).ConfigureAwait(false) ?? task;
+        }
+
+        private Task<string?> InGroupAsync(string group) => Transaction.FirstAsync<string>(
+            $"SELECT t.id FROM tasks t WHERE t.group_id = @group AND t.project_id = @project AND t.purpose = @purpose AND t.needed > 0 AND {Fits} AND {NeverHad} ORDER BY t.place LIMIT 1{Transaction.Engine.SkipLocked}",
+            new { group, project = Project, purpose = Purpose, person = Person });
 
         /// <summary>
         /// Without waiting for rows that others are about to take: a queue behind one row would hold everyone up. Where only such rows are left, all of it

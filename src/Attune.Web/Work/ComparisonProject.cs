@@ -28,7 +28,9 @@ public sealed record ComparisonProject(Project Project, int Added, int Known)
         ArgumentNullException.ThrowIfNull(project);
         var known = (await database.ReadAsync(transaction => transaction.QueryAsync<string>("SELECT subject_id FROM tasks WHERE project_id = @Id", new { project.Id }), stop).ConfigureAwait(false))
             .ToHashSet(StringComparer.Ordinal);
-        var tasks = comparisons.Where(comparison => !known.Contains(comparison.Id)).Select(comparison => new NewTask
+        var added = comparisons.Where(comparison => !known.Contains(comparison.Id)).ToList();
+        var places = project.Settings is { Kind: TaskKind.Pair, Scale: PreferenceScale.Nine } ? PlacesByPrompt(added) : [];
+        var tasks = added.Select(comparison => new NewTask
         {
             Payload = comparison.ToJson(),
             Choices = comparison.Answers.Count,
@@ -36,11 +38,20 @@ public sealed record ComparisonProject(Project Project, int Added, int Known)
             BatchId = batchId,
             Purpose = purpose,
             Kind = project.Settings.Kind is TaskKind.Pair or TaskKind.Rank ? KindOf([comparison]) : project.Settings.Kind,
+            GroupId = places.GetValueOrDefault(comparison.Id)?.Group,
+            Place = places.GetValueOrDefault(comparison.Id)?.Number,
+            GroupSize = places.GetValueOrDefault(comparison.Id)?.Of,
         }).ToArray();
         foreach (var part in tasks.Chunk(AtOnce))
             await database.Tasks.AddAsync(project.Id, part, actorId, stop).ConfigureAwait(false);
         return new(project, tasks.Length, comparisons.Count - tasks.Length);
     }
+
+    /// <summary>On the scale of nine the pairs of one prompt come to a judge one after the other, "2 of 6", as summaries of one post did (Stiennon et al. 2020).</summary>
+    private static Dictionary<string, PlaceInGroup> PlacesByPrompt(IReadOnlyList<Comparison> comparisons) => comparisons
+        .Where(comparison => comparison.Answers.Count == 2).GroupBy(comparison => comparison.Prompt, StringComparer.Ordinal).Where(group => group.Count() > 1)
+        .SelectMany(group => group.Select((comparison, number) => (comparison.Id, new PlaceInGroup(group.First().Id, number + 1, group.Count()))))
+        .ToDictionary(StringComparer.Ordinal);
 
     /// <summary>Reads comparisons that somebody sent.</summary>
     /// <exception cref="InputException">There are none, or bad lines; lists them.</exception>
@@ -59,4 +70,6 @@ public sealed record ComparisonProject(Project Project, int Added, int Known)
         if (comparisons.Count == 0)
             throw InputException.One(name, "has no comparisons", "at least one line", "see docs/feedback-formats.md for the form");
     }
+
+    private sealed record PlaceInGroup(string Group, int Number, int Of);
 }
