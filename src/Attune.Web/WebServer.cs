@@ -4,6 +4,7 @@ using Attune.Storage;
 using Attune.Storage.People;
 using Attune.Web.Access;
 using Attune.Web.Api;
+using Attune.Web.Arena;
 using Attune.Web.Chat;
 using Attune.Web.Texts;
 using Attune.Web.Work;
@@ -64,12 +65,13 @@ public static class WebServer
         services.AddSingleton<IPasswordHasher<Person>, PasswordHasher<Person>>();
         services.AddSingleton<SignIn>();
         services.AddSingleton<ChatDesk>();
+        services.AddSingleton<ArenaDesk>();
         services.AddSingleton<QualityService>().AddHostedService(provider => provider.GetRequiredService<QualityService>());
         services.AddDataProtection().SetApplicationName("Attune");
         services.Configure<KeyManagementOptions>(keys => keys.XmlRepository = new KeyRing(database));
         services.AddHttpContextAccessor();
         services.AddScoped<Wording>().AddScoped<Visitor>();
-        services.AddAuthentication(SessionHandler.Scheme).AddScheme<SessionSchemeOptions, SessionHandler>(SessionHandler.Scheme, null);
+        services.AddAuthentication(SessionHandler.Scheme).AddScheme<SessionSchemeOptions, SessionHandler>(SessionHandler.Scheme, null).AddOAuthSignIn(options.OAuth);
         services.AddAuthorization(Policies.Add);
         services.AddAntiforgery(antiforgery =>
         {
@@ -102,6 +104,7 @@ public static class WebServer
         app.UseAntiforgery();
         app.MapAssets();
         app.MapSignOut();
+        app.MapOAuthSignIn(options.OAuth);
         app.MapApi();
         app.MapRazorComponents<Pages.App>();
     }
