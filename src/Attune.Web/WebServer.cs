@@ -48,6 +48,7 @@ public static class WebServer
         });
         builder.Logging.SetMinimumLevel(LogLevel.Warning);
         builder.Logging.AddFilter("Microsoft.AspNetCore.DataProtection", LogLevel.Error); // that form keys lie in the database as they are is known
+        builder.Logging.AddFilter("Microsoft.AspNetCore.Authentication.OAuth", LogLevel.Warning); // below that it repeats what the other service said, which may be anything
         AddServices(builder.Services, database, options);
         configure?.Invoke(builder);
         var app = builder.Build();

@@ -1,5 +1,5 @@
-using System.Security.Cryptography;
 using System.Buffers.Binary;
+using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Attune.Feedback.Arena;
@@ -177,7 +177,8 @@ public sealed class ArenaStore
     internal static async Task ForgetWordsAsync(Transaction transaction, string voterId)
     {
         await ArenaPool.RemoveAsync(transaction, voterId).ConfigureAwait(false);
-        await transaction.ExecuteAsync("UPDATE arena_turns SET prompt = @Removed WHERE talk_id IN (SELECT id FROM arena_talks WHERE voter_id = @voterId)", new { voterId, ArenaPool.Removed }).ConfigureAwait(false);
+        // Answers too: they repeat what was asked.
+        await transaction.ExecuteAsync("UPDATE arena_turns SET prompt = @Removed, answer_a = CASE WHEN answer_a IS NULL THEN NULL ELSE @Removed END, answer_b = CASE WHEN answer_b IS NULL THEN NULL ELSE @Removed END WHERE talk_id IN (SELECT id FROM arena_talks WHERE voter_id = @voterId)", new { voterId, ArenaPool.Removed }).ConfigureAwait(false);
         await transaction.ExecuteAsync("UPDATE arena_talks SET revealed_at = @Now WHERE voter_id = @voterId AND revealed_at IS NULL", new { voterId, transaction.Now }).ConfigureAwait(false); // nothing goes on
         await transaction.ExecuteAsync("UPDATE arena_voters SET consent_version = NULL, consented_at = NULL, pools_since = NULL WHERE id = @voterId", new { voterId }).ConfigureAwait(false);
     }

@@ -52,7 +52,7 @@ public static class PrivateData
         "luhn" => HasLuhnDigit(found),
         "iban" => IsIban(found),
         "ipv4" => found.Split('.').All(part => int.Parse(part, CultureInfo.InvariantCulture) <= 255),
-        "ipv6" => found.Count(char.IsAsciiHexDigit) > 1 && IPAddress.TryParse(found, out var address) && address.AddressFamily == AddressFamily.InterNetworkV6,
+        "ipv6" => found.Count(char.IsAsciiHexDigit) > 3 && found.Any(char.IsAsciiDigit) && IPAddress.TryParse(found, out var address) && address.AddressFamily == AddressFamily.InterNetworkV6, // a::b is code
         "digits" => found.Count(char.IsAsciiDigit) >= LongDigits,
         _ => true,
     };
