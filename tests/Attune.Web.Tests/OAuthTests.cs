@@ -113,7 +113,7 @@ public sealed class OAuthTests
         var log = new ConcurrentQueue<string>();
         await using var service = await Provider.Open();
         await using var site = await Open(service);
-        await using var second = await WebServer.BuildAsync(site.Database, new() { Listen = "http://127.0.0.1:0", OAuth = Plan(service) }, builder => builder.Logging.SetMinimumLevel(LogLevel.Trace).AddProvider(new Recorder(log)));
+        await using var second = await WebServer.BuildAsync(site.Database, new() { Listen = "http://127.0.0.1:0", OAuth = Plan(service) }, builder => builder.Logging.ClearProviders().SetMinimumLevel(LogLevel.Trace).AddProvider(new Recorder(log)));
         await second.StartAsync();
         using var visit = new Visit(new Uri(second.Urls.First()));
         using var begun = await visit.Get("/oauth");
