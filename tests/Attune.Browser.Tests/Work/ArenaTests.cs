@@ -49,7 +49,8 @@ public sealed class ArenaTests : IAsyncLifetime
         await page.Locator("[data-message]").FillAsync("Is the river scene too long?");
         await page.GetByRole(AriaRole.Button, new() { Name = "Send" }).ClickAsync();
         await page.Locator("[data-vote]").WaitForAsync();
-        Assert.DoesNotContain(Names, name => page.ContentAsync().Result.Contains(name, StringComparison.Ordinal));
+        var shown = await page.ContentAsync();
+        Assert.DoesNotContain(Names, name => shown.Contains(name, StringComparison.Ordinal));
         await page.Locator("[value='both-bad']").ClickAsync();
         await page.Locator("[data-outcome]").WaitForAsync();
         Assert.Contains("found both bad", await page.Locator("[data-outcome]").TextContentAsync());
