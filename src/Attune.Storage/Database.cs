@@ -1,4 +1,5 @@
 using Attune.Runs;
+using Attune.Storage.Arena;
 using Attune.Storage.Chats;
 using Attune.Storage.Engines;
 using Attune.Storage.Judgments;
@@ -66,6 +67,7 @@ public sealed class Database : IAsyncDisposable
         Notices = new(this);
         Pay = new(this);
         Cycle = new(this);
+        Arena = new(this);
     }
 
     /// <summary>Where it is.</summary>
@@ -124,6 +126,9 @@ public sealed class Database : IAsyncDisposable
 
     /// <summary>The cycle of batches.</summary>
     public BatchCycle Cycle { get; }
+
+    /// <summary>Conversations of the arena and their votes.</summary>
+    public ArenaStore Arena { get; }
 
     internal Engine Engine => _engine;
 

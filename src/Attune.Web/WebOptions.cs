@@ -1,5 +1,7 @@
 using System.Net;
 using Attune.Runs;
+using Attune.Web.Access;
+using Attune.Web.Arena;
 using Attune.Web.Chat;
 
 namespace Attune.Web;
@@ -30,6 +32,12 @@ public sealed record WebOptions
 
     /// <summary>The model that people talk with; null for none. It stays the caller's.</summary>
     public IChatModel? ChatModel { get; init; }
+
+    /// <summary>The arena; null for none. It stays the caller's.</summary>
+    public ArenaSetup? Arena { get; init; }
+
+    /// <summary>Another service that people may sign in with; null for none.</summary>
+    public OAuthPlan? OAuth { get; init; }
 
     /// <summary>Whether it can be reached from this machine alone.</summary>
     public bool IsLoopback => Uri.TryCreate(Listen, UriKind.Absolute, out var uri) && (uri.IsLoopback || (IPAddress.TryParse(uri.Host, out var address) && IPAddress.IsLoopback(address)));

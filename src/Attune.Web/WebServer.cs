@@ -4,6 +4,7 @@ using Attune.Storage;
 using Attune.Storage.People;
 using Attune.Web.Access;
 using Attune.Web.Api;
+using Attune.Web.Arena;
 using Attune.Web.Chat;
 using Attune.Web.Texts;
 using Attune.Web.Work;
@@ -47,6 +48,7 @@ public static class WebServer
         });
         builder.Logging.SetMinimumLevel(LogLevel.Warning);
         builder.Logging.AddFilter("Microsoft.AspNetCore.DataProtection", LogLevel.Error); // that form keys lie in the database as they are is known
+        builder.Logging.AddFilter("Microsoft.AspNetCore.Authentication.OAuth", LogLevel.Warning); // below that it repeats what the other service said, which may be anything
         AddServices(builder.Services, database, options);
         configure?.Invoke(builder);
         var app = builder.Build();
@@ -64,12 +66,13 @@ public static class WebServer
         services.AddSingleton<IPasswordHasher<Person>, PasswordHasher<Person>>();
         services.AddSingleton<SignIn>();
         services.AddSingleton<ChatDesk>();
+        services.AddSingleton<ArenaDesk>();
         services.AddSingleton<QualityService>().AddHostedService(provider => provider.GetRequiredService<QualityService>());
         services.AddDataProtection().SetApplicationName("Attune");
         services.Configure<KeyManagementOptions>(keys => keys.XmlRepository = new KeyRing(database));
         services.AddHttpContextAccessor();
         services.AddScoped<Wording>().AddScoped<Visitor>();
-        services.AddAuthentication(SessionHandler.Scheme).AddScheme<SessionSchemeOptions, SessionHandler>(SessionHandler.Scheme, null);
+        services.AddAuthentication(SessionHandler.Scheme).AddScheme<SessionSchemeOptions, SessionHandler>(SessionHandler.Scheme, null).AddOAuthSignIn(options.OAuth);
         services.AddAuthorization(Policies.Add);
         services.AddAntiforgery(antiforgery =>
         {
@@ -102,6 +105,7 @@ public static class WebServer
         app.UseAntiforgery();
         app.MapAssets();
         app.MapSignOut();
+        app.MapOAuthSignIn(options.OAuth);
         app.MapApi();
         app.MapRazorComponents<Pages.App>();
     }

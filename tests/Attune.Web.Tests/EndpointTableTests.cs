@@ -135,6 +135,27 @@ public sealed class EndpointTableTests
         POST   /api/v1/projects/{project}/batches/{batch}/reopen   401 403 403 400 400 400 400 403 write {}
         POST   /api/v1/projects/{project}/batches/{batch}/deliver  401 403 403 400 400 400 400 403 write {}
         POST   /api/v1/projects/{project}/batches/{batch}/accuracy 401 403 403 400 400 400 400 403 write {"accuracy":0.7,"source":"run"}
+        GET    /arena                                              404 404 404 404 404 404 404 404 -
+        POST   /arena                                              400 400 400 400 400 400 400 400 -
+        GET    /arena/talk/{TalkId}                                404 404 404 404 404 404 404 404 -
+        POST   /arena/talk/{TalkId}                                400 400 400 400 400 400 400 400 -
+        GET    /arena/leaderboard                                  404 404 404 404 404 404 404 404 -
+        POST   /arena/leaderboard                                  400 400 400 400 400 400 400 400 -
+        GET    /arena/voters                                       302 403 403 403 200 200 302 302 -
+        POST   /arena/voters                                       302 403 403 403 400 400 302 302 -
+        GET    /api/v1/arena/leaderboard                           401 200 200 200 200 200 200 403 read
+        GET    /api/v1/arena/voters                                401 403 403 403 200 200 200 403 read
+        GET    /api/v1/arena/export/comparisons.jsonl              401 403 403 403 200 200 200 403 read
+        GET    /api/v1/arena/export/judgments.jsonl                401 403 403 403 200 200 200 403 read
+        GET    /api/v1/arena/export/prompts.jsonl                  401 403 403 403 200 200 200 403 read
+        PUT    /api/v1/arena/voters/{voter}                        401 403 403 403 404 404 404 403 write {"excluded":false}
+        PUT    /api/v1/arena/consent                               401 404 404 404 404 404 404 403 work {"pool":true}
+        DELETE /api/v1/arena/consent                               401 404 404 404 404 404 404 403 work
+        POST   /api/v1/arena/talks                                 401 404 404 404 404 404 404 403 work {"mode":"blind","token":"t"}
+        GET    /api/v1/arena/talks/{talk}                          401 404 404 404 404 404 404 403 work
+        PUT    /api/v1/arena/talks/{talk}/turns/{number:int}       401 404 404 404 404 404 404 403 work {"prompt":"p"}
+        POST   /api/v1/arena/talks/{talk}/vote                     401 404 404 404 404 404 404 403 work {"choice":"a","token":"t"}
+        POST   /api/v1/arena/talks/{talk}/reveal                   401 404 404 404 404 404 404 403 work
         """;
 
     private static readonly string[] Who = ["nobody", "viewer", "annotator", "project's manager", "manager", "owner", "key with scope", "key without"];

@@ -4,6 +4,8 @@ using Attune.Runs;
 using Attune.Storage;
 using Attune.Storage.People;
 using Attune.Web;
+using Attune.Web.Access;
+using Attune.Web.Arena;
 using Attune.Web.Work;
 
 namespace Attune.Cli.Verbs;
@@ -28,20 +30,26 @@ internal static class AnnotateVerb
 
     private static readonly Option<string> Project = new("--project") { Description = "Name of the project that --tasks go to; made if there is none", HelpName = "NAME", DefaultValueFactory = _ => "First project" };
 
+    private static readonly Option<string?> Arena = new("--arena") { Description = "Serve an arena of several models, as this file says", HelpName = "FILE" };
+
+    private static readonly Option<string?> OAuth = new("--oauth") { Description = "Let people sign in with another service, as this file says", HelpName = "FILE" };
+
     public static Verb Create(ConsoleOutput output)
     {
         var verb = new Verb("annotate", "Serve the web application in which people compare, rank and rate answers.", "attune annotate --tasks comparisons.jsonl --project Reviews")
         {
-            DbVerb.Url, Listen, Public, Proxy, Tasks, Project, ChatModelOptions.Folder, ChatModelOptions.Url, ChatModelOptions.Name, ChatModelOptions.KeyVariable, ComputeOptions.Device, ComputeOptions.Type,
+            DbVerb.Url, Listen, Public, Proxy, Tasks, Project, ChatModelOptions.Folder, ChatModelOptions.Url, ChatModelOptions.Name, ChatModelOptions.KeyVariable, Arena, OAuth, ComputeOptions.Device, ComputeOptions.Type,
             CommonOptions.Json,
         };
         return verb.Does(output, (parsed, stop) => DbVerb.Run(async () =>
         {
             var options = new WebOptions { Listen = parsed.GetValue(Listen)!, PublicAddress = parsed.GetValue(Public), Proxies = parsed.GetValue(Proxy) ?? [] };
             options.ThrowIfBad();
+            var oauth = parsed.GetValue(OAuth) is { } service ? OAuthPlan.Load(service) : null;
             var model = ChatModelOptions.Open(parsed);
             using var owned = model as IDisposable;
-            options = options with { ChatModel = model };
+            using var arena = parsed.GetValue(Arena) is { } file ? ArenaSetup.Open(file, ComputeOptions.Read(parsed, [])) : null;
+            options = options with { ChatModel = model, Arena = arena, OAuth = oauth };
             await using var database = await Database.OpenAsync(parsed.GetValue(DbVerb.Url)!, null, stop);
             var added = parsed.GetValue(Tasks) is { } tasks ? await TaskImport.AddFileAsync(database, parsed.GetValue(Project)!, tasks, null, stop) : null;
             await using var app = await WebServer.BuildAsync(database, options);

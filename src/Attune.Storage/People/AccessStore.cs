@@ -94,18 +94,24 @@ public sealed class AccessStore
     /// <summary>Uses an invitation: the person is there, a member of its project, and it is used up, all at once. Null where it cannot be used any more.</summary>
     /// <exception cref="InputException">The address is taken.</exception>
     public Task<Person?> AcceptInvitationAsync(string token, NewPerson person, CancellationToken stop = default) => _database.WriteAsync(
-        async transaction =>
-        {
-            if (await ValidAsync(transaction, token, transaction.Engine.ForUpdate).ConfigureAwait(false) is not { } invitation)
-                return null;
-            var inProject = invitation.ProjectId is not null;
-            var added = await _database.People.CreateAsync(transaction, person with { Role = inProject ? Role.Annotator : invitation.Role, Email = invitation.Email ?? person.Email }, invitation.CreatedBy).ConfigureAwait(false);
-            if (inProject)
-                await _database.Projects.SetMemberAsync(transaction, invitation.ProjectId!, added.Id, invitation.Role, invitation.CreatedBy).ConfigureAwait(false);
-            await transaction.ExecuteAsync("UPDATE invitations SET used_at = @Now, used_by = @By WHERE id = @Id", new { transaction.Now, By = added.Id, invitation.Id }).ConfigureAwait(false);
-            await _database.Audit.RecordAsync(transaction, added.Id, "invitation.accept", invitation.Id, invitation.ProjectId).ConfigureAwait(false);
-            return added;
-        }, stop);
+        async transaction => await ValidAsync(transaction, token, transaction.Engine.ForUpdate).ConfigureAwait(false) is { } invitation ? await AcceptAsync(transaction, invitation, person).ConfigureAwait(false) : null, stop);
+
+    /// <summary>Uses the newest invitation made out to an address that somebody has proved to be theirs; never one that makes an owner. Null where there is none.</summary>
+    public Task<Person?> AcceptInvitationOfAsync(string email, NewPerson person, CancellationToken stop = default) => _database.WriteAsync(
+        async transaction => await transaction.FirstAsync<Invitation>(
+            $"SELECT * FROM invitations WHERE email = @Email AND role <> 'owner' AND used_at IS NULL AND expires_at > @Now ORDER BY id DESC LIMIT 1{transaction.Engine.ForUpdate}",
+            new { Email = PersonStore.Address(email), transaction.Now }).ConfigureAwait(false) is { } invitation ? await AcceptAsync(transaction, invitation, person).ConfigureAwait(false) : null, stop);
+
+    private async Task<Person?> AcceptAsync(Transaction transaction, Invitation invitation, NewPerson person)
+    {
+        var inProject = invitation.ProjectId is not null;
+        var added = await _database.People.CreateAsync(transaction, person with { Role = inProject ? Role.Annotator : invitation.Role, Email = invitation.Email ?? person.Email }, invitation.CreatedBy).ConfigureAwait(false);
+        if (inProject)
+            await _database.Projects.SetMemberAsync(transaction, invitation.ProjectId!, added.Id, invitation.Role, invitation.CreatedBy).ConfigureAwait(false);
+        await transaction.ExecuteAsync("UPDATE invitations SET used_at = @Now, used_by = @By WHERE id = @Id", new { transaction.Now, By = added.Id, invitation.Id }).ConfigureAwait(false);
+        await _database.Audit.RecordAsync(transaction, added.Id, "invitation.accept", invitation.Id, invitation.ProjectId).ConfigureAwait(false);
+        return added;
+    }
 
     /// <summary>Makes a password reset; null where nobody has the address, which the caller must not let on.</summary>
     public Task<string?> BeginResetAsync(string email, TimeSpan validFor, string? actorId = null, CancellationToken stop = default) => _database.WriteAsync(

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Attune.Feedback;
 using Attune.Runs;
+using Attune.Storage.Arena;
 
 namespace Attune.Storage.People;
 
@@ -41,6 +42,10 @@ public sealed class PersonErasure
                 ["notices"] = await Rows("SELECT project_id, kind, message, at, appeal, appealed_at, decision, decision_reason FROM notices WHERE person_id = @personId ORDER BY id").ConfigureAwait(false),
                 ["bans"] = await Rows("SELECT project_id, kind, begins_at, ends_at, lifted_at FROM bans WHERE person_id = @personId ORDER BY id").ConfigureAwait(false),
                 ["qualifications"] = await Rows("SELECT project_id, attempt, wanted, correct, passed, ended_at FROM qualifications WHERE person_id = @personId ORDER BY id").ConfigureAwait(false),
+                ["arenaTurns"] = await Rows(
+                    "SELECT t.id AS talk_id, t.mode, n.number, n.prompt, n.answer_a, n.answer_b, n.asked_at FROM arena_turns n JOIN arena_talks t ON t.id = n.talk_id JOIN arena_voters v ON v.id = t.voter_id WHERE v.person_id = @personId ORDER BY t.id, n.number").ConfigureAwait(false),
+                ["arenaVotes"] = await Rows("SELECT b.talk_id, b.choice, b.void_reason, b.given_at FROM arena_votes b JOIN arena_voters v ON v.id = b.voter_id WHERE v.person_id = @personId ORDER BY b.id").ConfigureAwait(false),
+                ["arenaPrompts"] = await Rows("SELECT p.text, p.split, p.created_at FROM arena_prompts p JOIN arena_voters v ON v.id = p.voter_id WHERE v.person_id = @personId ORDER BY p.id").ConfigureAwait(false),
                 ["acts"] = await Rows("SELECT at, act, subject_id, project_id, details FROM audit WHERE actor_id = @personId ORDER BY id").ConfigureAwait(false),
                 ["judgments"] = new JsonArray([.. (await transaction.QueryAsync<string>(
                     "SELECT content FROM judgments WHERE person_id = @personId ORDER BY id", new { personId }).ConfigureAwait(false)).Select(content => JsonNode.Parse(content))]),
@@ -81,6 +86,8 @@ public sealed class PersonErasure
         await transaction.ExecuteAsync("UPDATE leases SET reason = NULL WHERE person_id = @personId", new { personId }).ConfigureAwait(false);
         await transaction.ExecuteAsync("DELETE FROM drafts WHERE lease_id IN (SELECT id FROM leases WHERE person_id = @personId)", new { personId }).ConfigureAwait(false);
         await transaction.ExecuteAsync("DELETE FROM chat_turns WHERE lease_id IN (SELECT id FROM leases WHERE person_id = @personId)", new { personId }).ConfigureAwait(false); // judgments hold what counts
+        if (await transaction.FirstAsync<string>("SELECT id FROM arena_voters WHERE person_id = @personId", new { personId }).ConfigureAwait(false) is { } voter)
+            await ArenaStore.ForgetWordsAsync(transaction, voter).ConfigureAwait(false);
         foreach (var table in (string[])["identities", "sessions", "api_keys", "password_resets", "person_languages", "person_skills", "memberships", "standings"])
             await transaction.ExecuteAsync($"DELETE FROM {table} WHERE person_id = @personId", new { personId }).ConfigureAwait(false);
         await transaction.ExecuteAsync("UPDATE people SET state = 'erased', role = 'annotator' WHERE id = @personId", new { personId }).ConfigureAwait(false);

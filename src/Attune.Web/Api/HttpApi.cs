@@ -30,6 +30,7 @@ internal static class HttpApi
         (read, write).MapQuality(work);
         (read, write).MapBatches();
         (read, write).MapPay();
+        (read, write).MapArena(work);
         app.MapOpenApi("/api/{documentName}/openapi.json").RequireAuthorization(Policies.Anyone);
     }
 

@@ -1,0 +1,99 @@
+using System.Text;
+using System.Text.Json;
+using Attune.Feedback;
+using Attune.Feedback.Arena;
+using Attune.Storage;
+using Attune.Storage.Arena;
+
+namespace Attune.Web.Arena;
+
+/// <summary>
+/// Votes as comparisons with their judgments, and the pool of prompts, as JSON Lines. The first message is the prompt; an answer of several turns holds what
+/// came after it, in the form of Anthropic's dialogues. Conversations whose words were taken back or in which private data is found are left out.
+/// </summary>
+internal static class ArenaExport
+{
+    private static readonly JsonSerializerOptions Lines = new(JsonSerializerDefaults.Web) { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    /// <summary>A comparison a line; the same conversations as <see cref="WriteJudgmentsAsync"/>.</summary>
+    public static Task WriteComparisonsAsync(Database database, Stream to, CancellationToken stop) => WriteAsync(database, to, voted => Comparison(voted).ToJson(), stop);
+
+    /// <summary>A judgment a line: flagged "blind", or "side-by-side" where the models were chosen and known.</summary>
+    public static Task WriteJudgmentsAsync(Database database, Stream to, CancellationToken stop) => WriteAsync(database, to, voted => Judgment(voted).ToJson(), stop);
+
+    /// <summary>The pool: <c>{"id", "prompt", "split"}</c> a line.</summary>
+    public static async Task WritePromptsAsync(Database database, PromptSplit? split, Stream to, CancellationToken stop)
+    {
+        string? after = null;
+        do
+        {
+            var page = await database.Arena.Pool.ListAsync(split, new() { After = after, Size = PageRequest.Largest }, stop).ConfigureAwait(false);
+            foreach (var prompt in page.Items)
+                await LineAsync(to, JsonSerializer.Serialize(prompt, Lines), stop).ConfigureAwait(false);
+            after = page.Next;
+        }
+        while (after is not null);
+    }
+
+    private static async Task WriteAsync(Database database, Stream to, Func<VotedTalk, string> line, CancellationToken stop)
+    {
+        string? after = null;
+        do
+        {
+            var page = await ArenaVotes.ListAsync(database, new() { After = after, Size = PageRequest.Largest }, stop).ConfigureAwait(false);
+            foreach (var voted in page.Items.Where(MayGo))
+                await LineAsync(to, line(voted), stop).ConfigureAwait(false);
+            after = page.Next;
+        }
+        while (after is not null);
+    }
+
+    private static Task LineAsync(Stream to, string line, CancellationToken stop) => to.WriteAsync(Encoding.UTF8.GetBytes(line + "\n"), stop).AsTask();
+
+    private static bool MayGo(VotedTalk voted) => voted.State.Turns.Where(turn => turn.AnsweredAt is not null).All(turn => turn.Prompt != "[removed]" && PrivateData.Kinds(turn.Prompt).Count == 0);
+
+    private static Comparison Comparison(VotedTalk voted)
+    {
+        var (talk, draws) = (voted.State.Talk, voted.State.Talk.Draws);
+        var features = new Dictionary<string, double> { ["temperature"] = draws.Temperature, ["topP"] = draws.TopP, ["maximumNewTokens"] = draws.MaximumNewTokens };
+        return new()
+        {
+            Id = talk.Id,
+            Prompt = voted.State.Turns[0].Prompt,
+            Answers =
+            [
+                new() { Id = $"{talk.Id}.a", Source = talk.ModelA, Text = Text(voted.State, turn => turn.AnswerA!), Features = features },
+                new() { Id = $"{talk.Id}.b", Source = talk.ModelB!, Text = Text(voted.State, turn => turn.AnswerB!), Features = features },
+            ],
+            Order = [0, 1],
+        };
+    }
+
+    private static Judgment Judgment(VotedTalk voted)
+    {
+        var vote = voted.State.Vote!;
+        var choice = ArenaWords.Choice(vote.Choice)!.Value;
+        return new()
+        {
+            Id = vote.Id,
+            ComparisonId = vote.TalkId,
+            AnnotatorId = voted.Voter,
+            Order = [0, 1],
+            Outcome = choice switch { ArenaChoice.Tie => Outcome.Tie, ArenaChoice.BothBad => Outcome.BothBad, _ => Outcome.Choice },
+            Ranks = choice switch { ArenaChoice.A => [1, 2], ArenaChoice.B => [2, 1], _ => [1, 1] },
+            Flags = [voted.State.Talk.Mode],
+            InstructionVersion = "arena",
+            Source = JudgmentSource.Human,
+            Seconds = (vote.GivenAt - voted.State.Talk.CreatedAt).TotalSeconds,
+            At = vote.GivenAt,
+        };
+    }
+
+    private static string Text(ArenaState state, Func<ArenaTurn, string> answer)
+    {
+        var text = new StringBuilder();
+        foreach (var turn in state.Turns.Where(turn => turn.AnsweredAt is not null))
+            text.Append(turn.Number == 1 ? "" : $"\n\nHuman: {turn.Prompt}\n\nAssistant: ").Append(answer(turn));
+        return text.ToString();
+    }
+}
