@@ -3,10 +3,12 @@ using Attune.Storage.Chats;
 using Attune.Storage.Engines;
 using Attune.Storage.Judgments;
 using Attune.Storage.Leases;
+using Attune.Storage.Metrics;
 using Attune.Storage.People;
 using Attune.Storage.Quality;
 using Attune.Storage.Schema;
 using Attune.Storage.Trees;
+using Attune.Storage.Webhooks;
 using Attune.Storage.Work;
 using Dapper;
 
@@ -66,6 +68,8 @@ public sealed class Database : IAsyncDisposable
         Notices = new(this);
         Pay = new(this);
         Cycle = new(this);
+        Metrics = new(this);
+        Webhooks = new(this);
     }
 
     /// <summary>Where it is.</summary>
@@ -124,6 +128,12 @@ public sealed class Database : IAsyncDisposable
 
     /// <summary>The cycle of batches.</summary>
     public BatchCycle Cycle { get; }
+
+    /// <summary>How projects go.</summary>
+    public MetricsStore Metrics { get; }
+
+    /// <summary>Calls to other programs, and what became of them.</summary>
+    public WebhookStore Webhooks { get; }
 
     internal Engine Engine => _engine;
 

@@ -28,16 +28,18 @@ internal static class AnnotateVerb
 
     private static readonly Option<string> Project = new("--project") { Description = "Name of the project that --tasks go to; made if there is none", HelpName = "NAME", DefaultValueFactory = _ => "First project" };
 
+    private static readonly Option<string?> Runs = new("--runs") { Description = "Folder whose training runs are shown to owners and managers", HelpName = "FOLDER" };
+
     public static Verb Create(ConsoleOutput output)
     {
         var verb = new Verb("annotate", "Serve the web application in which people compare, rank and rate answers.", "attune annotate --tasks comparisons.jsonl --project Reviews")
         {
-            DbVerb.Url, Listen, Public, Proxy, Tasks, Project, ChatModelOptions.Folder, ChatModelOptions.Url, ChatModelOptions.Name, ChatModelOptions.KeyVariable, ComputeOptions.Device, ComputeOptions.Type,
+            DbVerb.Url, Listen, Public, Proxy, Tasks, Project, Runs, ChatModelOptions.Folder, ChatModelOptions.Url, ChatModelOptions.Name, ChatModelOptions.KeyVariable, ComputeOptions.Device, ComputeOptions.Type,
             CommonOptions.Json,
         };
         return verb.Does(output, (parsed, stop) => DbVerb.Run(async () =>
         {
-            var options = new WebOptions { Listen = parsed.GetValue(Listen)!, PublicAddress = parsed.GetValue(Public), Proxies = parsed.GetValue(Proxy) ?? [] };
+            var options = new WebOptions { Listen = parsed.GetValue(Listen)!, PublicAddress = parsed.GetValue(Public), Proxies = parsed.GetValue(Proxy) ?? [], Runs = parsed.GetValue(Runs) };
             options.ThrowIfBad();
             var model = ChatModelOptions.Open(parsed);
             using var owned = model as IDisposable;

@@ -24,6 +24,7 @@ internal static partial class Migrations
         "drafts", "chat_turns", "judgments", "message_trees", "messages", "invitations", "password_resets", "api_keys", "sessions", "sign_in_failures", "audit",
         "rule_sets", "rule_firings", "notices", "bans", "rejections", "standings", "qualifications", "feedback_seen", "repeats", "pair_choices", "batch_decisions", "pay_plans", "skill_changes",
         "data_sets", "data_set_tasks",
+        "webhooks", "webhook_deliveries",
     ];
 
     public static async Task<SchemaChange> ApplyAsync(Engine engine, string name, CancellationToken stop)

@@ -30,6 +30,9 @@ internal static class HttpApi
         (read, write).MapQuality(work);
         (read, write).MapBatches();
         (read, write).MapPay();
+        (read, write).MapWebhooks();
+        read.MapMetrics();
+        read.MapRuns();
         app.MapOpenApi("/api/{documentName}/openapi.json").RequireAuthorization(Policies.Anyone);
     }
 
