@@ -4,10 +4,12 @@ using Attune.Storage.Chats;
 using Attune.Storage.Engines;
 using Attune.Storage.Judgments;
 using Attune.Storage.Leases;
+using Attune.Storage.Metrics;
 using Attune.Storage.People;
 using Attune.Storage.Quality;
 using Attune.Storage.Schema;
 using Attune.Storage.Trees;
+using Attune.Storage.Webhooks;
 using Attune.Storage.Work;
 using Dapper;
 
@@ -68,6 +70,8 @@ public sealed class Database : IAsyncDisposable
         Pay = new(this);
         Cycle = new(this);
         Arena = new(this);
+        Metrics = new(this);
+        Webhooks = new(this);
     }
 
     /// <summary>Where it is.</summary>
@@ -129,6 +133,12 @@ public sealed class Database : IAsyncDisposable
 
     /// <summary>Conversations of the arena and their votes.</summary>
     public ArenaStore Arena { get; }
+
+    /// <summary>How projects go.</summary>
+    public MetricsStore Metrics { get; }
+
+    /// <summary>Calls to other programs, and what became of them.</summary>
+    public WebhookStore Webhooks { get; }
 
     internal Engine Engine => _engine;
 

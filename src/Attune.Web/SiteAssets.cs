@@ -1,5 +1,7 @@
 using System.Collections.Frozen;
 using System.Security.Cryptography;
+using System.Text;
+using Attune.Evaluation;
 
 namespace Attune.Web;
 
@@ -9,7 +11,7 @@ public static class SiteAssets
     private const string Prefix = "assets/";
 
     private static readonly FrozenDictionary<string, Asset> All = typeof(SiteAssets).Assembly.GetManifestResourceNames()
-        .Where(name => name.StartsWith(Prefix, StringComparison.Ordinal)).Select(Asset.Read).ToFrozenDictionary(asset => asset.Name, StringComparer.Ordinal);
+        .Where(name => name.StartsWith(Prefix, StringComparison.Ordinal)).Select(Asset.Read).Append(Asset.Of("plot.css", Encoding.UTF8.GetBytes(SvgPlot.Css))).ToFrozenDictionary(asset => asset.Name, StringComparer.Ordinal);
 
     /// <summary>Where a page finds an asset.</summary>
     /// <param name="name">"site.css", "kinds/text.js", …</param>
@@ -30,8 +32,13 @@ public static class SiteAssets
             using var stream = typeof(SiteAssets).Assembly.GetManifestResourceStream(resource)!;
             var bytes = new byte[stream.Length];
             stream.ReadExactly(bytes);
-            var type = Path.GetExtension(resource) switch { ".css" => "text/css", ".js" => "text/javascript", ".svg" => "image/svg+xml", _ => "application/octet-stream" };
-            return new(resource[Prefix.Length..], Convert.ToHexStringLower(SHA256.HashData(bytes))[..12], type + "; charset=utf-8", bytes);
+            return Of(resource[Prefix.Length..], bytes);
+        }
+
+        public static Asset Of(string name, byte[] bytes)
+        {
+            var type = Path.GetExtension(name) switch { ".css" => "text/css", ".js" => "text/javascript", ".svg" => "image/svg+xml", _ => "application/octet-stream" };
+            return new(name, Convert.ToHexStringLower(SHA256.HashData(bytes))[..12], type + "; charset=utf-8", bytes);
         }
     }
 }

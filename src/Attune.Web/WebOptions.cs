@@ -30,6 +30,12 @@ public sealed record WebOptions
     /// <summary>Requests that one person or network address may make in a minute.</summary>
     public int RequestsPerMinute { get; init; } = 600;
 
+    /// <summary>Streams of news that one person may have open at a time.</summary>
+    public int StreamsPerPerson { get; init; } = 8;
+
+    /// <summary>The folder below which the pages of runs look; null for no such pages.</summary>
+    public string? Runs { get; init; }
+
     /// <summary>The model that people talk with; null for none. It stays the caller's.</summary>
     public IChatModel? ChatModel { get; init; }
 
@@ -57,6 +63,8 @@ public sealed record WebOptions
             yield return Problem.Of("--listen", $"is {Listen}", "http://ADDRESS:PORT", "http://127.0.0.1:8400 is usual");
         if (PublicAddress is not null && !IsHttp(PublicAddress))
             yield return Problem.Of("--public", $"is {PublicAddress}", "an address that begins with https:// or http://", "give the one that people type");
+        if (Runs is not null && !Directory.Exists(Runs))
+            yield return Problem.Of("--runs", $"is {Runs}, which is no folder", "a folder with run folders below it", "give the one that --out of training verbs lies in");
         foreach (var proxy in Proxies.Where(proxy => !IPAddress.TryParse(proxy, out _)))
             yield return Problem.Of("--proxy", $"is {proxy}", "a network address such as 127.0.0.1", "give the proxy's address");
     }

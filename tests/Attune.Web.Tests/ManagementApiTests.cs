@@ -1,9 +1,9 @@
 using System.Net;
 using System.Text;
 using System.Text.Json;
-using Attune.Feedback;
 using Attune.Storage;
 using Attune.Storage.People;
+using Attune.Storage.Work;
 
 namespace Attune.Web.Tests;
 
@@ -13,27 +13,28 @@ public sealed class ManagementApiTests
     public async Task A_program_makes_a_project_has_it_judged_and_takes_the_preferences_home()
     {
         await using var site = await Site.Open();
-        var program = await site.Program(await site.Person(Role.Owner), "read", "write");
-        var project = (await program.Ok(HttpMethod.Post, "/api/v1/projects", new { name = "Colours", settings = new { overlap = 1, maximumOverlap = 1 } })).GetProperty("id").GetString()!;
-        using (var added = await program.Send(HttpMethod.Post, $"/api/v1/projects/{project}/tasks", new ByteArrayContent(Site.Comparisons(3))))
-            Assert.Equal("""{"added":3,"known":0}""", await added.Content.ReadAsStringAsync());
-        using (var again = await program.Send(HttpMethod.Post, $"/api/v1/projects/{project}/tasks", new ByteArrayContent(Site.Comparisons(4))))
-            Assert.Equal("""{"added":1,"known":3}""", await again.Content.ReadAsStringAsync());
+        using var program = await site.Client(await site.Person(Role.Owner), "read", "write");
+        var project = (await program.CreateProjectAsync("Colours", new { overlap = 1, maximumOverlap = 1 })).Id;
+        Assert.Equal(new(Added: 3, Known: 0), await program.AddTasksAsync(project, Site.Comparisons(3)));
+        Assert.Equal(new(Added: 1, Known: 3), await program.AddTasksAsync(project, Site.Comparisons(4)));
 
         var judge = await site.Person();
-        await program.Ok(HttpMethod.Put, $"/api/v1/projects/{project}/members/{judge.Id}", new { role = "annotator" });
-        var visit = await site.Program(judge, "work");
-        var next = (await visit.Ok(HttpMethod.Post, $"/api/v1/projects/{project}/next", new { })).GetProperty("task");
-        await visit.Ok(HttpMethod.Post, "/api/v1/leases/submit", new { token = next.GetProperty("token").GetString(), answer = new { step = 1, seconds = 2 } });
+        await program.SetMemberAsync(project, judge.Id, Role.Annotator);
+        Assert.Equal(judge.Pseudonym, Assert.Single(await program.MembersAsync(project).ToListAsync()).Pseudonym);
+        using var visit = await site.Client(judge, "work");
+        var next = (await visit.NextAsync(project)).Task!;
+        await visit.SubmitAsync(next.Token, new() { Step = 1, Seconds = 2 });
 
-        var progress = await program.Ok(HttpMethod.Get, $"/api/v1/projects/{project}/progress");
-        Assert.Equal((4, 1), (progress.GetProperty("tasks").GetInt32(), progress.GetProperty("accepted").GetInt32()));
-        var judgment = Judgment.FromJson((await program.Page($"/api/v1/projects/{project}/export/judgments.jsonl")).Trim());
+        var progress = await program.ProgressAsync(project);
+        Assert.Equal((4, 1), (progress.Tasks, progress.Accepted));
+        Assert.Single(await program.TasksAsync(project, TaskState.Complete).ToListAsync());
+        var judgment = Assert.Single(await program.JudgmentsAsync(project).ToListAsync());
         Assert.Equal((judge.Pseudonym, 1), (judgment.AnnotatorId, judgment.Step));
-        Assert.Equal(judgment.Id, (await program.Ok(HttpMethod.Get, $"/api/v1/projects/{project}/judgments?person={judge.Id}")).GetProperty("items")[0].GetProperty("id").GetString());
-        Assert.Empty((await program.Ok(HttpMethod.Get, $"/api/v1/projects/{project}/judgments?purpose=golden")).GetProperty("items").EnumerateArray());
-        var preference = JsonSerializer.Deserialize<JsonElement>((await program.Page($"/api/v1/projects/{project}/export/preferences.jsonl")).Trim());
-        Assert.Equal(next.GetProperty("answers")[0].GetProperty("text").GetString(), preference.GetProperty("chosen").GetString()); // the first step is for the left answer
+        var items = (await program.SendAsync<JsonElement>(HttpMethod.Get, $"projects/{project}/judgments?person={judge.Id}")).GetProperty("items");
+        Assert.Equal(judgment.Id, items[0].GetProperty("id").GetString());
+        Assert.Empty((await program.SendAsync<JsonElement>(HttpMethod.Get, $"projects/{project}/judgments?purpose=golden")).GetProperty("items").EnumerateArray());
+        var preference = JsonSerializer.Deserialize<JsonElement>(Assert.Single(await program.ExportAsync(project, "preferences.jsonl").ToListAsync()));
+        Assert.Equal(next.Answers[0].Text, preference.GetProperty("chosen").GetString()); // the first step is for the left answer
     }
 
     [Fact]
@@ -69,12 +70,15 @@ public sealed class ManagementApiTests
     {
         await using var site = await Site.Open();
         var project = await site.Project(205);
-        var program = await site.Program(await site.Person(Role.Owner), "read");
+        var owner = await site.Person(Role.Owner);
+        var program = await site.Program(owner, "read");
         var first = await program.Ok(HttpMethod.Get, $"/api/v1/projects/{project.Id}/tasks?size=1000");
         Assert.Equal(PageRequest.Largest, first.GetProperty("items").GetArrayLength());
         var second = await program.Ok(HttpMethod.Get, $"/api/v1/projects/{project.Id}/tasks?size=1000&after={first.GetProperty("next").GetString()}");
         Assert.Equal(5, second.GetProperty("items").GetArrayLength());
         Assert.Equal(JsonValueKind.Null, second.GetProperty("next").ValueKind);
+        using var client = await site.Client(owner, "read");
+        Assert.Equal(205, await client.TasksAsync(project.Id).CountAsync()); // it asks for page after page
     }
 
     [Fact]
@@ -124,9 +128,10 @@ public sealed class ManagementApiTests
         var project = await site.Project(1);
         var task = (await site.Database.Tasks.ListAsync(project.Id, new(), new())).Items[0].Id;
         var program = await site.Program(owner, "read", "write");
-        await program.Ok(HttpMethod.Post, $"/api/v1/projects/{project.Id}/tasks/{task}/withdraw", new { reason = "broken" });
-        await program.Ok(HttpMethod.Post, $"/api/v1/people/{person.Id}/reset", new { });
-        await program.Ok(HttpMethod.Delete, $"/api/v1/people/{person.Id}?texts=true");
+        using var client = await site.Client(owner, "read", "write");
+        await client.WithdrawTaskAsync(project.Id, task, "broken");
+        await client.ResetAsync(person.Id);
+        await client.ErasePersonAsync(person.Id, texts: true);
         var acts = (await program.Ok(HttpMethod.Get, "/api/v1/audit?size=200")).GetProperty("items").EnumerateArray()
             .Where(entry => entry.TryGetProperty("actorId", out var actor) && actor.GetString() == owner.Id).Select(entry => entry.GetProperty("act").GetString()).ToList();
         Assert.Equal(["task.withdraw", "password.reset-asked", "person.erase"], acts);

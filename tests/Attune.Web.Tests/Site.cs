@@ -73,6 +73,13 @@ internal sealed class Site : IAsyncDisposable
         return visit;
     }
 
+    /// <summary>The same, as programs in C# have it.</summary>
+    public async Task<Client.AttuneClient> Client(Person person, params string[] scopes)
+    {
+        var visit = await Program(person, scopes);
+        return new(visit.Address, visit.Key!);
+    }
+
     /// <summary>A project of pairs, each for two people.</summary>
     public async Task<Project> Project(int tasks = 3, string name = "Colours")
     {

@@ -65,7 +65,7 @@ internal sealed class Visit : IDisposable
             request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", Key);
         if (token is not null)
             request.Headers.Add("RequestVerificationToken", token);
-        return await _http.SendAsync(request);
+        return await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead); // a stream of events has no end
     }
 
     public static string Token(string page) => Regex.Match(page, "__RequestVerificationToken\" value=\"([^\"]+)").Groups[1].Value;

@@ -34,16 +34,18 @@ internal static class AnnotateVerb
 
     private static readonly Option<string?> OAuth = new("--oauth") { Description = "Let people sign in with another service, as this file says", HelpName = "FILE" };
 
+    private static readonly Option<string?> Runs = new("--runs") { Description = "Folder whose training runs are shown to owners and managers", HelpName = "FOLDER" };
+
     public static Verb Create(ConsoleOutput output)
     {
         var verb = new Verb("annotate", "Serve the web application in which people compare, rank and rate answers.", "attune annotate --tasks comparisons.jsonl --project Reviews")
         {
-            DbVerb.Url, Listen, Public, Proxy, Tasks, Project, ChatModelOptions.Folder, ChatModelOptions.Url, ChatModelOptions.Name, ChatModelOptions.KeyVariable, Arena, OAuth, ComputeOptions.Device, ComputeOptions.Type,
+            DbVerb.Url, Listen, Public, Proxy, Tasks, Project, Runs, ChatModelOptions.Folder, ChatModelOptions.Url, ChatModelOptions.Name, ChatModelOptions.KeyVariable, Arena, OAuth, ComputeOptions.Device, ComputeOptions.Type,
             CommonOptions.Json,
         };
         return verb.Does(output, (parsed, stop) => DbVerb.Run(async () =>
         {
-            var options = new WebOptions { Listen = parsed.GetValue(Listen)!, PublicAddress = parsed.GetValue(Public), Proxies = parsed.GetValue(Proxy) ?? [] };
+            var options = new WebOptions { Listen = parsed.GetValue(Listen)!, PublicAddress = parsed.GetValue(Public), Proxies = parsed.GetValue(Proxy) ?? [], Runs = parsed.GetValue(Runs) };
             options.ThrowIfBad();
             var oauth = parsed.GetValue(OAuth) is { } service ? OAuthPlan.Load(service) : null;
             var model = ChatModelOptions.Open(parsed);

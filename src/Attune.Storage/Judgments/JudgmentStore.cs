@@ -1,5 +1,6 @@
 using Attune.Feedback;
 using Attune.Runs;
+using Attune.Storage.Webhooks;
 using Attune.Storage.Work;
 
 namespace Attune.Storage.Judgments;
@@ -86,7 +87,13 @@ public sealed class JudgmentStore
     internal static async Task<Judgment?> FindAsync(Transaction transaction, string id) =>
         await transaction.FirstAsync<string>("SELECT content FROM judgments WHERE id = @id", new { id }).ConfigureAwait(false) is { } content ? Judgment.FromJson(content) : null;
 
-    internal static Task InsertAsync(Transaction transaction, Judgment judgment, AnnotationTask task, string personId, string? leaseId) => transaction.ExecuteAsync(
+    internal static async Task InsertAsync(Transaction transaction, Judgment judgment, AnnotationTask task, string personId, string? leaseId)
+    {
+        await WriteAsync(transaction, judgment, task, personId, leaseId).ConfigureAwait(false);
+        await Outbox.JudgmentAsync(transaction, judgment, task).ConfigureAwait(false);
+    }
+
+    private static Task WriteAsync(Transaction transaction, Judgment judgment, AnnotationTask task, string personId, string? leaseId) => transaction.ExecuteAsync(
         """
         INSERT INTO judgments (id, project_id, batch_id, task_id, lease_id, person_id, comparison_id, outcome, purpose, late, supersedes, at, seconds, active_seconds, content)
         VALUES (@Id, @ProjectId, @BatchId, @TaskId, @leaseId, @personId, @ComparisonId, @Outcome, @Purpose, @Late, @Supersedes, @At, @Seconds, @ActiveSeconds, @Content)

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Attune.Feedback.Quality;
 using Attune.Storage.People;
+using Attune.Storage.Webhooks;
 using Attune.Storage.Work;
 
 namespace Attune.Storage.Quality;
@@ -25,6 +26,7 @@ public sealed partial class RuleStore
             await DoAsync(transaction, projectId, person, firing, action).ConfigureAwait(false);
         await _database.Audit.RecordAsync(
             transaction, null, "rule.fire", person, projectId, new { rule = firing.Rule, version, actions = firing.Actions.Select(action => action.Do), firing.EventId }).ConfigureAwait(false);
+        await Outbox.RuleFiredAsync(transaction, projectId, firing).ConfigureAwait(false);
         return true;
     }
 

@@ -25,6 +25,7 @@ internal static partial class Migrations
         "rule_sets", "rule_firings", "notices", "bans", "rejections", "standings", "qualifications", "feedback_seen", "repeats", "pair_choices", "batch_decisions", "pay_plans", "skill_changes",
         "data_sets", "data_set_tasks",
         "arena_voters", "arena_talks", "arena_turns", "arena_votes", "arena_prompts", "arena_shingles",
+        "webhooks", "webhook_deliveries",
     ];
 
     public static async Task<SchemaChange> ApplyAsync(Engine engine, string name, CancellationToken stop)

@@ -1,6 +1,7 @@
 using Attune.Feedback;
 using Attune.Feedback.Aggregation;
 using Attune.Runs;
+using Attune.Storage.Webhooks;
 
 namespace Attune.Storage.Work;
 
@@ -102,9 +103,13 @@ public sealed class BatchCycle
                 Reason = agreement.Passed ? null : reason!.Trim(),
                 At = transaction.Now,
             }).ConfigureAwait(false);
+            var ended = await transaction.QueryAsync<string>(
+                "SELECT id FROM tasks WHERE batch_id = @batchId AND purpose = 'calibration' AND state = 'open' AND active + accepted > 0 ORDER BY id", new { batchId }).ConfigureAwait(false);
             await transaction.ExecuteAsync(
                 "UPDATE tasks SET state = 'complete', overlap = active + accepted, completed_at = @Now WHERE batch_id = @batchId AND purpose = 'calibration' AND state = 'open' AND active + accepted > 0",
                 new { batchId, transaction.Now }).ConfigureAwait(false);
+            foreach (var task in ended)
+                await Outbox.TaskCompletedAsync(transaction, task).ConfigureAwait(false);
             await MoveAsync(transaction, batch, BatchState.Open, actorId, agreement.Passed ? null : "gate").ConfigureAwait(false);
         }, stop);
 
@@ -179,6 +184,7 @@ public sealed class BatchCycle
     {
         await transaction.ExecuteAsync("UPDATE batches SET state = @State WHERE id = @Id", new { batch.Id, State = StorageJson.Word(state) }).ConfigureAwait(false);
         await _database.Audit.RecordAsync(transaction, actorId, "batch.state", batch.Id, batch.ProjectId, new { state, overridden }).ConfigureAwait(false);
+        await Outbox.BatchStateAsync(transaction, batch.ProjectId, batch.Id, state).ConfigureAwait(false);
     }
 
     private static Task<IReadOnlyList<BatchDecision>> DecisionsAsync(Transaction transaction, string batchId) => transaction.QueryAsync<BatchDecision>(

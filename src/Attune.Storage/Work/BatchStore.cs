@@ -1,4 +1,5 @@
 using Attune.Runs;
+using Attune.Storage.Webhooks;
 
 namespace Attune.Storage.Work;
 
@@ -82,6 +83,8 @@ public sealed class BatchStore
             await transaction.ExecuteAsync("UPDATE batches SET state = @State WHERE id = @id", new { id, State = StorageJson.Word(state) }).ConfigureAwait(false);
             var project = await transaction.FirstAsync<string>("SELECT project_id FROM batches WHERE id = @id", new { id }).ConfigureAwait(false);
             await _database.Audit.RecordAsync(transaction, actorId, "batch.state", id, project, new { state }).ConfigureAwait(false);
+            if (project is not null)
+                await Outbox.BatchStateAsync(transaction, project, id, state).ConfigureAwait(false);
         }, stop);
 
     /// <summary>A batch by id; null where there is none.</summary>

@@ -2,6 +2,7 @@ using System.Text.Json;
 using Attune.Feedback;
 using Attune.Feedback.Tasks;
 using Attune.Runs;
+using Attune.Storage.Webhooks;
 using Attune.Torch;
 
 namespace Attune.Storage.Work;
@@ -70,13 +71,15 @@ public sealed partial class TaskStore
         }, stop);
 
     /// <summary>How far a project, or one batch of it, is.</summary>
-    public async Task<Progress> ProgressAsync(string projectId, string? batchId = null, CancellationToken stop = default) => (await _database.ReadAsync(
-        transaction => transaction.FirstAsync<Progress>(
-            $"""
-            SELECT COUNT(*) AS tasks, COALESCE(SUM(CASE WHEN state = 'complete' THEN 1 ELSE 0 END), 0) AS complete, CAST(COALESCE(SUM(overlap), 0) AS BIGINT) AS wanted,
-                CAST(COALESCE(SUM(accepted), 0) AS BIGINT) AS accepted, CAST(COALESCE(SUM(active), 0) AS BIGINT) AS active
-            FROM tasks WHERE project_id = @projectId AND state <> 'withdrawn' AND purpose IN ('normal', 'calibration') {(batchId is null ? "" : "AND batch_id = @batchId")}
-            """, new { projectId, batchId }), stop).ConfigureAwait(false))!;
+    public Task<Progress> ProgressAsync(string projectId, string? batchId = null, CancellationToken stop = default) =>
+        _database.ReadAsync(transaction => ProgressAsync(transaction, projectId, batchId), stop);
+
+    internal static async Task<Progress> ProgressAsync(Transaction transaction, string projectId, string? batchId) => (await transaction.FirstAsync<Progress>(
+        $"""
+        SELECT COUNT(*) AS tasks, COALESCE(SUM(CASE WHEN state = 'complete' THEN 1 ELSE 0 END), 0) AS complete, CAST(COALESCE(SUM(overlap), 0) AS BIGINT) AS wanted,
+            CAST(COALESCE(SUM(accepted), 0) AS BIGINT) AS accepted, CAST(COALESCE(SUM(active), 0) AS BIGINT) AS active
+        FROM tasks WHERE project_id = @projectId AND state <> 'withdrawn' AND purpose IN ('normal', 'calibration') {(batchId is null ? "" : "AND batch_id = @batchId")}
+        """, new { projectId, batchId }).ConfigureAwait(false))!;
 
     /// <summary>
     /// Asks for more or fewer answers of a task: not fewer than there are and are being given. A task with all its answers is complete, one that needs more
@@ -126,6 +129,7 @@ public sealed partial class TaskStore
             await transaction.ExecuteAsync("UPDATE tasks SET state = 'open', completed_at = NULL WHERE id = @id AND state = 'complete' AND accepted < overlap", new { id }).ConfigureAwait(false);
         if (await transaction.ExecuteAsync("UPDATE tasks SET state = 'complete', completed_at = @Now WHERE id = @id AND state = 'open' AND (accepted >= overlap OR @Sure = 1)", new { id, transaction.Now, Sure = isSure ? 1L : 0L }).ConfigureAwait(false) == 0)
             return;
+        await Outbox.TaskCompletedAsync(transaction, id).ConfigureAwait(false);
         await FollowUps.CompletedAsync(transaction, id).ConfigureAwait(false);
         var waiting = await transaction.QueryAsync<AnnotationTask>($"SELECT * FROM tasks WHERE depends_on = @id AND state = 'waiting' ORDER BY id{transaction.Engine.ForUpdate}", new { id }).ConfigureAwait(false);
         if (waiting.Count == 0)

@@ -31,6 +31,9 @@ internal static class HttpApi
         (read, write).MapBatches();
         (read, write).MapPay();
         (read, write).MapArena(work);
+        (read, write).MapWebhooks();
+        read.MapMetrics();
+        read.MapRuns();
         app.MapOpenApi("/api/{documentName}/openapi.json").RequireAuthorization(Policies.Anyone);
     }
 

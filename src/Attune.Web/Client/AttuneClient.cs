@@ -14,7 +14,7 @@ namespace Attune.Web.Client;
 /// The HTTP API for programs in C#. What the server or the network cannot do at the moment (no connection, 429, 5xx) is tried again until
 /// <see cref="Patience"/> is over; that is safe, as every call that is retried means the same when it arrives twice. Safe for any number of callers at once.
 /// </summary>
-public sealed class AttuneClient : IDisposable
+public sealed partial class AttuneClient : IDisposable
 {
     private static readonly TimeSpan FirstWait = TimeSpan.FromMilliseconds(50), LongestWait = TimeSpan.FromSeconds(5);
 
@@ -125,7 +125,7 @@ public sealed class AttuneClient : IDisposable
             var mayTryAgain = TimeProvider.System.GetTimestamp() < end;
             try
             {
-                using var request = new HttpRequestMessage(method, $"api/v1/{path}") { Content = body is null ? null : JsonContent.Create(body, body.GetType(), options: Json) };
+                using var request = new HttpRequestMessage(method, $"api/v1/{path}") { Content = Content(body) };
                 request.Headers.Authorization = _key;
                 var reply = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, stop).ConfigureAwait(false);
                 if (reply.IsSuccessStatusCode || reply.StatusCode == expected)
@@ -143,6 +143,13 @@ public sealed class AttuneClient : IDisposable
             await Task.Delay(wait, stop).ConfigureAwait(false);
         }
     }
+
+    private static HttpContent? Content(object? body) => body switch
+    {
+        null => null,
+        byte[] bytes => new ByteArrayContent(bytes), // a file as it is
+        _ => JsonContent.Create(body, body.GetType(), options: Json),
+    };
 
     private static bool IsPassing(HttpStatusCode status) => status is HttpStatusCode.TooManyRequests or >= HttpStatusCode.InternalServerError;
 

@@ -9,7 +9,7 @@ internal sealed class ReplacedRun
     /// <summary>All that belongs to a run; the recipe, which makes it one, goes first and comes back last.</summary>
     private static readonly string[] Parts =
     [
-        "recipe.yaml", "metrics.jsonl", ResultFile.Name, "evaluation.jsonl", "samples.jsonl", "checkpoints", "model", "tokenizer",
+        "recipe.yaml", "metrics.jsonl", ResultFile.Name, "evaluation.jsonl", "samples.jsonl", "rollouts", "checkpoints", "model", "tokenizer",
         "report.json", "report.html", "inputs.json", "answers.jsonl", "comparisons.jsonl", "judgments.jsonl",
     ];
 

@@ -65,6 +65,18 @@ internal sealed class PpoBatch
     /// <summary>What the value function learns <c>[M]</c>.</summary>
     public float[] Returns { get; }
 
+    /// <summary>What is known of an answer's tokens; what is paid behind the last one stands with it.</summary>
+    public (double[] LogProbs, double[] Kl, double[] Values, double[] Rewards, double[] Advantages) DetailsOf(int row)
+    {
+        int[] one = [row];
+        var (logProbs, reference, advantages) = (TokenRows.Take(LogProbs, one), TokenRows.Take(RefLogProbs, one), TokenRows.Take(Advantages, one));
+        var values = PlaceRows.Take(Values!, one);
+        var rewards = PlaceRows.Take(Rewards, one);
+        var paid = rewards[..logProbs.Length];
+        paid[^1] += rewards[logProbs.Length..].Sum();
+        return ([.. logProbs], [.. logProbs.Zip(reference, (own, other) => (double)own - other)], [.. values.Take(logProbs.Length)], paid, [.. advantages]);
+    }
+
     /// <summary>Tokens of some rows.</summary>
     public int TokensOf(IEnumerable<int> rows) => TokenRows.CountOf(rows);
 

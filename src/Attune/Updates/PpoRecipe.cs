@@ -107,6 +107,33 @@ public sealed record PpoSampleSettings : IChecked
     }
 }
 
+/// <summary>Answers token by token, in <c>rollouts/</c>: the section <c>rollouts</c>. A file has at most <c>count</c> answers, about 100 bytes a token.</summary>
+public sealed record PpoRolloutSettings : IChecked
+{
+    /// <summary>The most answers of a file.</summary>
+    public const int MostAnswers = 64;
+
+    /// <summary>Steps between two files; 0 writes none.</summary>
+    public int Every { get; init; } = 25;
+
+    /// <summary>Answers each time, of different prompts; from 1 to <see cref="MostAnswers"/>.</summary>
+    public int Count { get; init; } = 8;
+
+    /// <summary>The newest files that are kept.</summary>
+    public int Keep { get; init; } = 40;
+
+    /// <inheritdoc/>
+    public IEnumerable<Problem> Check()
+    {
+        if (Every < 0)
+            yield return Problem.Of("every", $"is {Every}", "0 (none) or more", "25 is usual");
+        if (Count is < 1 or > MostAnswers)
+            yield return Problem.Of("count", $"is {Count}", $"1 to {MostAnswers}", "8 is usual");
+        if (Keep < 1)
+            yield return Problem.Of("keep", $"is {Keep}", "at least 1", "40 is usual");
+    }
+}
+
 /// <summary>The recipe of <c>attune ppo</c>.</summary>
 public sealed record PpoRecipe : IChecked
 {
@@ -142,6 +169,10 @@ public sealed record PpoRecipe : IChecked
 
     /// <summary>Answers to look at.</summary>
     public PpoSampleSettings Samples { get; init; } = new();
+
+    /// <summary>Answers token by token.</summary>
+    [ResultNeutral]
+    public PpoRolloutSettings Rollouts { get; init; } = new();
 
     /// <summary>How often to save; checkpoints kept by <c>keepEvery</c> hold the policies of the KL–reward frontier.</summary>
     [ResultNeutral]

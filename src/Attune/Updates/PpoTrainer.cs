@@ -33,7 +33,10 @@ public sealed record PpoSetup(PpoModels Models, SamplingOptions Sampling, Prompt
 /// <param name="Rollouts">The answers.</param>
 /// <param name="Scores">Their scores <c>[B]</c>, as the reward gave them.</param>
 /// <param name="LogRatios">Their distance from the reference <c>[B]</c>, nats.</param>
-public sealed record PpoAnswers(IReadOnlyList<Rollout> Rollouts, double[] Scores, double[] LogRatios);
+public sealed record PpoAnswers(IReadOnlyList<Rollout> Rollouts, double[] Scores, double[] LogRatios)
+{
+    internal PpoBatch? Batch { get; init; }
+}
 
 /// <summary>
 /// PPO for language models (Schulman 2017; Ziegler 2019; Ouyang 2022): sample, judge, estimate advantages, improve. A run killed after
@@ -128,7 +131,7 @@ public sealed class PpoTrainer : IDisposable
         KlCoefficient = _config.NextKlCoefficient(KlCoefficient, metrics["objective/kl"]);
         NextStep = step + 1;
         Timings = clock.Timings;
-        LastAnswers = new(rollouts, scores.Totals, rewards.LogRatios);
+        LastAnswers = new(rollouts, scores.Totals, rewards.LogRatios) { Batch = batch };
         return metrics;
     }
 

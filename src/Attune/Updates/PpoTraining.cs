@@ -181,6 +181,8 @@ internal sealed class PpoStage(PpoRecipe recipe, Run run, PpoInputs inputs, PpoT
     {
         if (recipe.Samples.Every > 0 && step % recipe.Samples.Every == 0)
             WriteSamples(step, samples);
+        if (recipe.Rollouts.Every > 0 && step % recipe.Rollouts.Every == 0)
+            RolloutRecords.Write(run.Folder, step, Records(step), recipe.Rollouts.Keep);
         run.Record(step, metrics);
         foreach (var alarm in watch.See(step, metrics))
             run.Progress.Warn(alarm);
@@ -202,6 +204,30 @@ internal sealed class PpoStage(PpoRecipe recipe, Run run, PpoInputs inputs, PpoT
                 tokens = rollout.Response.Length,
                 finish = rollout.Finish,
             })));
+        }
+    }
+
+    private IEnumerable<RolloutRecord> Records(int step)
+    {
+        var (answers, tokenizer) = (trainer.LastAnswers!, inputs.Policy.Tokenizer);
+        foreach (var row in RolloutRecords.Choose([.. answers.Rollouts.Select(rollout => rollout.Prompt)], recipe.Rollouts.Count))
+        {
+            var (rollout, details) = (answers.Rollouts[row], answers.Batch!.DetailsOf(row));
+            yield return new()
+            {
+                Step = step,
+                Row = row,
+                Prompt = tokenizer.Decode(rollout.Prompt),
+                Answer = rollout.TextBy(tokenizer),
+                Score = answers.Scores[row],
+                Finish = ResultFile.Json(rollout.Finish).Trim('"'),
+                Tokens = [.. rollout.Response.Select(token => tokenizer.Decode([token]))],
+                LogProbs = details.LogProbs,
+                Kl = details.Kl,
+                Values = details.Values,
+                Rewards = details.Rewards,
+                Advantages = details.Advantages,
+            };
         }
     }
 

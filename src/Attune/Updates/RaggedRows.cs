@@ -65,9 +65,9 @@ internal sealed class RaggedRows
     }
 
     /// <summary>Numbers of some rows, one after the other <c>[n]</c>.</summary>
-    public float[] Take(float[] flat, int[] rows)
+    public T[] Take<T>(T[] flat, int[] rows)
     {
-        var taken = new float[CountOf(rows)];
+        var taken = new T[CountOf(rows)];
         var next = 0;
         foreach (var row in rows)
         {

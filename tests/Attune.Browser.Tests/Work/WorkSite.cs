@@ -32,6 +32,9 @@ public sealed class WorkSite : IAsyncLifetime
 
     public string Address => _app!.Urls.First();
 
+    /// <summary>The folder of training runs that the site shows.</summary>
+    public string Runs => Directory.CreateDirectory(Path.Combine(_folder.FullName, "runs")).FullName;
+
     public async Task InitializeAsync()
     {
         await _browser.InitializeAsync();
@@ -120,7 +123,7 @@ public sealed class WorkSite : IAsyncLifetime
 
     private async Task StartAsync(string listen)
     {
-        _app = await WebServer.BuildAsync(Database, new() { Listen = listen, RequestsPerMinute = 6000, ChatModel = Model }, builder => builder.Logging.SetMinimumLevel(LogLevel.Error));
+        _app = await WebServer.BuildAsync(Database, new() { Listen = listen, RequestsPerMinute = 6000, ChatModel = Model, Runs = Runs }, builder => builder.Logging.SetMinimumLevel(LogLevel.Error));
         await _app.StartAsync();
     }
 }

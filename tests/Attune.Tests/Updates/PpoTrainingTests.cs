@@ -34,6 +34,31 @@ public sealed class PpoTrainingTests : IDisposable
     }
 
     [Fact]
+    public void Answers_are_recorded_token_by_token_and_the_oldest_files_go()
+    {
+        var ppo = _tiny.Recipe.Ppo with { Steps = 6, PromptsPerStep = 60, WhitenAdvantages = false, Discount = 1, Lambda = 1, ScoreClip = null }; // all prompts, so that each step asks the same
+        var recipe = _tiny.Recipe with { Ppo = ppo, Rollouts = new() { Every = 2, Count = 3, Keep = 2 } };
+
+        _tiny.Run(recipe);
+
+        var run = _tiny.At("run");
+        Assert.Equal([2, 4], RolloutRecords.Steps(run)); // of 0, 2 and 4
+        var records = RolloutRecords.Read(run, 4);
+        Assert.Equal(3, records.Count);
+        Assert.Equal(records.Select(record => record.Prompt), RolloutRecords.Read(run, 2).Select(record => record.Prompt));
+        Assert.All(records, record =>
+        {
+            Assert.Equal(record.Answer, string.Concat(record.Tokens.Take(record.Finish == "end-token" ? record.Tokens.Count - 1 : record.Tokens.Count)));
+            Assert.All(new[] { record.LogProbs, record.Kl, record.Values, record.Rewards, record.Advantages }, numbers => Assert.Equal(record.Tokens.Count, numbers.Count));
+            Assert.All(record.LogProbs, logProb => Assert.True(logProb <= 0));
+            var price = _tiny.Metrics()[4].Values["kl/coefficient"];
+            Assert.Equal(record.Score - price * record.Kl.Sum(), record.Rewards.Sum(), 4); // the score, less the price of the distance
+            for (var t = 0; t < record.Tokens.Count; t++)
+                Assert.Equal(record.Rewards.Skip(t).Sum() - record.Values[t], record.Advantages[t], 3); // with λ = γ = 1 the advantage is what follows, less what was expected
+        });
+    }
+
+    [Fact]
     public void Alarms_are_told_and_kept_in_the_result()
     {
         var progress = new RecordedProgress();
@@ -121,6 +146,7 @@ public sealed class PpoTrainingTests : IDisposable
 
         var (straight, resumed) = (_tiny.Left("straight"), _tiny.Left("stopped"));
         Assert.Contains("samples.jsonl", straight.Keys);
+        Assert.Contains(straight.Keys, name => name.Contains("rollouts", StringComparison.Ordinal));
         Assert.Equal(straight, resumed);
     }
 
