@@ -1,5 +1,7 @@
 using System.Net;
 using System.Text;
+using System.Text.Json;
+using System.Text.RegularExpressions;
 using Attune.Runs;
 using Attune.Storage;
 using Attune.Web.Access;
@@ -9,20 +11,43 @@ using Microsoft.AspNetCore.Diagnostics;
 namespace Attune.Web;
 
 /// <summary>What is said when something goes wrong: a page for people, problem details (RFC 9457) for programs; never a stack trace.</summary>
-internal static class Failures
+internal static partial class Failures
 {
-    /// <summary>After an exception.</summary>
-    public static void Handle(IApplicationBuilder app) => app.Run(context => context.Features.Get<IExceptionHandlerFeature>()?.Error switch
+    /// <summary>After an exception. What the sender did wrong is told to them and is nothing for the server's log.</summary>
+    public static ExceptionHandlerOptions Options { get; } = new()
     {
-        InputException e => WriteAsync(context, StatusCodes.Status400BadRequest, e.Message),
-        BadHttpRequestException e => WriteAsync(context, e.StatusCode, e.Message),
-        StorageException e => WriteAsync(context, StatusCodes.Status503ServiceUnavailable, e.Message),
-        OperationCanceledException => Task.CompletedTask,
-        _ => WriteAsync(context, StatusCodes.Status500InternalServerError, null),
-    });
+        ExceptionHandler = HandleAsync,
+        SuppressDiagnosticsCallback = failed => failed.Exception is InputException or BadHttpRequestException or OperationCanceledException,
+    };
 
     /// <summary>After an answer that has a status and nothing else.</summary>
     public static Task Explain(StatusCodeContext context) => WriteAsync(context.HttpContext, context.HttpContext.Response.StatusCode, null);
+
+    private static Task HandleAsync(HttpContext context) => context.Features.Get<IExceptionHandlerFeature>()?.Error switch
+    {
+        InputException e => WriteAsync(context, StatusCodes.Status400BadRequest, e.Message),
+        BadHttpRequestException { InnerException: JsonException inner } => WriteAsync(context, StatusCodes.Status400BadRequest, OfBody(new(context), inner)),
+        BadHttpRequestException e => WriteAsync(context, e.StatusCode, e.Message),
+        StorageException e => WriteAsync(context, StatusCodes.Status503ServiceUnavailable, new Wording(context)[$"storage.{e.Fault}"]), // where the database is, is for the log
+        OperationCanceledException => Task.CompletedTask,
+        _ => WriteAsync(context, StatusCodes.Status500InternalServerError, null),
+    };
+
+    // Which key of a body is wrong, and how; the framework's own words name types of the program.
+    private static string OfBody(Wording words, JsonException e)
+    {
+        if (UnknownKey().Match(e.Message) is { Success: true } unknown)
+            return words.Of("body.unknown-key", unknown.Groups[1].Value, e.Path ?? "$");
+        if (MissingKeys().Match(e.Message) is { Success: true } missing)
+            return words.Of("body.missing-key", missing.Groups[1].Value);
+        return words.Of("body.unreadable", e.Path ?? "$", (e.LineNumber ?? 0) + 1, (e.BytePositionInLine ?? 0) + 1);
+    }
+
+    [GeneratedRegex("property '([^']*)' could not be mapped")]
+    private static partial Regex UnknownKey();
+
+    [GeneratedRegex("missing required properties including: (.*?)\\.")]
+    private static partial Regex MissingKeys();
 
     private static async Task WriteAsync(HttpContext context, int status, string? detail)
     {
@@ -41,10 +66,16 @@ internal static class Failures
             <!DOCTYPE html>
             <html lang="{words.Language}" dir="{words.Direction}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
             <title>{Html(title)} · Attune</title><link rel="stylesheet" href="{SiteAssets.Address("site.css")}"></head>
-            <body><main class="narrow"><h1>{Html(title)}</h1><p class="text">{Html(detail ?? words["failure.hint"])}</p><p><a href="/">{Html(words["home"])}</a></p></main></body></html>
+            <body><a class="skip" href="#content">{Html(words["skip"])}</a><main id="content" class="narrow" tabindex="-1"><h1>{Html(title)}</h1><p class="text">{Html(detail ?? words[Wording.Has($"failure.{status}.hint") ? $"failure.{status}.hint" : "failure.hint"])}</p>{Again(context, status, words)}<p><a href="/">{Html(words["home"])}</a></p></main></body></html>
             """;
         await context.Response.WriteAsync(page, Encoding.UTF8).ConfigureAwait(false);
     }
+
+    // Only ever asks for the page anew: what a form has changed, or not, is seen there, and nothing is sent twice.
+    private static string Again(HttpContext context, int status, Wording words) => status is not (StatusCodes.Status503ServiceUnavailable or StatusCodes.Status500InternalServerError) ? ""
+        : $"""<p><a class="button primary" href="{Html($"{context.Request.PathBase}{Failed(context)}{context.Request.QueryString}")}">{Html(words["again"])}</a></p>""";
+
+    private static string Failed(HttpContext context) => context.Features.Get<IExceptionHandlerPathFeature>()?.Path ?? context.Request.Path;
 
     private static string Html(string text) => WebUtility.HtmlEncode(text);
 }

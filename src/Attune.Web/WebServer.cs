@@ -16,6 +16,7 @@ using Microsoft.AspNetCore.DataProtection.KeyManagement;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.HttpOverrides;
 using Microsoft.AspNetCore.Identity;
+using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.Logging;
 
 namespace Attune.Web;
@@ -51,7 +52,7 @@ public static class WebServer
         });
         builder.Logging.SetMinimumLevel(LogLevel.Warning);
         builder.Logging.AddFilter("Microsoft.AspNetCore.DataProtection", LogLevel.Error); // that form keys lie in the database as they are is known
-        builder.Logging.AddFilter("Microsoft.AspNetCore.Authentication.OAuth", LogLevel.Warning); // below that it repeats what the other service said, which may be anything
+        builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning); // addresses of requests hold tokens of invitations and resets, other services say what they like: neither is in a log, whatever level is asked for
         AddServices(builder.Services, database, options);
         configure?.Invoke(builder);
         var app = builder.Build();
@@ -88,7 +89,8 @@ public static class WebServer
         services.AddRequestLimits(options);
         services.AddApiDescription();
         services.AddRazorComponents();
-        services.ConfigureHttpJsonOptions(json => json.SerializerOptions.Converters.Add(new System.Text.Json.Serialization.JsonStringEnumConverter(System.Text.Json.JsonNamingPolicy.KebabCaseLower)));
+        services.ConfigureHttpJsonOptions(json => BodyJson.Configure(json.SerializerOptions));
+        services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true); // so that Failures can say what is wrong
     }
 
     private static void Use(WebApplication app, WebOptions options)
@@ -102,7 +104,7 @@ public static class WebServer
             app.UseForwardedHeaders(forwarded);
         }
         app.UseSecurityHeaders();
-        app.UseExceptionHandler(Failures.Handle);
+        app.UseExceptionHandler(Failures.Options);
         app.UseStatusCodePages(Failures.Explain);
         app.UseAuthentication();
         app.UseRateLimiter();

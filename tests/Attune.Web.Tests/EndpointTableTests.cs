@@ -88,6 +88,14 @@ public sealed class EndpointTableTests
         DELETE /api/v1/people/{person}                             401 403 403 403 403 204 204 403 write
         GET    /api/v1/invitations                                 401 403 403 403 200 200 200 403 read
         POST   /api/v1/invitations                                 401 403 403 403 200 200 200 403 write {"role":"annotator"}
+        GET    /api/v1/projects/{project}/invitations              401 403 403 200 200 200 200 403 read
+        DELETE /api/v1/invitations/{invitation}                    401 404 404 404 404 404 404 403 write
+        GET    /api/v1/projects/{project}/audit                    401 403 403 200 200 200 200 403 read
+        GET    /projects/{ProjectId}/audit                         302 404 404 200 200 200 302 302 -
+        POST   /projects/{ProjectId}/audit                         302 400 400 400 400 400 302 302 -
+        GET    /projects/{ProjectId}/settings                      302 404 404 200 200 200 302 302 -
+        POST   /projects/{ProjectId}/settings                      302 400 400 400 400 400 302 302 -
+        GET    /api/v1/projects/{project}/batches/{batch}/delivery.zip 401 200 403 200 200 200 200 403 read
         GET    /api/v1/keys                                        401 200 200 200 200 200 200 403 read
         POST   /api/v1/keys                                        401 200 200 200 200 200 403 403 write {"name":"k","scopes":["read"]}
         DELETE /api/v1/keys/{key}                                  401 404 404 404 404 404 404 403 write
@@ -241,7 +249,7 @@ public sealed class EndpointTableTests
         var task = row.Pattern.Contains("{task}", StringComparison.Ordinal) ? (await site.Database.Tasks.ListAsync(project.Id, new(State: TaskState.Open), new())).Items[0].Id : "";
         var batch = row.Pattern.Contains("{batch}", StringComparison.Ordinal) ? (await site.Database.Batches.CreateAsync(project.Id, "week", "{}", null)).Id : "";
         var path = row.Pattern.Replace("{project}", project.Id).Replace("{ProjectId}", project.Id).Replace("{person}", person).Replace("{task}", task).Replace("{documentName}", "v1")
-            .Replace("{version}/{**name}", SiteAssets.Address("site.css")["/assets/".Length..]).Replace("{PersonId}", (await site.Person()).Id).Replace("{lease}", "none").Replace("{number:int}", "1").Replace("{notice}", "none").Replace("{version:int}", "1").Replace("{batch}", batch).Replace("{key}", "none").Replace("{webhook}", "none").Replace("{delivery}", "none").Replace("{Token}", "none");
+            .Replace("{version}/{**name}", SiteAssets.Address("site.css")["/assets/".Length..]).Replace("{PersonId}", (await site.Person()).Id).Replace("{lease}", "none").Replace("{number:int}", "1").Replace("{notice}", "none").Replace("{version:int}", "1").Replace("{batch}", batch).Replace("{key}", "none").Replace("{webhook}", "none").Replace("{delivery}", "none").Replace("{invitation}", "none").Replace("{Token}", "none");
         if (!row.Pattern.StartsWith("/api", StringComparison.Ordinal))
             return await visit.Send(new(row.Method), path, row.Method == "POST" ? new FormUrlEncodedContent([]) : null);
         var token = visit.Key is null && row.Method != "GET" && visit.IsSignedIn ? Visit.Token(await visit.Page("/")) : null;

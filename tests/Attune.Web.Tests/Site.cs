@@ -32,12 +32,15 @@ internal sealed class Site : IAsyncDisposable
 
     public IServiceProvider Services => _app.Services;
 
-    public static async Task<Site> Open(WebOptions? options = null)
+    /// <param name="options">How it is served.</param>
+    /// <param name="url">The database; a new file where it is left out.</param>
+    /// <param name="configure">More services.</param>
+    public static async Task<Site> Open(WebOptions? options = null, string? url = null, Action<WebApplicationBuilder>? configure = null)
     {
         var clock = new Clock();
         var folder = Directory.CreateTempSubdirectory("attune-web-");
-        var database = await Database.OpenAsync(Path.Combine(folder.FullName, "test.db"), new() { Time = clock });
-        var app = await WebServer.BuildAsync(database, (options ?? new() { RequestsPerMinute = 1_000_000 }) with { Listen = "http://127.0.0.1:0" });
+        var database = await Database.OpenAsync(url ?? Path.Combine(folder.FullName, "test.db"), new() { Time = clock });
+        var app = await WebServer.BuildAsync(database, (options ?? new() { RequestsPerMinute = 1_000_000 }) with { Listen = "http://127.0.0.1:0" }, configure);
         await app.StartAsync();
         return new(folder, database, app, clock);
     }

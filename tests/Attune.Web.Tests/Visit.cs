@@ -27,6 +27,9 @@ internal sealed class Visit : IDisposable
     /// <summary>An API key to send.</summary>
     public string? Key { get; set; }
 
+    /// <summary>The language to ask for.</summary>
+    public string? Language { get; set; }
+
     public Task<HttpResponseMessage> Get(string path) => Send(HttpMethod.Get, path);
 
     public async Task<string> Page(string path)
@@ -63,6 +66,8 @@ internal sealed class Visit : IDisposable
         var request = new HttpRequestMessage(method, path) { Content = content };
         if (Key is not null)
             request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", Key);
+        if (Language is not null)
+            request.Headers.AcceptLanguage.ParseAdd(Language);
         if (token is not null)
             request.Headers.Add("RequestVerificationToken", token);
         return await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead); // a stream of events has no end

@@ -104,6 +104,8 @@ internal sealed class PostgresEngine : Engine
     /// <summary>What the server or the network says, in words a user can act on; null where it is a mistake of the program's own.</summary>
     private Exception? Explain(Exception e) => e switch
     {
+        PostgresException { SqlState: PostgresErrorCodes.CharacterNotInRepertoire or PostgresErrorCodes.UntranslatableCharacter } =>
+            InputException.One("A text", "holds a NUL character", "text without one", "remove it"),
         PostgresException { SqlState: PostgresErrorCodes.DiskFull } =>
             new StorageException(StorageFault.DiskFull, $"{_url} could not be written: the server's disk is full, expected more free space; free some there, then send it again", e),
         PostgresException { SqlState: PostgresErrorCodes.InvalidPassword or PostgresErrorCodes.InvalidAuthorizationSpecification } =>

@@ -91,6 +91,30 @@ public sealed class AccessStore
                 invitation => invitation.Id), stop);
     }
 
+    /// <summary>Invitations that can still be used, at most <see cref="PageRequest.Largest"/>, in the order in which they were made.</summary>
+    /// <param name="projectId">Into this project; null for all.</param>
+    /// <param name="stop">Gives up.</param>
+    public Task<IReadOnlyList<Invitation>> OpenInvitationsAsync(string? projectId, CancellationToken stop = default) => _database.ReadAsync(
+        transaction => transaction.QueryAsync<Invitation>(
+            $"SELECT * FROM invitations WHERE used_at IS NULL AND expires_at > @Now {(projectId is null ? "" : "AND project_id = @projectId")} ORDER BY id LIMIT @Most",
+            new { projectId, transaction.Now, Most = PageRequest.Largest }), stop);
+
+    /// <summary>An invitation, whatever became of it; null where there is none.</summary>
+    public Task<Invitation?> InvitationAsync(string id, CancellationToken stop = default) =>
+        _database.ReadAsync(transaction => transaction.FirstAsync<Invitation>("SELECT * FROM invitations WHERE id = @id", new { id }), stop);
+
+    /// <summary>Takes an invitation back: its link ends now. Whether it could still be used before.</summary>
+    public Task<bool> RevokeInvitationAsync(string id, string? actorId, CancellationToken stop = default) => _database.WriteAsync(
+        async transaction =>
+        {
+            var ended = await transaction.ExecuteAsync("UPDATE invitations SET expires_at = @Now WHERE id = @id AND used_at IS NULL AND expires_at > @Now", new { id, transaction.Now }).ConfigureAwait(false);
+            if (ended == 0)
+                return false;
+            var project = await transaction.FirstAsync<string>("SELECT project_id FROM invitations WHERE id = @id", new { id }).ConfigureAwait(false);
+            await _database.Audit.RecordAsync(transaction, actorId, "invitation.revoke", id, project).ConfigureAwait(false);
+            return true;
+        }, stop);
+
     /// <summary>Uses an invitation: the person is there, a member of its project, and it is used up, all at once. Null where it cannot be used any more.</summary>
     /// <exception cref="InputException">The address is taken.</exception>
     public Task<Person?> AcceptInvitationAsync(string token, NewPerson person, CancellationToken stop = default) => _database.WriteAsync(

@@ -61,7 +61,7 @@ public sealed record KnownComparison(Comparison Comparison, ExpectedAnswer Expec
         ArgumentNullException.ThrowIfNull(content);
         var (problems, plain, expected) = (new List<Problem>(), new System.Text.StringBuilder(), new List<ExpectedAnswer>());
         var number = 0;
-        foreach (var line in System.Text.Encoding.UTF8.GetString(content).TrimStart('\uFEFF').Split('\n').Select(line => line.Trim()))
+        foreach (var line in Text(name, content).TrimStart('\uFEFF').Split('\n').Select(line => line.Trim()))
         {
             number++;
             if (line.Length == 0)
@@ -78,7 +78,7 @@ public sealed record KnownComparison(Comparison Comparison, ExpectedAnswer Expec
                 expected.Add(known);
                 plain.Append(node.ToJsonString()).Append('\n');
             }
-            catch (Exception e) when (e is JsonException or ArgumentException)
+            catch (Exception e) when (e is JsonException or ArgumentException or InvalidOperationException)
             {
                 problems.Add(Problem.Of($"line {number}", $"cannot be read ({e.Message.TrimEnd('.')})", "a comparison with \"expected\": {\"best\": 0}", "correct it"));
             }
@@ -91,5 +91,18 @@ public sealed record KnownComparison(Comparison Comparison, ExpectedAnswer Expec
             throw InputException.One(name, "has no comparisons", "at least one line", "see docs/quality-control.md for the form");
         var comparisons = ComparisonFile.Parse(name, System.Text.Encoding.UTF8.GetBytes(plain.ToString()));
         return [.. comparisons.Zip(expected, (comparison, right) => new KnownComparison(comparison, right))];
+    }
+
+    private static string Text(string name, byte[] content)
+    {
+        try
+        {
+            return new System.Text.UTF8Encoding(false, throwOnInvalidBytes: true).GetString(content);
+        }
+        catch (System.Text.DecoderFallbackException e)
+        {
+            var line = 1 + content.AsSpan(0, Math.Clamp(e.Index, 0, content.Length)).Count((byte)'\n');
+            throw InputException.One(name, $"line {line} holds a byte that is not UTF-8", "UTF-8 text", "save the file as UTF-8");
+        }
     }
 }

@@ -104,6 +104,23 @@ public static class Delivery
         return manifest;
     }
 
+    /// <summary>A delivery as the bytes of a <c>.zip</c>; the same judgments give the same bytes.</summary>
+    /// <param name="database">The database.</param>
+    /// <param name="project">The project.</param>
+    /// <param name="batchId">The batch; null for the whole project.</param>
+    /// <param name="uses">What it is for; the terms have to allow all of it.</param>
+    /// <param name="stop">Gives up.</param>
+    /// <exception cref="InputException">The terms forbid it.</exception>
+    public static async Task<byte[]> ZipAsync(Database database, Project project, string? batchId, IReadOnlyList<DataUse> uses, CancellationToken stop = default)
+    {
+        ArgumentNullException.ThrowIfNull(database);
+        ArgumentNullException.ThrowIfNull(project);
+        var (_, files) = await MakeAsync(database, project, batchId, uses, stop).ConfigureAwait(false);
+        using var zip = new MemoryStream();
+        Zip(zip, files);
+        return zip.ToArray();
+    }
+
     /// <summary>Holds a delivery against its manifest.</summary>
     /// <param name="path">The folder or .zip.</param>
     /// <exception cref="InputException">Everything that is missing, changed, too much, or named so that it would lie elsewhere.</exception>

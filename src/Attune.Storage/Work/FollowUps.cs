@@ -11,6 +11,9 @@ namespace Attune.Storage.Work;
 /// </summary>
 internal static class FollowUps
 {
+    /// <summary>Verifiers who are asked beyond those wanted, one at a time, while they are level.</summary>
+    private const int MostMoreVerifiers = 2;
+
     /// <summary>What follows from an answer that counts.</summary>
     public static Task AnsweredAsync(Transaction transaction, AnnotationTask task, Judgment judgment, string personId) => task switch
     {
@@ -95,16 +98,26 @@ internal static class FollowUps
             SubjectId = judgment.Id,
             Kind = TaskKind.Verify,
             Overlap = project.Settings.Chain.Verifiers,
+            MaximumOverlap = Math.Max(project.Settings.MaximumOverlap, project.Settings.Chain.Verifiers + MostMoreVerifiers),
             AuthorIds = [personId, .. await AuthorsAsync(transaction, task.Id).ConfigureAwait(false)],
         }).ConfigureAwait(false);
     }
+
+    // Verifiers who are level decide nothing: one more is asked, as long as the task allows.
+    private static async Task<bool> AskOneMoreAsync(Transaction transaction, string taskId) => await transaction.ExecuteAsync(
+        "UPDATE tasks SET overlap = accepted + active + 1, state = 'open', completed_at = NULL WHERE id = @taskId AND accepted + active < maximum_overlap", new { taskId }).ConfigureAwait(false) > 0;
 
     private static async Task FixAsync(Transaction transaction, AnnotationTask task)
     {
         var verify = TaskPayload.Read<VerifyTask>(task.Payload);
         var project = (await ProjectStore.FindAsync(transaction, task.ProjectId).ConfigureAwait(false))!;
         var judgments = await TaskStore.InForceAsync(transaction, task.Id).ConfigureAwait(false);
-        if (task.Purpose is not (TaskPurpose.Normal or TaskPurpose.Calibration) || verify.Round >= project.Settings.Chain.Rounds || TaskOutcome.Majority(judgments) == "yes")
+        var verdict = TaskOutcome.Majority(judgments);
+        if (task.Purpose is not (TaskPurpose.Normal or TaskPurpose.Calibration) || verdict == "yes")
+            return;
+        if (verdict is null && await AskOneMoreAsync(transaction, task.Id).ConfigureAwait(false))
+            return;
+        if (verify.Round >= project.Settings.Chain.Rounds)
             return;
         await AddAsync(transaction, project, task, new()
         {

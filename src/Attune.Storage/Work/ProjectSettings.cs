@@ -131,7 +131,7 @@ public sealed record ProjectSettings
         }
         catch (JsonException e)
         {
-            throw InputException.One("The project's settings", $"cannot be read ({e.Message.TrimEnd('.')})", "an object with known keys and fitting values", "correct it; docs/storage.md lists the keys");
+            throw InputException.One("The project's settings", $"cannot be read ({StorageJson.Why(e)})", "an object with known keys and fitting values", "correct it; docs/storage.md lists the keys");
         }
         settings.ThrowIfBad();
         return settings;

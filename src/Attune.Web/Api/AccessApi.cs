@@ -33,19 +33,31 @@ internal static class AccessApi
     {
         api.Read.MapGet("/invitations", async ([AsParameters] Paging page, Database database, CancellationToken stop) =>
             await database.Access.InvitationsAsync(page.Request, stop).ConfigureAwait(false)).RequireAuthorization(Policies.Manager);
+        api.Read.MapGet("/projects/{project}/invitations", (string project, Database database, CancellationToken stop) => database.Access.OpenInvitationsAsync(project, stop))
+            .RequireProject(ProjectRight.Run).Produces<IReadOnlyList<Invitation>>();
+        api.Write.MapDelete("/invitations/{invitation}", RevokeInvitationAsync).Produces(StatusCodes.Status204NoContent).ProducesProblem(StatusCodes.Status404NotFound);
         api.Write.MapPost("/invitations", InviteAsync).Produces<InvitationReply>().ProducesProblem(StatusCodes.Status403Forbidden);
         api.Read.MapGet("/keys", (ClaimsPrincipal user, Database database, CancellationToken stop) => database.Access.KeysAsync(user.PersonId(), stop));
         api.Write.MapPost("/keys", CreateKeyAsync).Produces<KeyReply>().ProducesProblem(StatusCodes.Status403Forbidden);
         api.Write.MapDelete("/keys/{key}", RevokeKeyAsync).Produces(StatusCodes.Status204NoContent).ProducesProblem(StatusCodes.Status404NotFound);
         api.Read.MapGet("/audit", async (string? project, [AsParameters] Paging page, Database database, CancellationToken stop) =>
             await database.Audit.ListAsync(project, page.Request, stop).ConfigureAwait(false)).RequireAuthorization(Policies.Manager);
+        api.Read.MapGet("/projects/{project}/audit", async (string project, [AsParameters] Paging page, Database database, CancellationToken stop) =>
+            await database.Audit.ListAsync(project, page.Request, stop).ConfigureAwait(false)).RequireProject(ProjectRight.Run).Produces<Page<AuditEntry>>();
     }
+
+    /// <summary>Whether somebody may make, and take back, an invitation of this kind.</summary>
+    internal static async Task<bool> MayInviteAsync(this Visitor visitor, Role role, string? projectId) => projectId is null
+        ? visitor.Request.User.MayRun(role) : role != Role.Owner && (await visitor.RoleInAsync(projectId).ConfigureAwait(false)).Gives(ProjectRight.Run);
+
+    // To who may not take it back it is not there.
+    private static async Task<IResult> RevokeInvitationAsync(string invitation, Visitor visitor, Database database, CancellationToken stop) =>
+        await database.Access.InvitationAsync(invitation, stop).ConfigureAwait(false) is { } found && await visitor.MayInviteAsync(found.Role, found.ProjectId).ConfigureAwait(false)
+            && await database.Access.RevokeInvitationAsync(invitation, visitor.Id, stop).ConfigureAwait(false) ? Results.NoContent() : Results.NotFound();
 
     private static async Task<IResult> InviteAsync([FromBody] InvitationBody body, HttpContext context, Visitor visitor, Database database, WebOptions options)
     {
-        var runs = body.ProjectId is null ? context.User.MayRun(body.Role)
-            : body.Role != Role.Owner && (await visitor.RoleInAsync(body.ProjectId).ConfigureAwait(false)).Gives(ProjectRight.Run);
-        if (!runs)
+        if (!await visitor.MayInviteAsync(body.Role, body.ProjectId).ConfigureAwait(false))
             return Results.StatusCode(StatusCodes.Status403Forbidden);
         if (body.ProjectId is not null && await database.Projects.FindAsync(body.ProjectId, context.RequestAborted).ConfigureAwait(false) is null)
             return Results.NotFound();

@@ -1,7 +1,9 @@
 using System.Security.Claims;
 using System.Text.Json;
+using Attune.Feedback.Exchange;
 using Attune.Runs;
 using Attune.Storage;
+using Attune.Storage.Training;
 using Attune.Storage.Work;
 using Attune.Web.Access;
 using Attune.Web.Work;
@@ -44,6 +46,7 @@ internal static class BatchApi
         api.Write.MapPost(Root, CreateAsync).RequireProject(ProjectRight.Run).Produces<BatchReply>(StatusCodes.Status201Created).ProducesProblem(StatusCodes.Status400BadRequest);
         api.Read.MapGet($"{Root}/{{batch}}", FindAsync).RequireProject(ProjectRight.Read).Produces<BatchReply>();
         api.Write.MapPost($"{Root}/{{batch}}/tasks", AddAsync).RequireProject(ProjectRight.Run).WithMetadata(new RequestSizeLimitAttribute(TaskApi.LargestImport)).Produces<AddedTasks>().ProducesProblem(StatusCodes.Status400BadRequest);
+        api.Read.MapGet($"{Root}/{{batch}}/delivery.zip", DownloadAsync).RequireProject(ProjectRight.Read).Produces<byte[]>(contentType: "application/zip").ProducesProblem(StatusCodes.Status400BadRequest);
         foreach (var step in (string[])["calibrate", "open", "close", "reopen", "deliver"])
         {
             api.Write.MapPost($"{Root}/{{batch}}/{step}", (string project, string batch, [FromBody] BatchStepBody body, ClaimsPrincipal user, Database database, CancellationToken stop) =>
@@ -55,16 +58,35 @@ internal static class BatchApi
             .RequireProject(ProjectRight.Run).Produces<BatchReply>().ProducesProblem(StatusCodes.Status400BadRequest);
     }
 
-    /// <summary>Takes a step; a delivery's file is written here, before.</summary>
+    /// <summary>Takes a step. What cannot be handed over because of its terms is not marked as delivered.</summary>
+    /// <exception cref="InputException">The batch is in another state, a gate is closed, or terms forbid the delivery.</exception>
     public static Task TakeAsync(Database database, string batch, string step, string? reason, string actor, CancellationToken stop) => step switch
     {
         "calibrate" => database.Cycle.CalibrateAsync(batch, actor, stop),
         "open" => database.Cycle.OpenAsync(batch, reason, actor, stop),
         "close" => database.Cycle.CloseAsync(batch, actor, stop),
         "reopen" => database.Cycle.ReopenAsync(batch, actor, stop),
-        "deliver" => database.Cycle.DeliverAsync(batch, reason, actor, stop),
+        "deliver" => DeliverAsync(database, batch, reason, actor, stop),
         _ => throw InputException.One("The step", $"is {step}", "calibrate, open, close, reopen or deliver", "correct it"),
     };
+
+    private static async Task DeliverAsync(Database database, string batch, string? reason, string actor, CancellationToken stop)
+    {
+        if (await database.Batches.FindAsync(batch, stop).ConfigureAwait(false) is { } found && await database.Projects.FindAsync(found.ProjectId, stop).ConfigureAwait(false) is { } project)
+            await DataExport.MakeAsync(database, project, new() { BatchId = batch }, stop).ConfigureAwait(false);
+        await database.Cycle.DeliverAsync(batch, reason, actor, stop).ConfigureAwait(false);
+    }
+
+    private static async Task<IResult> DownloadAsync(string project, string batch, [FromQuery(Name = "for")] string? uses, Database database, CancellationToken stop)
+    {
+        if (await InAsync(database, project, batch, stop).ConfigureAwait(false) is not { } found)
+            return Results.NotFound();
+        var problems = new InputProblems("The delivery");
+        var wanted = DataTerms.Uses("for", uses ?? "train", problems);
+        problems.ThrowIfAny();
+        var zip = await Delivery.ZipAsync(database, (await database.Projects.FindAsync(project, stop).ConfigureAwait(false))!, batch, wanted, stop).ConfigureAwait(false);
+        return Results.Bytes(zip, "application/zip", $"batch-{found.Number}.zip");
+    }
 
     /// <summary>Plans a batch.</summary>
     /// <exception cref="InputException">The name is empty, or the details are no JSON object.</exception>

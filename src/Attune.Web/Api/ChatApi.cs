@@ -51,31 +51,31 @@ internal static class ChatApi
         if (await FindAsync(database, lease, user, stop).ConfigureAwait(false) is not { } found)
             return Unknown();
         if (number > found.Settings.MaximumTurns)
-            return Results.Problem($"The conversation has its {found.Settings.MaximumTurns} turns; hand it in.", statusCode: StatusCodes.Status422UnprocessableEntity);
+            return new Told(StatusCodes.Status422UnprocessableEntity, "chat-full", found.Settings.MaximumTurns);
         if (string.IsNullOrWhiteSpace(body.Prompt) || body.Prompt.Length > LongestMessage || body.Prompt.Contains('\0', StringComparison.Ordinal))
-            return Results.Problem($"The message has {body.Prompt?.Length ?? 0} characters, expected 1 to {LongestMessage} that are not all blank or zero.", statusCode: StatusCodes.Status422UnprocessableEntity);
+            return new Told(StatusCodes.Status422UnprocessableEntity, "chat-message", body.Prompt.Length, LongestMessage);
         var asked = await database.Chats.AskAsync(lease, user.PersonId(), number, body.Prompt, stop).ConfigureAwait(false);
         if (asked is not ChatResult.Kept { Turn: var turn })
             return Refused(asked);
         if (turn.Answers is not null)
             return Results.Ok(ChatTurnView.Of(turn));
         if (desk.Model is null)
-            return Results.Problem("There is no model to talk with; tell who runs this project.", statusCode: StatusCodes.Status502BadGateway);
+            return new Told(StatusCodes.Status502BadGateway, "chat-no-model");
         if (!desk.MaySample(turn, user.PersonId(), found.Settings.MessagesPerMinute))
         {
             context.Response.Headers.RetryAfter = $"{WaitSeconds}";
-            return Results.Problem($"These are more than {found.Settings.MessagesPerMinute} messages in a minute; wait a little.", statusCode: StatusCodes.Status429TooManyRequests);
+            return new Told(StatusCodes.Status429TooManyRequests, "chat-often", found.Settings.MessagesPerMinute);
         }
         try
         {
             var earlier = (await database.Chats.OpenAsync(lease, user.PersonId(), stop).ConfigureAwait(false))!.Where(before => before.Number < number).ToArray();
             var answered = await desk.AnswerAsync(turn, earlier, new((ulong)found.Lease.Seed), found.Payload, found.Settings, stop).ConfigureAwait(false);
             return answered is { Answers: not null } && answered.Prompt == body.Prompt ? Results.Ok(ChatTurnView.Of(answered))
-                : Results.Problem("Another message was sent in this turn meanwhile; load the conversation again.", statusCode: StatusCodes.Status409Conflict);
+                : new Told(StatusCodes.Status409Conflict, "chat-other");
         }
         catch (ChatModelException e)
         {
-            return Results.Problem(e.Message, statusCode: StatusCodes.Status502BadGateway);
+            return new Told(StatusCodes.Status502BadGateway, "chat-model", e.Message);
         }
     }
 
@@ -103,14 +103,14 @@ internal static class ChatApi
         return new(found, TaskPayload.Read<ChatTask>(task.Payload), (await database.Projects.FindAsync(found.ProjectId, stop).ConfigureAwait(false))!.Settings.Chat);
     }
 
-    private static IResult Refused(ChatResult result) => result switch
+    private static Told Refused(ChatResult result) => result switch
     {
-        ChatResult.Conflict conflict => Results.Problem($"Nothing was changed: {conflict.Fault}.", statusCode: StatusCodes.Status409Conflict),
-        ChatResult.Over => Results.Problem("The conversation is over: it was handed in or given back.", statusCode: StatusCodes.Status410Gone),
+        ChatResult.Conflict conflict => new Told(StatusCodes.Status409Conflict, "chat-conflict", conflict.Fault),
+        ChatResult.Over => new Told(StatusCodes.Status410Gone, "chat-over"),
         _ => Unknown(),
     };
 
-    private static IResult Unknown() => Results.Problem("No conversation of yours is under this lease.", statusCode: StatusCodes.Status404NotFound);
+    private static Told Unknown() => new(StatusCodes.Status404NotFound, "no-chat");
 
     private sealed record Found(Lease Lease, ChatTask Payload, ChatSettings Settings);
 }

@@ -45,7 +45,7 @@ internal static class HttpApi
         var context = call.HttpContext;
         var isSafe = HttpMethods.IsGet(context.Request.Method) || HttpMethods.IsHead(context.Request.Method) || context.User.IsProgram();
         if (!isSafe && !await context.RequestServices.GetRequiredService<IAntiforgery>().IsRequestValidAsync(context).ConfigureAwait(false))
-            return Results.Problem("The request carries no token of a page of ours, or one that has expired; load the page again.", statusCode: StatusCodes.Status400BadRequest);
+            return new Told(StatusCodes.Status400BadRequest, "no-form-token");
         return await next(call).ConfigureAwait(false);
     }
 }

@@ -23,7 +23,7 @@ public sealed record YamlBody(string Yaml);
 public sealed record VersionReply(int Version);
 
 /// <summary>The version to switch on; null switches off.</summary>
-public sealed record RulesOnBody(int? Version);
+public sealed record RulesOnBody(int? Version = null);
 
 /// <summary>What a rule did or would do.</summary>
 public sealed record FiringReply(

@@ -75,7 +75,7 @@ internal static class WorkApi
         if (await MineAsync(database, body.Token, user, stop).ConfigureAwait(false) is null)
             return Unknown();
         return await database.Leases.HeartbeatAsync(body.Token, stop).ConfigureAwait(false) is { } until
-            ? Results.Ok(new HeartbeatReply(until)) : Results.Problem("The lease has ended; an answer is still taken, as late.", statusCode: StatusCodes.Status410Gone);
+            ? Results.Ok(new HeartbeatReply(until)) : new Told(StatusCodes.Status410Gone, "lease-over");
     }
 
     private static async Task<IResult> SubmitAsync([FromBody] SubmitRequest body, ClaimsPrincipal user, Database database, CancellationToken stop)
@@ -86,7 +86,7 @@ internal static class WorkApi
         if (granted.Task.Kind == TaskKind.Chat)
             return Replied(await SubmitChatAsync(database, granted, settings, body.Answer, stop).ConfigureAwait(false), null, settings);
         if (body.Answer.ToJudgment(granted, settings, out var fault) is not { } judgment)
-            return Replied(new SubmitResult.Refused(fault!), null, settings);
+            return body.Answer.TextFault(granted.Task, settings) ?? Replied(new SubmitResult.Refused(fault!), null, settings);
         var (submitted, next) = body.Next ? await database.Leases.SubmitAndNextAsync(body.Token, user.PersonId(), judgment, stop: stop).ConfigureAwait(false)
             : (await database.Leases.SubmitAsync(body.Token, user.PersonId(), judgment, stop).ConfigureAwait(false), null);
         return Replied(submitted, next, settings);
@@ -95,8 +95,8 @@ internal static class WorkApi
     private static IResult Replied(SubmitResult submitted, NextTask? next, ProjectSettings settings) => submitted switch
     {
         SubmitResult.Accepted accepted => Results.Ok(new SubmitReply(accepted.Judgment.Id, accepted.Judgment.Late, accepted.IsRepeat, next is null ? null : Reply(next, settings))),
-        SubmitResult.Conflict => Results.Problem("Another answer was given to this task and stays; undo it first.", statusCode: StatusCodes.Status409Conflict),
-        SubmitResult.Refused refused => Results.Problem($"The answer {refused.Fault}.", statusCode: StatusCodes.Status422UnprocessableEntity),
+        SubmitResult.Conflict => new Told(StatusCodes.Status409Conflict, "answered"),
+        SubmitResult.Refused refused => new Told(StatusCodes.Status422UnprocessableEntity, "answer", refused.Fault),
         _ => Unknown(),
     };
 
@@ -123,12 +123,12 @@ internal static class WorkApi
         await database.Leases.UndoAsync(lease, user.PersonId(), stop).ConfigureAwait(false) switch
         {
             UndoResult.Undone undone => Results.Ok(new NextReply(TaskView.Of(undone.Lease, (await database.Projects.FindAsync(undone.Lease.Lease.ProjectId, stop).ConfigureAwait(false))!.Settings), null)),
-            UndoResult.TooLate => Results.Problem("The time for taking this answer back is over, or somebody goes on with it already.", statusCode: StatusCodes.Status409Conflict),
+            UndoResult.TooLate => new Told(StatusCodes.Status409Conflict, "undo-over"),
             _ => Results.NotFound(),
         };
 
     private static async Task<GrantedLease?> MineAsync(Database database, string token, ClaimsPrincipal user, CancellationToken stop) =>
         await database.Leases.FindByTokenAsync(token, stop).ConfigureAwait(false) is { } granted && granted.Lease.PersonId == user.PersonId() ? granted : null;
 
-    private static IResult Unknown() => Results.Problem("No lease of yours has this token.", statusCode: StatusCodes.Status404NotFound);
+    private static Told Unknown() => new(StatusCodes.Status404NotFound, "no-lease");
 }

@@ -7,6 +7,8 @@ namespace Attune.Web.Work;
 /// <summary>What a judge sends: places count from 0 in the order shown. <see cref="ToJudgment"/> makes the record of the log from it.</summary>
 public sealed partial record GivenAnswer
 {
+    private const int MostFlags = 50, LongestFlag = 200;
+
     /// <summary>The step chosen on the scale of a pair, from 1 at the left end.</summary>
     public int? Step { get; init; }
 
@@ -89,6 +91,12 @@ public sealed partial record GivenAnswer
     // What is wrong, by what the kind asks for; what it does not ask for must not be there.
     private string? Fault(GrantedLease granted, ProjectSettings settings)
     {
+        if (Notes?.Contains(null!) == true || Flags.Contains(null!) || Ratings?.Contains(null!) == true || Spans?.Contains(null!) == true || Answers?.Values.Contains(null!) == true)
+            return "has null in a list, expected each thing in it; leave it out or say it";
+        if (Flags.Count > MostFlags || Flags.Any(flag => flag.Length is 0 or > LongestFlag))
+            return $"has {Flags.Count} flags, expected at most {MostFlags} of 1 to {LongestFlag} characters";
+        if (double.IsNaN(Seconds) || Seconds < 0 || ActiveSeconds < 0)
+            return $"took {Seconds} seconds, {ActiveSeconds} of them active, expected 0 or more";
         var kind = granted.Task.Kind;
         var isOther = kind is TaskKind.Chat or TaskKind.Spans;
         var isText = granted.Task.Kind is TaskKind.Write or TaskKind.Fix or TaskKind.Message;

@@ -82,7 +82,7 @@ public sealed partial record Judgment
     public string? Comment { get; init; }
 
     /// <summary>Marks set by the judge, such as "off-topic".</summary>
-    public IReadOnlyList<string> Flags { get; init; } = [];
+    public IReadOnlyList<string> Flags { get; init => field = value ?? []; } = []; // null where a line leaves it out: generated readers pass over the usual value
 
     /// <summary>The version of the instructions the judge had read.</summary>
     public required string InstructionVersion { get; init; }

@@ -135,7 +135,7 @@ public sealed record RankedAnswers
     public int Round { get; init; }
 
     /// <summary>What wrote each answer.</summary>
-    public IReadOnlyList<string> Sources { get; init; } = [];
+    public IReadOnlyList<string> Sources { get; init => field = value ?? []; } = []; // null where a line leaves it out: generated readers pass over the usual value
 
     /// <summary>The comparison's id.</summary>
     public required string Comparison { get; init; }

@@ -86,12 +86,25 @@ internal static class RecipeTree
 
     private sealed class Reader(Parser parser, string? origin)
     {
+        private const int MostNested = 64; // no recipe needs a tenth of it; text from elsewhere could exhaust the stack
+
         private readonly Dictionary<AnchorName, RecipeNode> _anchors = [];
+        private int _depth;
 
         public RecipeNode Node()
         {
-            switch (parser.Consume<ParsingEvent>())
+            _depth++;
+            var node = Node(parser.Consume<ParsingEvent>());
+            _depth--;
+            return node;
+        }
+
+        private RecipeNode Node(ParsingEvent here)
+        {
+            switch (here)
             {
+                case SequenceStart or MappingStart when _depth > MostNested:
+                    throw new YamlException(here.Start, here.End, $"is nested more than {MostNested} deep");
                 case Scalar scalar:
                     return Named(scalar, new RecipeScalar(Where(scalar), scalar.Value, scalar.Style is not ScalarStyle.Plain and not ScalarStyle.Any));
                 case SequenceStart start:

@@ -6,7 +6,7 @@ namespace Attune.Storage.Tests.Testing;
 
 /// <summary>
 /// A PostgreSQL server of the tests' own: Debian's programs on a new cluster in a temporary folder, reached through a socket in it. Root may not run it, so
-/// another user does. It ends with the tests.
+/// another user does. A shell keeps it: when the tests end, however they end, its input ends, and it stops the server and removes the folder.
 /// </summary>
 internal sealed class PostgresServer
 {
@@ -17,6 +17,21 @@ internal sealed class PostgresServer
         ? Directory.GetDirectories("/usr/lib/postgresql").OrderByDescending(folder => int.TryParse(Path.GetFileName(folder), out var version) ? version : 0)
             .Select(folder => Path.Combine(folder, "bin")).FirstOrDefault(folder => File.Exists(Path.Combine(folder, "initdb")))
         : null;
+
+    // "stop" and "start" on its input; at its end everything goes.
+    private const string Keeper = """
+        folder=$1; shift
+        "$@" </dev/null & server=$!
+        while read -r order; do
+          case $order in
+            stop) kill -INT $server; wait $server ;;
+            start) "$@" </dev/null & server=$! ;;
+          esac
+          echo "$order" >> "$folder/done"
+        done
+        kill -INT $server 2>/dev/null; wait $server
+        rm -rf "$folder"
+        """;
 
     private readonly string _folder = Directory.CreateTempSubdirectory("attune-pg-").FullName;
     private readonly Process _process;
@@ -31,7 +46,7 @@ internal sealed class PostgresServer
         made.WaitForExit();
         if (made.ExitCode != 0)
             throw new InvalidOperationException($"initdb in {data} ended with {made.ExitCode}.");
-        _process = Start([Path.Combine(Programs!, "postgres"), "-D", data, "-k", _folder, "-p", $"{Port}", "-c", "listen_addresses=", "-c", "max_connections=200", "-c", $"fsync={(durable ? "on" : "off")}"]);
+        _process = Start(["/bin/sh", "-c", Keeper, "keeper", _folder, Path.Combine(Programs!, "postgres"), "-D", data, "-k", _folder, "-p", $"{Port}", "-c", "listen_addresses=", "-c", "max_connections=200", "-c", $"fsync={(durable ? "on" : "off")}"]);
         AppDomain.CurrentDomain.ProcessExit += (_, _) => Stop();
         WaitUntilReady();
     }
@@ -63,9 +78,31 @@ internal sealed class PostgresServer
     {
         if (_process.HasExited)
             return;
-        Run("kill", "-INT", $"{_process.Id}"); // ends sessions and then itself
+        _process.StandardInput.Close();
         _process.WaitForExit(10_000);
-        Directory.Delete(_folder, recursive: true);
+    }
+
+    /// <summary>Stops the server under those who are connected, as a restart of its machine would; its data stay.</summary>
+    public void Halt() => Order("stop");
+
+    /// <summary>Starts it again.</summary>
+    public void Resume()
+    {
+        Order("start");
+        WaitUntilReady();
+    }
+
+    private void Order(string order)
+    {
+        var done = Path.Combine(_folder, "done");
+        File.Delete(done);
+        _process.StandardInput.WriteLine(order);
+        _process.StandardInput.Flush();
+        for (var began = Stopwatch.GetTimestamp(); !File.Exists(done); Thread.Sleep(20))
+        {
+            if (Stopwatch.GetElapsedTime(began).TotalSeconds > 60)
+                throw new InvalidOperationException($"The server did not {order} within a minute.");
+        }
     }
 
     private string Url(string name) => $"postgres://attune@{Uri.EscapeDataString(_folder)}:{Port}/{name}";
@@ -89,7 +126,7 @@ internal sealed class PostgresServer
     private Process Start(string[] command)
     {
         string[] all = IsRoot ? ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", .. command] : command;
-        var start = new ProcessStartInfo(all[0], all[1..]) { WorkingDirectory = _folder, RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(all[0], all[1..]) { WorkingDirectory = _folder, RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
         var process = Process.Start(start)!;
         process.OutputDataReceived += (_, _) => { };
         process.ErrorDataReceived += (_, _) => { };

@@ -41,6 +41,36 @@ public sealed class FollowUpTests
     }
 
     [Theory, OnSqlite, OnPostgres]
+    public async Task Verifiers_who_are_level_are_joined_by_one_more_who_decides_and_in_the_end_it_is_mended(DatabaseKind kind)
+    {
+        await using var test = await TestDatabase.Open(kind);
+        var (project, people) = await test.Project(12, new() { Kind = TaskKind.Write, Overlap = 1, MaximumOverlap = 1, Chain = new() { Verifiers = 2, Rounds = 1 } });
+        await test.Database.Tasks.AddAsync(project.Id, [new() { Payload = TaskPayload.ToJson(new WriteTask { Prompt = "Write a haiku." }), Choices = 0 }], null);
+        var write = await Next(test, project, people[0]);
+        await test.Database.Leases.SubmitAsync(write.Token, null, Text(write, "Rain."));
+        async Task Verify(int person, string? accept)
+        {
+            var lease = await Next(test, project, people[person]);
+            var judgment = accept is null ? lease.Answer(Outcome.CannotJudge) : Answers(lease, ("accept", accept)) with { Reason = "So." };
+            Assert.IsType<SubmitResult.Accepted>(await test.Database.Leases.SubmitAsync(lease.Token, null, judgment));
+        }
+
+        await Verify(1, "yes");
+        await Verify(2, "no");
+        Assert.Equal(["Write", "Verify"], await Kinds(test, project));
+        await Verify(3, null); // says nothing: still level
+        await Verify(4, "no");
+        Assert.Equal(["Write", "Verify", "Fix"], await Kinds(test, project));
+
+        var fix = await Next(test, project, people[5]);
+        await test.Database.Leases.SubmitAsync(fix.Token, null, Text(fix, "Rain on the pond."));
+        await Verify(6, "yes");
+        await Verify(7, "no");
+        await Verify(8, "yes");
+        Assert.Null((await test.Database.Leases.NextAsync(project.Id, people[9].Id)).Lease);
+    }
+
+    [Theory, OnSqlite, OnPostgres]
     public async Task A_tree_grows_out_of_answers_given_at_once_and_forgets_who_is_erased(DatabaseKind kind)
     {
         await using var test = await TestDatabase.Open(kind);

@@ -118,4 +118,14 @@ public sealed class JudgmentKindsTests
         Faulty(Plain with { Outcome = Outcome.Ranking, Order = [0, 1, 2], Ranks = [0, 0, 1] }, "no Ranking");
         Faulty(Plain with { Outcome = (Outcome)99 }, "no 99");
     }
+
+    [Fact]
+    public void What_a_line_leaves_out_has_its_usual_value_and_no_list_is_null()
+    {
+        const string Line = """{"id":"j","comparisonId":"c","annotatorId":"a","order":[0,1],"outcome":"choice","ranks":[1,2],"instructionVersion":"1","at":"2024-01-02T03:04:05+00:00"}""";
+        var judgment = Judgment.FromJson(Line);
+        Assert.Equal((0, false, 0.0), (judgment.Flags.Count, judgment.Late, judgment.Seconds));
+        Assert.Null(judgment.Fault());
+        Assert.Equal(judgment.ToJson(), Judgment.FromJson(judgment.ToJson()).ToJson());
+    }
 }

@@ -4,6 +4,16 @@ namespace Attune.Tests.Runs;
 
 public sealed class RecipeTests
 {
+    [Theory]
+    [InlineData("[")]
+    [InlineData("{a: ")]
+    public void Text_that_is_nested_without_end_is_a_problem_and_not_the_end_of_the_program(string piece)
+    {
+        var problems = new List<Problem>();
+        Assert.Null(RecipeTree.Read($"steps: {string.Concat(Enumerable.Repeat(piece, 100_000))}", problems));
+        Assert.Contains("nested more than 64 deep", Assert.Single(problems).Message);
+    }
+
     private enum Form
     {
         Plain,

@@ -71,7 +71,7 @@ public static class TaskFile
     private static readonly string[] Keys = ["kind", "id", "group", "dependsOn", "dependsAnswer", "priority", "language", "requiredSkill", "requiredLevel", "overlap", "expected", "purpose"];
 
     /// <summary>Whether a file has tasks, and not comparisons: a line of it names its kind.</summary>
-    public static bool Is(byte[] content) => FeedbackFile.Parse(content, Lines.JsonObject, _ => null).Any(line => line.Record?.ContainsKey("kind") == true);
+    public static bool Is(byte[] content) => FeedbackFile.Parse(content, Lines.JsonObject, _ => null).Any(line => line.Record is { } record && !RepeatsKey(record) && record.ContainsKey("kind"));
 
     /// <summary>Reads all tasks.</summary>
     /// <param name="name">What problems are told of.</param>
@@ -98,9 +98,24 @@ public static class TaskFile
     /// <exception cref="InputException">It is not there.</exception>
     public static byte[] Content(string path) => FeedbackFile.Bytes(path);
 
+    // The reader looks at a line's keys when they are first asked for, and gives up this way.
+    private static bool RepeatsKey(JsonObject line)
+    {
+        try
+        {
+            return line.Count < 0;
+        }
+        catch (ArgumentException)
+        {
+            return true;
+        }
+    }
+
     private static string? Read(JsonObject line, out TaskLine? task)
     {
         task = null;
+        if (RepeatsKey(line))
+            return "has a key twice, expected each once; remove one of them";
         var envelope = new JsonObject();
         foreach (var key in Keys.Where(line.ContainsKey))
         {
