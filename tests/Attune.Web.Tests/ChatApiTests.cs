@@ -102,7 +102,7 @@ public sealed class ChatApiTests
         await talk.Refused(409, HttpMethod.Put, talk.Path(1) + "/choice", new { place = 0, strength = 1 });
         foreach (var prompt in new[] { "", "  ", new string('x', 16_001) })
             await talk.Refused(422, HttpMethod.Put, talk.Path(1), new { prompt });
-        await talk.Refused(422, HttpMethod.Put, talk.Path(1), new { });
+        await talk.Refused(400, HttpMethod.Put, talk.Path(1), new { });
         await talk.Say(1, "Hello.");
         await talk.Refused(409, HttpMethod.Put, talk.Path(2), new { prompt = "Before a choice." });
         foreach (var choice in new object[] { new { place = 2, strength = 1 }, new { place = -1, strength = 1 }, new { place = 0 }, new { place = 0, strength = 5 } })

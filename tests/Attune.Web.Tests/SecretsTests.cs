@@ -51,7 +51,8 @@ public sealed class SecretsTests
             Assert.DoesNotContain(log.Lines, line => line.Contains(secret, StringComparison.Ordinal));
             Assert.DoesNotContain(replies.Where(reply => !reply.Contains("<form", StringComparison.Ordinal)), reply => reply.Contains(secret, StringComparison.Ordinal));
         }
-        Assert.DoesNotContain(replies, reply => reply.Contains(Password, StringComparison.Ordinal) || reply.Contains("   at ", StringComparison.Ordinal) || reply.Contains("Exception", StringComparison.Ordinal));
+        foreach (var inner in (string[])[Password, "   at ", "Exception"])
+            Assert.All(replies, reply => Assert.DoesNotContain(inner, reply));
     }
 
     [Theory]

@@ -41,7 +41,7 @@ public sealed class ArenaPool
                 prompt => prompt.Id), stop);
     }
 
-    internal async Task AddAsync(Transaction transaction, string voterId, string prompt, PoolRules rules)
+    internal static async Task AddAsync(Transaction transaction, string voterId, string prompt, PoolRules rules)
     {
         var pools = await transaction.CountAsync("SELECT COUNT(*) FROM arena_voters WHERE id = @voterId AND pools_since IS NOT NULL AND excluded_at IS NULL", new { voterId }).ConfigureAwait(false) > 0;
         var normal = PromptPool.Normalise(prompt);

@@ -120,7 +120,7 @@ public sealed class ArenaStore
                 ON CONFLICT (talk_id, number) DO UPDATE SET prompt = @prompt
                 """, new { talkId, number, prompt, transaction.Now }).ConfigureAwait(false);
             if (number == 1)
-                await Pool.AddAsync(transaction, voterId, prompt, pool).ConfigureAwait(false);
+                await ArenaPool.AddAsync(transaction, voterId, prompt, pool).ConfigureAwait(false);
             return new ArenaResult.Kept((await StateAsync(transaction, talkId, voterId, "").ConfigureAwait(false))!);
         }, stop);
 

@@ -93,7 +93,7 @@ public sealed class JudgmentStore
         await Outbox.JudgmentAsync(transaction, judgment, task).ConfigureAwait(false);
     }
 
-    private static Task WriteAsync(Transaction transaction, Judgment judgment, AnnotationTask task, string personId, string? leaseId) => transaction.ExecuteAsync(
+    private static Task<int> WriteAsync(Transaction transaction, Judgment judgment, AnnotationTask task, string personId, string? leaseId) => transaction.ExecuteAsync(
         """
         INSERT INTO judgments (id, project_id, batch_id, task_id, lease_id, person_id, comparison_id, outcome, purpose, late, supersedes, at, seconds, active_seconds, content)
         VALUES (@Id, @ProjectId, @BatchId, @TaskId, @leaseId, @personId, @ComparisonId, @Outcome, @Purpose, @Late, @Supersedes, @At, @Seconds, @ActiveSeconds, @Content)

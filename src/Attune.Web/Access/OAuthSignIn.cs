@@ -15,7 +15,7 @@ namespace Attune.Web.Access;
 /// Signing in with another service. <c>GET /oauth</c> leads there, <c>/oauth/done</c> back. It lets in who has an account with the address that the service
 /// vouches for, or an invitation made out to it; nobody becomes an owner by it. What goes wrong leads to the form with a reason and no more.
 /// </summary>
-internal static class OAuthSignIn
+internal static partial class OAuthSignIn
 {
     private const string Scheme = "oauth", Return = "/oauth/done", Email = "email", Verified = "verified", Name = "name";
 
@@ -108,10 +108,13 @@ internal static class OAuthSignIn
     {
         var id = await database.ReadAsync(transaction => transaction.FirstAsync<string>("SELECT id FROM projects WHERE name = @project ORDER BY id LIMIT 1", new { project }), stop).ConfigureAwait(false);
         if (id is null)
-            logs.CreateLogger(typeof(OAuthSignIn)).LogWarning("The project that people who sign in with another service should join is not there.");
+            NoProject(logs.CreateLogger(typeof(OAuthSignIn)));
         else if (await database.Projects.MemberAsync(id, personId, stop).ConfigureAwait(false) is null) // who was banned stays so
             await database.Projects.SetMemberAsync(id, personId, Role.Annotator, null, stop).ConfigureAwait(false);
     }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The project that people who sign in with another service should join is not there.")]
+    private static partial void NoProject(ILogger logger);
 
     private static Task Refuse<TOptions>(HandleRequestContext<TOptions> context, string reason)
         where TOptions : AuthenticationSchemeOptions

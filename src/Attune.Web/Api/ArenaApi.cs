@@ -18,18 +18,18 @@ internal sealed record ArenaConsentBody(bool Pool);
 /// <param name="Mode">"single", "blind", "side-by-side".</param>
 /// <param name="Models">The chosen one or two; of a blind one none.</param>
 /// <param name="Token">The same token is the same conversation.</param>
-internal sealed record ArenaTalkBody(string? Mode, IReadOnlyList<string>? Models, string? Token);
+internal sealed record ArenaTalkBody(string Mode, string Token, IReadOnlyList<string>? Models = null);
 
 /// <summary>A message.</summary>
-internal sealed record ArenaMessageBody(string? Prompt);
+internal sealed record ArenaMessageBody(string Prompt);
 
 /// <summary>A vote.</summary>
 /// <param name="Choice">"a", "b", "tie", "both-bad".</param>
 /// <param name="Token">The same token is the same vote.</param>
-internal sealed record ArenaVoteBody(string? Choice, string? Token);
+internal sealed record ArenaVoteBody(string Choice, string Token);
 
 /// <summary>Whether a voter's votes are left out, and why.</summary>
-internal sealed record ArenaExclusionBody(bool Excluded, string? Reason);
+internal sealed record ArenaExclusionBody(bool Excluded, string? Reason = null);
 
 /// <summary><c>/api/v1/arena/…</c>.</summary>
 internal static class ArenaApi

@@ -123,7 +123,7 @@ internal static class FeedbackFile
             var fault = record is null ? "is null" : faultOf(record);
             return new(number, offset, ended, record, fault is null ? null : $"{fault}; correct or remove the line");
         }
-        catch (JsonException broken)
+        catch (Exception broken) when (broken is JsonException or ArgumentException) // a key twice is the second for objects of any keys
         {
             var start = Encoding.UTF8.GetString(content[..Math.Min(content.Length, 40)]);
             return new(number, offset, ended, default, $"begins '{start}', expected {What(type)} as JSON ({broken.Message}); correct or remove the line");

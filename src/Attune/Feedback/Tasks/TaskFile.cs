@@ -98,14 +98,19 @@ public static class TaskFile
     /// <exception cref="InputException">It is not there.</exception>
     public static byte[] Content(string path) => FeedbackFile.Bytes(path);
 
-    // The reader looks at a line's keys when they are first asked for, and gives up this way.
-    private static bool RepeatsKey(JsonObject line)
+    // The reader looks at an object's keys when they are first asked for, and gives up this way.
+    private static bool RepeatsKey(JsonNode? node)
     {
         try
         {
-            return line.Count < 0;
+            return node switch
+            {
+                JsonObject record => record.Any(property => RepeatsKey(property.Value)),
+                JsonArray list => list.Any(RepeatsKey),
+                _ => false,
+            };
         }
-        catch (ArgumentException)
+        catch (Exception e) when (e is ArgumentException or JsonException)
         {
             return true;
         }
