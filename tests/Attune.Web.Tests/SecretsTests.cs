@@ -43,13 +43,13 @@ public sealed class SecretsTests
         }
         await site.Database.DisposeAsync(); // whatever fails now fails badly
         replies.Add(await (await program.Json(HttpMethod.Post, "/api/v1/leases/submit", new { token, answer = new { step = 1 } })).Content.ReadAsStringAsync());
-        replies.Add(await (await site.Visit().Get($"/invitation/{invitation}")).Content.ReadAsStringAsync());
+        replies.Add((await (await site.Visit().Get($"/invitation/{invitation}")).Content.ReadAsStringAsync()).Replace($"href=\"/invitation/{invitation}\"", "", StringComparison.Ordinal)); // "try again" is the page itself
 
         Assert.NotEmpty(log.Lines); // it does listen
         foreach (var secret in secrets)
         {
             Assert.DoesNotContain(log.Lines, line => line.Contains(secret, StringComparison.Ordinal));
-            Assert.DoesNotContain(replies.Where(reply => !reply.Contains("<form", StringComparison.Ordinal)), reply => reply.Contains(secret, StringComparison.Ordinal));
+            Assert.All(replies.Where(reply => !reply.Contains("<form", StringComparison.Ordinal)), reply => Assert.False(reply.Contains(secret, StringComparison.Ordinal), reply));
         }
         foreach (var inner in (string[])[Password, "   at ", "Exception"])
             Assert.All(replies, reply => Assert.DoesNotContain(inner, reply));

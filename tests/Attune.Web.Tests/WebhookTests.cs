@@ -154,7 +154,15 @@ public sealed class WebhookTests
 
     private static Storage.Webhooks.WebhookDelivery Delivery(string hook) => new()
     {
-        Id = "d", WebhookId = hook, EventId = "e", Event = "batch.state", Body = "{}", State = "pending", Attempts = 0, DueAt = default, CreatedAt = default,
+        Id = "d",
+        WebhookId = hook,
+        EventId = "e",
+        Event = "batch.state",
+        Body = "{}",
+        State = "pending",
+        Attempts = 0,
+        DueAt = default,
+        CreatedAt = default,
     };
 
     private static async Task<List<JsonElement>> Deliveries(Visit visit, string project, string? hook) =>

@@ -78,7 +78,12 @@ public sealed class ArenaDesk : IDisposable
         {
             context.Response.Cookies.Append(Cookie, token, new CookieOptions
             {
-                HttpOnly = true, Secure = context.Request.IsHttps, SameSite = SameSiteMode.Lax, MaxAge = TimeSpan.FromDays(365), Path = "/", IsEssential = true,
+                HttpOnly = true,
+                Secure = context.Request.IsHttps,
+                SameSite = SameSiteMode.Lax,
+                MaxAge = TimeSpan.FromDays(365),
+                Path = "/",
+                IsEssential = true,
             });
         }
         return await _database.Arena.ConsentAsync(person, token, Setup!.Plan.ConsentVersion, pools && Setup.Plan.Pool, context.RequestAborted).ConfigureAwait(false);
