@@ -14,6 +14,8 @@ namespace Attune.Web.Work;
 /// </summary>
 public static class SafeMarkdown
 {
+    private const int HeadingsAbove = 2, DeepestHeading = 6; // the page has a first heading of its own, and the parts of it second ones
+
     private static readonly MarkdownPipeline Pipeline = new MarkdownPipelineBuilder().DisableHtml().UsePipeTables().UseSoftlineBreakAsHardlineBreak().Build();
 
     private static readonly MarkdownPipeline WithExamples = new MarkdownPipelineBuilder().DisableHtml().UsePipeTables().UseCustomContainers().Build();
@@ -56,6 +58,8 @@ public static class SafeMarkdown
             MakeInert(link, link.Url);
         foreach (var link in document.Descendants<AutolinkInline>().ToArray())
             link.ReplaceBy(new LiteralInline(link.Url));
+        foreach (var heading in document.Descendants<HeadingBlock>())
+            heading.Level = Math.Min(DeepestHeading, heading.Level + HeadingsAbove);
         prepare(document);
         return new(document.ToHtml(pipeline));
     }

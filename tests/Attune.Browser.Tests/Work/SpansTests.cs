@@ -94,7 +94,7 @@ public sealed class SpansTests(WorkSite site)
     {
         await using var worker = await site.WorkerAsync(await site.ProjectAsync(new() { Kind = TaskKind.Spans }, "Sources", Sourced));
         var first = (await worker.Shown())[0];
-        Assert.Equal(0, await worker.Page.Locator("main a:not([href='/'])").CountAsync()); // addresses are text
+        Assert.Equal(0, await worker.Page.Locator("form[data-answer] a").CountAsync()); // addresses are text
         await SelectAsync(worker, 0, first.IndexOf(' '));
         await worker.Press("5");
         await worker.Page.Locator("[data-trust='trust#0/1'] [value=suspicious]").CheckAsync();
