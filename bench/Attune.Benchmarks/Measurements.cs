@@ -149,8 +149,10 @@ internal sealed class Measurements(BenchOptions options, EagerPyTorch? eager) : 
     private void Load()
     {
         Progress("load", 0);
-        var (megabytes, rates) = TextWorkloads.Load(options.Rounds);
+        var (megabytes, rates, ratios, peak) = TextWorkloads.Load(options.Rounds);
         Row($"loading a model of {megabytes:F0} MB of safetensors, warm cache", $"{Median(rates):N0} MB/s ({Spread(rates, "N0")})");
+        Row("the same against reading the file", $"{Median(ratios):F2} times as long ({Spread(ratios, "F2")})", "", "", "≤ 1.30");
+        Row("peak memory while loading", peak is { } share ? $"{share:P0} of the tensors" : "not measured", "", "", "≤ 110 %");
     }
 
     private void Aggregation()

@@ -50,7 +50,7 @@ public sealed class CausalLm : Module
         return new CausalLm(config, new WeightSource(config, seed, compute));
     }
 
-    /// <summary>A model whose weights are still to be read: all zero.</summary>
+    /// <summary>A model whose weights are still to be read or copied: until then they are whatever the memory held.</summary>
     internal static CausalLm Blank(TransformerConfig config, Compute compute)
     {
         using var scope = TensorScope.Begin();
