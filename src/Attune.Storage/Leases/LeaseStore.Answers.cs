@@ -1,4 +1,3 @@
-#pragma warning disable CA1822 // methods within a change read as parts of the database too, though they need nothing of it
 using Attune.Feedback;
 using Attune.Storage.Judgments;
 using Attune.Storage.Work;
