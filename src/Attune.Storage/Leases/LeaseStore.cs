@@ -10,6 +10,11 @@ namespace Attune.Storage.Leases;
 /// </summary>
 public sealed partial class LeaseStore
 {
+    /// <summary>Why a lease ended whose task the person then answered under an earlier one.</summary>
+    internal const string AnsweredLate = "answered late";
+
+    private const string Skipped = "skip";
+
     private const int MostExpiredAtOnce = 500; // the rest at the next call; bounds how long one call takes
 
     private readonly Database _database;
@@ -59,14 +64,14 @@ public sealed partial class LeaseStore
 
     /// <summary>Gives a lease back: the place is free, and this person is not given the task again. Whether it still ran.</summary>
     /// <param name="token">The lease's.</param>
-    /// <param name="reason">Why: "skipped", "broken: the image is missing", …</param>
+    /// <param name="reason">Why: "skip", which counts where none is given, "broken: the image is missing", …</param>
     /// <param name="stop">Gives up.</param>
     public Task<bool> ReleaseAsync(string token, string? reason, CancellationToken stop = default) => _database.WriteAsync(
         async transaction =>
         {
             if (await ByTokenAsync(transaction, token).ConfigureAwait(false) is not { State: LeaseState.Active } lease)
                 return false;
-            await EndAsync(transaction, lease, LeaseState.Released, reason).ConfigureAwait(false);
+            await EndAsync(transaction, lease, LeaseState.Released, string.IsNullOrWhiteSpace(reason) ? Skipped : reason).ConfigureAwait(false);
             await FollowUps.ReleasedAsync(transaction, lease.TaskId).ConfigureAwait(false);
             return true;
         }, stop);

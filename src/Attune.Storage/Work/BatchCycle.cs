@@ -1,5 +1,6 @@
 using Attune.Feedback;
 using Attune.Feedback.Aggregation;
+using Attune.Feedback.Tasks;
 using Attune.Runs;
 using Attune.Storage.Webhooks;
 

@@ -2,6 +2,7 @@ using System.Text.Json;
 using Attune.Feedback;
 using Attune.Feedback.Tasks;
 using Attune.Runs;
+using Attune.Storage.Quality;
 using Attune.Storage.Webhooks;
 using Attune.Torch;
 
@@ -156,6 +157,8 @@ public sealed partial class TaskStore
         var kind = StorageJson.Word(task.Kind ?? project.Settings.Kind);
         if (TaskPayload.Kinds.Contains(kind) && !TaskPayload.Compares(kind) && TaskPayload.Check(kind, task.Payload) is { } fault)
             throw InputException.One($"Task {subject}", fault, "a payload of its kind", "correct it; docs/feedback-formats.md has the keys");
+        if (ExpectedFit.Fault(task, task.Kind ?? project.Settings.Kind, project.Settings) is { } wrong)
+            throw InputException.One($"Task {subject}", wrong, "what can be answered there", "correct it; docs/feedback-formats.md has the keys");
         var isNew = await transaction.ExecuteAsync(
             """
             INSERT INTO tasks (id, project_id, batch_id, kind, purpose, subject_id, payload, choices, group_id, place, group_size, priority, expected, required_skill, required_level,
@@ -218,8 +221,6 @@ public sealed partial class TaskStore
     {
         if (!IsJson(task.Payload))
             yield return Problem.Of("payload", "is no JSON", "a JSON object", "correct it");
-        if (task.Expected is { } expected && !IsJson(expected))
-            yield return Problem.Of("expected", "is no JSON", "a JSON object", "correct it");
         if (task.Choices < 0)
             yield return Problem.Of("choices", $"is {task.Choices}", "0 or more", "count the answers shown");
         if (task.Overlap < 1)

@@ -31,6 +31,23 @@ public sealed class TaskImport
     public static TaskImport Parse(string name, byte[] content) =>
         TaskFile.Is(content) ? new(name, [], TaskFile.Parse(name, content)) : new(name, ComparisonProject.Parse(name, content), []);
 
+    /// <summary>Reads golden or training tasks: lines as of either file, each with <c>expected</c>; a line that names no kind is of the project's.</summary>
+    /// <param name="name">What problems are told of.</param>
+    /// <param name="content">Its bytes, not compressed.</param>
+    /// <param name="purpose">Golden or training, whatever the lines say.</param>
+    /// <param name="settings">The project's.</param>
+    /// <exception cref="InputException">It has no tasks, or bad lines; lists them.</exception>
+    public static TaskImport ParseKnown(string name, byte[] content, TaskPurpose purpose, ProjectSettings settings)
+    {
+        ArgumentNullException.ThrowIfNull(settings);
+        var kind = settings.Kind is TaskKind.Pair or TaskKind.Rank ? null : $"{settings.Kind}".ToLowerInvariant();
+        var lines = TaskFile.Parse(name, content, answers => kind ?? (answers == 2 ? "pair" : "rank"));
+        if (lines.Count == 0)
+            throw InputException.One(name, "has no tasks", "at least one line", "see docs/quality-control.md for the form");
+        var without = lines.Where(line => line.Expected is null).Take(20).Select(line => Problem.Of($"line {line.Number}", "has no expected", "what is right, for instance \"expected\": {\"best\": 0}", "add it")).ToList();
+        return without.Count > 0 ? throw new InputException(name, without) : new(name, [], [.. lines.Select(line => line with { Purpose = $"{purpose}".ToLowerInvariant() })]);
+    }
+
     /// <summary>Adds a file to the project of a name, and makes the project if there is none.</summary>
     /// <exception cref="InputException">The file has bad lines; nothing was changed.</exception>
     public static async Task<ComparisonProject> AddFileAsync(Database database, string name, string path, string? actorId, CancellationToken stop)
@@ -95,7 +112,7 @@ public sealed class TaskImport
         Place = line.Group is null ? null : group.IndexOf(line) + 1,
         GroupSize = line.Group is null ? null : group.Count,
         Priority = line.Priority,
-        Expected = line.Expected?.ToJsonString(),
+        Expected = line.Expected?.ToJson(),
         RequiredSkill = line.RequiredSkill,
         RequiredLevel = line.RequiredLevel,
         Language = line.Language,

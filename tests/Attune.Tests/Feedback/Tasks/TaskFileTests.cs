@@ -39,9 +39,9 @@ public sealed class TaskFileTests
     [Fact]
     public void Lines_keep_their_number_their_payload_and_their_usual_values()
     {
-        var tasks = TaskFile.Parse("tasks.jsonl", Encoding.UTF8.GetBytes("\n{\"kind\":\"write\",\"prompt\":\"Schreib was über Müll.\",\"priority\":3}\n\n{\"kind\":\"fix\",\"prompt\":\"p\",\"text\":\"t\",\"expected\":{\"a\":1},\"purpose\":\"training\"}"));
+        var tasks = TaskFile.Parse("tasks.jsonl", Encoding.UTF8.GetBytes("\n{\"kind\":\"write\",\"prompt\":\"Schreib was über Müll.\",\"priority\":3}\n\n{\"kind\":\"fix\",\"prompt\":\"p\",\"text\":\"t\",\"purpose\":\"normal\"}"));
 
-        Assert.Equal([(2, "write", 3, "normal"), (4, "fix", 0, "training")], tasks.Select(task => (task.Number, task.Kind, task.Priority, task.Purpose)));
+        Assert.Equal([(2, "write", 3, "normal"), (4, "fix", 0, "normal")], tasks.Select(task => (task.Number, task.Kind, task.Priority, task.Purpose)));
         Assert.Equal("""{"prompt":"Schreib was über Müll."}""", tasks[0].Payload);
         Assert.Empty(TaskPayload.Read<FixTask>(tasks[1].Payload).Reasons);
     }
