@@ -63,7 +63,6 @@ public sealed class EndpointTableTests
         POST   /api/v1/projects/{project}/tasks/{task}/withdraw    401 403 403 204 204 204 204 403 write {"reason":"broken"}
         GET    /api/v1/projects/{project}/judgments                401 200 403 200 200 200 200 403 read
         GET    /api/v1/projects/{project}/export/judgments.jsonl   401 200 403 200 200 200 200 403 read
-        GET    /api/v1/projects/{project}/export/preferences.jsonl 401 200 403 200 200 200 200 403 read
         GET    /api/v1/projects/{project}/export/comparisons.jsonl 401 200 403 200 200 200 200 403 read
         GET    /api/v1/projects/{project}/export/trees.jsonl       401 200 403 200 200 200 200 403 read
         GET    /api/v1/projects/{project}/trees                    401 200 403 200 200 200 200 403 read
