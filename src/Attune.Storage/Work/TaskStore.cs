@@ -44,6 +44,7 @@ public sealed partial class TaskStore
             if (await transaction.CountAsync("SELECT COUNT(*) FROM batches WHERE id = @batch AND project_id = @projectId", new { batch, projectId }).ConfigureAwait(false) == 0)
                 throw InputException.One($"Batch {batch}", "is not there", "one of this project", "check the id");
         }
+        ThrowIfUnfit(tasks, project.Settings);
         var ids = new List<string>();
         foreach (var task in tasks)
             ids.Add(await AddAsync(transaction, project, task).ConfigureAwait(false));
@@ -157,8 +158,6 @@ public sealed partial class TaskStore
         var kind = StorageJson.Word(task.Kind ?? project.Settings.Kind);
         if (TaskPayload.Kinds.Contains(kind) && !TaskPayload.Compares(kind) && TaskPayload.Check(kind, task.Payload) is { } fault)
             throw InputException.One($"Task {subject}", fault, "a payload of its kind", "correct it; docs/feedback-formats.md has the keys");
-        if (ExpectedFit.Fault(task, task.Kind ?? project.Settings.Kind, project.Settings) is { } wrong)
-            throw InputException.One($"Task {subject}", wrong, "what can be answered there", "correct it; docs/feedback-formats.md has the keys");
         var isNew = await transaction.ExecuteAsync(
             """
             INSERT INTO tasks (id, project_id, batch_id, kind, purpose, subject_id, payload, choices, group_id, place, group_size, priority, expected, required_skill, required_level,
@@ -208,6 +207,18 @@ public sealed partial class TaskStore
         if (await FindAsync(transaction, task.DependsOn).ConfigureAwait(false) is not { State: TaskState.Complete } before)
             return "waiting"; // one that is not there at all breaks the foreign key at the commit
         return IsMet(task.DependsAnswer, TaskOutcome.Majority(await InForceAsync(transaction, before.Id).ConfigureAwait(false))) ? "open" : "withdrawn";
+    }
+
+    /// <summary>Refuses tasks that expect what nobody could answer in a project with these settings.</summary>
+    /// <exception cref="InputException">Lists the first twenty.</exception>
+    public static void ThrowIfUnfit(IReadOnlyList<NewTask> tasks, ProjectSettings settings)
+    {
+        ArgumentNullException.ThrowIfNull(tasks);
+        ArgumentNullException.ThrowIfNull(settings);
+        var problems = tasks.Select((task, number) => (task, number, Fault: ExpectedFit.Fault(task, task.Kind ?? settings.Kind, settings))).Where(found => found.Fault is not null).Take(20)
+            .Select(found => Problem.Of($"task {found.task.SubjectId ?? found.task.Id ?? $"{found.number + 1}"}", found.Fault!, "what can be answered there", "correct it; docs/feedback-formats.md has the keys")).ToList();
+        if (problems.Count > 0)
+            throw new InputException("The tasks", problems);
     }
 
     private static void Check(IReadOnlyList<NewTask> tasks)

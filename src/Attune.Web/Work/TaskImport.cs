@@ -27,9 +27,10 @@ public sealed class TaskImport
     /// <summary>Reads a file.</summary>
     /// <param name="name">What problems are told of.</param>
     /// <param name="content">Its bytes, not compressed.</param>
+    /// <param name="pictures">Pictures that came along; null for none.</param>
     /// <exception cref="InputException">It has no tasks, or bad lines; lists them.</exception>
-    public static TaskImport Parse(string name, byte[] content) =>
-        TaskFile.Is(content) ? new(name, [], TaskFile.Parse(name, content)) : new(name, ComparisonProject.Parse(name, content), []);
+    public static TaskImport Parse(string name, byte[] content, PicturesBeside? pictures = null) =>
+        TaskFile.Is(content) ? new(name, [], TaskFile.Parse(name, content, pictures: pictures)) : new(name, ComparisonProject.Parse(name, content), []);
 
     /// <summary>Reads golden or training tasks: lines as of either file, each with <c>expected</c>; a line that names no kind is of the project's.</summary>
     /// <param name="name">What problems are told of.</param>
@@ -53,10 +54,10 @@ public sealed class TaskImport
     public static async Task<ComparisonProject> AddFileAsync(Database database, string name, string path, string? actorId, CancellationToken stop)
     {
         ArgumentNullException.ThrowIfNull(database);
-        var import = Parse(path, TaskFile.Content(path));
+        var import = Parse(path, TaskFile.Content(path), PicturesBeside.OfFolder(Path.GetDirectoryName(Path.GetFullPath(path))!));
         var known = await database.Projects.FindByNameAsync(name, stop).ConfigureAwait(false);
         if (known is null)
-            import.ThrowIfUnmet(new HashSet<string>());
+            import.ThrowIfUnfit(Usual(import.Kind));
         var project = known ?? await database.Projects.CreateAsync(name, Usual(import.Kind), actorId, stop: stop).ConfigureAwait(false);
         return await import.AddAsync(database, project, actorId, stop).ConfigureAwait(false);
     }
@@ -77,6 +78,14 @@ public sealed class TaskImport
         var groups = _lines.Where(line => line.Group is not null).GroupBy(line => line.Group!, StringComparer.Ordinal).ToDictionary(group => group.Key, group => group.ToList(), StringComparer.Ordinal);
         var added = await database.Tasks.ImportAsync(project.Id, [.. _lines.Select(line => Task(line, line.Group is { } group ? groups[group] : []))], actorId, stop).ConfigureAwait(false);
         return new(project, added, _lines.Count - added);
+    }
+
+    /// <summary>Refuses what a new project with these settings could not take, before it is made.</summary>
+    /// <exception cref="InputException">A task does not fit; lists them.</exception>
+    public void ThrowIfUnfit(ProjectSettings settings)
+    {
+        ThrowIfUnmet(new HashSet<string>());
+        TaskStore.ThrowIfUnfit([.. _lines.Select(line => Task(line, [line]))], settings);
     }
 
     /// <summary>Refuses tasks that depend on tasks which are neither above them nor there, or on answers that cannot be given.</summary>

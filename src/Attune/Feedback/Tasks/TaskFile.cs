@@ -77,8 +77,9 @@ public static class TaskFile
     /// <param name="name">What problems are told of.</param>
     /// <param name="content">The file's bytes, not compressed.</param>
     /// <param name="usualKind">The kind of a line that names none, by how many answers it has; null where each has to name its own.</param>
+    /// <param name="pictures">Where pictures are that lines name as files; null where lines have to hold them.</param>
     /// <exception cref="InputException">It has bad lines; lists them.</exception>
-    public static IReadOnlyList<TaskLine> Parse(string name, byte[] content, Func<int, string>? usualKind = null)
+    public static IReadOnlyList<TaskLine> Parse(string name, byte[] content, Func<int, string>? usualKind = null, PicturesBeside? pictures = null)
     {
         var tasks = new List<TaskLine>();
         var seen = new HashSet<string>(StringComparer.Ordinal);
@@ -86,7 +87,7 @@ public static class TaskFile
         {
             if (usualKind is not null && !RepeatsKey(line) && !line.ContainsKey("kind"))
                 line["kind"] = usualKind((line["answers"] as JsonArray)?.Count ?? 0);
-            if (Read(line, out var task) is { } fault)
+            if (Read(line, pictures, out var task) is { } fault)
                 return fault;
             if (task!.Id is { } id && !seen.Add(id))
                 return $"has the id {id} of another task above, expected each id once";
@@ -119,7 +120,7 @@ public static class TaskFile
         }
     }
 
-    private static string? Read(JsonObject line, out TaskLine? task)
+    private static string? Read(JsonObject line, PicturesBeside? pictures, out TaskLine? task)
     {
         task = null;
         if (RepeatsKey(line))
@@ -138,6 +139,12 @@ public static class TaskFile
         {
             return $"does not read ({broken.Message.TrimEnd('.')})";
         }
+        if (pictures is not null && task.Kind == "question" && Text(line["image"]) is { } image && !image.StartsWith("data:", StringComparison.Ordinal))
+        {
+            line["image"] = pictures.Address(image, out var fault);
+            if (fault is not null)
+                return fault;
+        }
         var answers = TaskPayload.Compares(task.Kind) ? CompleteComparison(line, task.Id) : task.Kind == "spans" ? (line["answers"] as JsonArray)?.Count ?? 0 : 0;
         try
         {
@@ -148,10 +155,12 @@ public static class TaskFile
             return "holds half a character (such as \\ud800 alone), expected whole ones";
         }
         var faults = Faults(task).ToList();
-        if ((TaskPayload.Check(task.Kind, task.Payload) ?? task.Expected?.Fault(task.Kind, task.Payload)) is { } fault)
-            faults.Add(fault);
+        if ((TaskPayload.Check(task.Kind, task.Payload) ?? task.Expected?.Fault(task.Kind, task.Payload)) is { } wrong)
+            faults.Add(wrong);
         return faults.Count == 0 ? null : string.Join("; ", faults);
     }
+
+    private static string? Text(JsonNode? node) => node is JsonValue value && value.GetValueKind() == JsonValueKind.String ? value.GetValue<string>() : null;
 
     private static int CompleteComparison(JsonObject line, string? id)
     {
