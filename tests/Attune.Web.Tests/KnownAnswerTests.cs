@@ -160,6 +160,27 @@ public sealed class KnownAnswerTests
     }
 
     [Fact]
+    public async Task What_a_rule_rejected_is_in_no_export_until_an_appeal_overturns_it()
+    {
+        await using var site = await Site.Open();
+        var project = await site.Project(2);
+        var judge = await site.Program(await site.Member(project), "work");
+        for (var i = 0; i < 2; i++)
+            await Submit(judge, (await judge.Ok(HttpMethod.Post, $"/api/v1/projects/{project.Id}/next", new { })).GetProperty("task"), new { step = 1, seconds = 1 });
+        var manager = await site.SignedIn(await site.Member(project, Role.Manager));
+        Assert.Equal(2, await Rows("trl"));
+        const string Reject = "rules: [{name: busy, when: [{measure: judgments, atLeast: 2}], then: [{do: reject, message: 'Too fast.'}]}]";
+        await site.Database.Rules.SwitchAsync(project.Id, await site.Database.Rules.AddAsync(project.Id, Reject, null), null);
+        Assert.Equal(1, await site.Database.Rules.RunAsync(project.Id));
+
+        Assert.Equal((0, 0, 0), (await Rows("trl"), await Rows("attune&aggregation=raw"), await Rows("openai-summaries")));
+        Assert.True(await site.Database.Notices.OverturnAsync(project.Id, Assert.Single(await site.Database.Rules.FiringsAsync(project.Id)).Firing.Id, "They were read.", null));
+        Assert.Equal(2, await Rows("trl"));
+
+        async Task<int> Rows(string shape) => (await manager.Page($"/api/v1/projects/{project.Id}/export/data.jsonl?shape={shape}")).Count(c => c == '\n');
+    }
+
+    [Fact]
     public async Task A_task_given_back_counts_as_skipped_unless_it_was_reported()
     {
         await using var site = await Site.Open();
