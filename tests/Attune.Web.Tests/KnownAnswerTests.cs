@@ -195,6 +195,35 @@ public sealed class KnownAnswerTests
         Assert.Equal(2, (await site.Database.Quality.InputAsync(project.Id)).Skips.Count);
     }
 
+    [Fact]
+    public async Task What_is_reported_as_broken_is_listed_for_who_runs_the_project_and_taken_out_there()
+    {
+        await using var site = await Site.Open();
+        var project = await site.Project(2);
+        var person = await site.Member(project);
+        var judge = await site.SignedIn(person);
+        foreach (var reason in new[] { "broken: <b>no</b> answer", "broken", "skip" })
+        {
+            if ((await judge.Ok(HttpMethod.Post, $"/api/v1/projects/{project.Id}/next", new { })).GetProperty("task") is { ValueKind: JsonValueKind.Object } task)
+                await judge.Json(HttpMethod.Post, "/api/v1/leases/release", new { token = task.GetProperty("token").GetString(), reason });
+        }
+        var manager = await site.SignedIn(await site.Member(project, Role.Manager));
+        var path = $"/api/v1/projects/{project.Id}/reports";
+        var reports = (await manager.Ok(HttpMethod.Get, path)).GetProperty("items").EnumerateArray().ToList();
+        Assert.Equal(["<b>no</b> answer", ""], reports.Select(report => report.GetProperty("text").GetString()));
+        Assert.All(reports, report => Assert.Equal((person.Pseudonym, "open"), (report.GetProperty("annotatorId").GetString(), report.GetProperty("state").GetString())));
+        Assert.Single((await manager.Ok(HttpMethod.Get, $"{path}?size=1")).GetProperty("items").EnumerateArray());
+        Assert.Contains("&lt;b&gt;no&lt;/b&gt; answer", await manager.Page($"/projects/{project.Id}/reports"));
+        Assert.Equal(HttpStatusCode.Forbidden, (await judge.Get(path)).StatusCode);
+
+        await manager.Post($"/projects/{project.Id}/reports", $"withdraw-{reports[0].GetProperty("leaseId").GetString()}");
+
+        Assert.Equal(TaskState.Withdrawn, (await site.Database.Tasks.FindAsync(reports[0].GetProperty("taskId").GetString()!))!.State);
+        Assert.Single((await manager.Ok(HttpMethod.Get, $"{path}?open=true")).GetProperty("items").EnumerateArray());
+        Assert.Equal(2, (await manager.Ok(HttpMethod.Get, path)).GetProperty("items").GetArrayLength());
+        Assert.DoesNotContain("answer</td>", await manager.Page($"/projects/{project.Id}/reports"));
+    }
+
     private static async Task<Project> Golden(Site site, QualitySettings? quality = null) =>
         await site.Database.Projects.CreateAsync("Known", new() { Overlap = 1, MaximumOverlap = 1, Quality = quality ?? new() { Golden = new() { Start = 1, Floor = 1 } } }, null, seed: 7);
 

@@ -54,7 +54,7 @@ public sealed class QualityStore
         var skips = await transaction.QueryAsync<(string Pseudonym, string Subject, long At)>(
             $"""
             SELECT p.pseudonym, t.subject_id, l.ended_at FROM leases l JOIN tasks t ON t.id = l.task_id JOIN people p ON p.id = l.person_id
-            WHERE l.project_id = @projectId AND l.state = 'released' AND l.reason IS NOT NULL AND l.reason NOT LIKE 'broken%' AND l.reason <> '{LeaseStore.AnsweredLate}' AND t.purpose <> 'training' ORDER BY l.id
+            WHERE l.project_id = @projectId AND l.state = 'released' AND l.reason IS NOT NULL AND l.reason NOT LIKE '{LeaseStore.Broken}%' AND l.reason <> '{LeaseStore.AnsweredLate}' AND t.purpose <> 'training' ORDER BY l.id
             """, new { projectId }).ConfigureAwait(false);
         return new(
             judgments,

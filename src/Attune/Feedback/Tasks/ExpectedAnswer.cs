@@ -143,7 +143,7 @@ public sealed record ExpectedAnswer
             : Ratings.DistinctBy(rating => (rating.Axis, rating.Answer ?? 0)).Count() < Ratings.Count ? "expects the same rating twice, expected each once" : null;
     }
 
-    private string? FaultOfQuestions(IReadOnlyDictionary<string, IReadOnlyList<string>> asked)
+    private string? FaultOfQuestions(Dictionary<string, IReadOnlyList<string>> asked)
     {
         if (Answer is not null && (asked.Count != 1 || !asked.Values.First().Contains(Answer)))
             return asked.Count == 1 ? $"expects '{Answer}', expected {string.Join(", ", asked.Values.First())}" : $"expects one answer to {asked.Count} questions, expected answers by {string.Join(", ", asked.Keys)}";
@@ -157,7 +157,7 @@ public sealed record ExpectedAnswer
         return null;
     }
 
-    private static IReadOnlyDictionary<string, IReadOnlyList<string>> Asked(string kind, string payload) => kind switch
+    private static Dictionary<string, IReadOnlyList<string>> Asked(string kind, string payload) => kind switch
     {
         "verify" => new Dictionary<string, IReadOnlyList<string>> { [VerifyTask.Accept] = YesOrNo },
         "review" => new Dictionary<string, IReadOnlyList<string>> { [ReviewTask.Acceptable] = YesOrNo, [ReviewTask.Spam] = YesOrNo },
