@@ -9,13 +9,26 @@ public sealed class ChosenTurnsTests
 {
     private static ConversationTurn Turn(string prompt, int chosen, int? strength, params string[] answers) => new()
     {
-        Prompt = prompt, Answers = [.. answers.Select(text => new Answer { Source = "policy", Text = text })], Order = answers.Length == 2 ? [1, 0] : [0], Chosen = chosen, Strength = strength,
+        Prompt = prompt,
+        Answers = [.. answers.Select(text => new Answer { Source = "policy", Text = text })],
+        Order = answers.Length == 2 ? [1, 0] : [0],
+        Chosen = chosen,
+        Strength = strength,
     };
 
     private static Judgment Talk(params ConversationTurn[] turns) => new()
     {
-        Id = "j1", ComparisonId = "chat-1", AnnotatorId = "ann", Order = [], Outcome = Outcome.Conversed, Ranks = [], InstructionVersion = "2", At = DateTimeOffset.UnixEpoch, Source = JudgmentSource.Human,
-        Turns = turns, Answers = new Dictionary<string, string> { ["conversation"] = "good" },
+        Id = "j1",
+        ComparisonId = "chat-1",
+        AnnotatorId = "ann",
+        Order = [],
+        Outcome = Outcome.Conversed,
+        Ranks = [],
+        InstructionVersion = "2",
+        At = DateTimeOffset.UnixEpoch,
+        Source = JudgmentSource.Human,
+        Turns = turns,
+        Answers = new Dictionary<string, string> { ["conversation"] = "good" },
     };
 
     private static ProjectFeedback Feedback(Judgment talk) => new([], [talk], new Dictionary<string, JudgmentSource>()) { Turns = [.. ChosenTurns.Of(talk, "week 1", "sha256:ab")] };

@@ -24,7 +24,10 @@ public sealed class MeasureTests
     {
         static Judgment Answered(string who, int number, string answer) => Judged(who, $"q{number}", 0, number) with
         {
-            Order = [], Ranks = [], Outcome = Outcome.Answered, Answers = new Dictionary<string, string> { ["good"] = answer },
+            Order = [],
+            Ranks = [],
+            Outcome = Outcome.Answered,
+            Answers = new Dictionary<string, string> { ["good"] = answer },
         };
         // ann says yes, yes, no, yes; the others yes, no, no, and one of each: with them on the first and third of three
         var log = new[] { "yes", "yes", "no", "yes" }.Select((answer, i) => Answered("ann", i, answer))

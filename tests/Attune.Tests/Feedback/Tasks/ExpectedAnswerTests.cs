@@ -16,7 +16,14 @@ public sealed class ExpectedAnswerTests
 
     private static Judgment Said(Outcome outcome, params int[] ranks) => new()
     {
-        Id = "j", ComparisonId = "c", AnnotatorId = "ann", Order = [.. Enumerable.Range(0, Math.Max(1, ranks.Length))], Outcome = outcome, Ranks = ranks, InstructionVersion = "1", At = DateTimeOffset.UnixEpoch,
+        Id = "j",
+        ComparisonId = "c",
+        AnnotatorId = "ann",
+        Order = [.. Enumerable.Range(0, Math.Max(1, ranks.Length))],
+        Outcome = outcome,
+        Ranks = ranks,
+        InstructionVersion = "1",
+        At = DateTimeOffset.UnixEpoch,
     };
 
     private static bool IsMet(string expected, Judgment said) => ExpectedAnswer.FromJson(expected).IsMetBy(said);
