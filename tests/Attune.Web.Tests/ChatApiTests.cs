@@ -42,6 +42,10 @@ public sealed class ChatApiTests
         Assert.Equal(shown, judgment.Turns![0].Order.Select(index => judgment.Turns[0].Answers[index].Text));
         Assert.Equal([shown[1], Texts(second)[0]], judgment.Turns!.Select(turn => turn.Answers[turn.Chosen].Text));
         Assert.All(judgment.Turns![0].Answers, sampled => Assert.Equal(("secret-name", 0.8), (sampled.Source, sampled.Features["temperature"])));
+        var manager = await talk.Site.SignedIn(await talk.Site.Member(talk.Project, Attune.Storage.People.Role.Manager));
+        var pairs = (await manager.Page($"/api/v1/projects/{talk.Project.Id}/export/data.jsonl?shape=trl")).TrimEnd().Split('\n').Select(line => JsonSerializer.Deserialize<JsonElement>(line)).ToList();
+        Assert.Equal(["Hello.", $"\n\nHuman: Hello.\n\nAssistant: {shown[1]}\n\nHuman: And *now*?\n\nAssistant:"], pairs.Select(pair => pair.GetProperty("prompt").GetString()));
+        Assert.Equal([shown[1], $" {Texts(second)[0]}"], pairs.Select(pair => pair.GetProperty("chosen").GetString()));
         await talk.Refused(410, HttpMethod.Put, talk.Path(3), new { prompt = "More." });
         await talk.Refused(410, HttpMethod.Put, talk.Path(2) + "/choice", new { place = 1, strength = 1 });
     }

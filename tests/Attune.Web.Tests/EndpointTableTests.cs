@@ -61,9 +61,9 @@ public sealed class EndpointTableTests
         GET    /api/v1/projects/{project}/tasks                    401 200 403 200 200 200 200 403 read
         POST   /api/v1/projects/{project}/tasks                    401 403 403 200 200 200 200 403 write COMPARISONS
         POST   /api/v1/projects/{project}/tasks/{task}/withdraw    401 403 403 204 204 204 204 403 write {"reason":"broken"}
+        GET    /api/v1/projects/{project}/reports                  401 200 403 200 200 200 200 403 read
         GET    /api/v1/projects/{project}/judgments                401 200 403 200 200 200 200 403 read
         GET    /api/v1/projects/{project}/export/judgments.jsonl   401 200 403 200 200 200 200 403 read
-        GET    /api/v1/projects/{project}/export/preferences.jsonl 401 200 403 200 200 200 200 403 read
         GET    /api/v1/projects/{project}/export/comparisons.jsonl 401 200 403 200 200 200 200 403 read
         GET    /api/v1/projects/{project}/export/trees.jsonl       401 200 403 200 200 200 200 403 read
         GET    /api/v1/projects/{project}/trees                    401 200 403 200 200 200 200 403 read
@@ -100,6 +100,8 @@ public sealed class EndpointTableTests
         POST   /api/v1/keys                                        401 200 200 200 200 200 403 403 write {"name":"k","scopes":["read"]}
         DELETE /api/v1/keys/{key}                                  401 404 404 404 404 404 404 403 write
         GET    /api/v1/audit                                       401 403 403 403 200 200 200 403 read
+        GET    /projects/{ProjectId}/reports                       302 200 404 200 200 200 302 302 -
+        POST   /projects/{ProjectId}/reports                       302 400 400 400 400 400 302 302 -
         GET    /projects/{ProjectId}/golden                        302 200 404 200 200 200 302 302 -
         POST   /projects/{ProjectId}/golden                        302 400 400 400 400 400 302 302 -
         GET    /projects/{ProjectId}/quality                       302 200 404 200 200 200 302 302 -

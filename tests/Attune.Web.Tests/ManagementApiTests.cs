@@ -33,7 +33,7 @@ public sealed class ManagementApiTests
         var items = (await program.SendAsync<JsonElement>(HttpMethod.Get, $"projects/{project}/judgments?person={judge.Id}")).GetProperty("items");
         Assert.Equal(judgment.Id, items[0].GetProperty("id").GetString());
         Assert.Empty((await program.SendAsync<JsonElement>(HttpMethod.Get, $"projects/{project}/judgments?purpose=golden")).GetProperty("items").EnumerateArray());
-        var preference = JsonSerializer.Deserialize<JsonElement>(Assert.Single(await program.ExportAsync(project, "preferences.jsonl").ToListAsync()));
+        var preference = JsonSerializer.Deserialize<JsonElement>(Assert.Single(await program.ExportAsync(project, "data.jsonl").ToListAsync()));
         Assert.Equal(next.Answers[0].Text, preference.GetProperty("chosen").GetString()); // the first step is for the left answer
     }
 

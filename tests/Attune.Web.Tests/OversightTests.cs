@@ -122,10 +122,10 @@ public sealed class OversightTests
         using (var step = await manager.Json(HttpMethod.Post, $"{path}/deliver", new { reason = "all the same" }))
             Assert.Equal(HttpStatusCode.BadRequest, step.StatusCode);
         Assert.Equal(BatchState.Closed, (await site.Database.Batches.FindAsync(batch.Id))!.State);
-        Assert.Equal(HttpStatusCode.BadRequest, (await manager.Get($"/api/v1/projects/{project.Id}/export/preferences.jsonl")).StatusCode);
+        Assert.Equal(HttpStatusCode.BadRequest, (await manager.Get($"/api/v1/projects/{project.Id}/export/data.jsonl")).StatusCode);
 
         await site.Database.Projects.SetSettingsAsync(project.Id, new() { Terms = new() { Source = "tests", Licence = "CC0", Consent = "given", Allows = [DataUse.Train] } }, null);
         await manager.Ok(HttpMethod.Post, $"{path}/deliver", new { });
-        Assert.NotEmpty(await manager.Page($"/api/v1/projects/{project.Id}/export/preferences.jsonl"));
+        Assert.NotEmpty(await manager.Page($"/api/v1/projects/{project.Id}/export/data.jsonl"));
     }
 }

@@ -2,6 +2,7 @@ using System.Net;
 using System.Text;
 using System.Text.Json;
 using Attune.Feedback;
+using Attune.Feedback.Tasks;
 using Attune.Storage.People;
 using Attune.Storage.Work;
 using Attune.Web.Work;
@@ -114,7 +115,7 @@ public sealed class QuestionTests
         const string Lines =
             """
             {"kind":"pair","id":"p","prompt":"Which?","answers":[{"source":"m","text":"one"},{"source":"n","text":"two"}]}
-            {"kind":"question","id":"q","questions":[{"id":"x","text":"Good?","type":"yes-no"}],"purpose":"golden","expected":{"x":"yes"},"overlap":50}
+            {"kind":"question","id":"q","questions":[{"id":"x","text":"Good?","type":"yes-no"}],"purpose":"golden","expected":{"answers":{"x":"yes"}},"overlap":50}
             {"kind":"write","id":"w","prompt":"Write a haiku.","language":"de","requiredSkill":"verse","requiredLevel":0.5}
             {"kind":"verify","id":"v","prompt":"Write a haiku.","text":"Old pond."}
             {"kind":"fix","id":"f","prompt":"Write a haiku.","text":"Old pond.","reasons":["too short"]}
@@ -129,7 +130,7 @@ public sealed class QuestionTests
         }
         var tasks = (await site.Database.Tasks.ListAsync(project.Id, new(), new())).Items.ToDictionary(task => task.SubjectId);
         Assert.Equal((2, TaskKind.Pair), (tasks["p"].Choices, tasks["p"].Kind));
-        Assert.Equal((TaskPurpose.Golden, "{\"x\":\"yes\"}", 50), (tasks["q"].Purpose, tasks["q"].Expected, tasks["q"].Overlap));
+        Assert.Equal((TaskPurpose.Golden, "{\"answers\":{\"x\":\"yes\"},\"tolerance\":0}", 50), (tasks["q"].Purpose, tasks["q"].Expected, tasks["q"].Overlap));
         Assert.Equal(("de", "verse", 0.5), (tasks["w"].Language, tasks["w"].RequiredSkill, tasks["w"].RequiredLevel));
     }
 

@@ -41,7 +41,7 @@ public sealed class TreeTests
         Assert.Equal([1, 2, 3], line.GetProperty("prompt").GetProperty("replies").EnumerateArray().Select(reply => reply.GetProperty("place").GetInt32()));
         var comparison = JsonSerializer.Deserialize<JsonElement>(await manager.Page($"/api/v1/projects/{project.Id}/export/comparisons.jsonl"));
         Assert.Equal(3, comparison.GetProperty("answers").GetArrayLength());
-        Assert.NotEmpty((await manager.Page($"/api/v1/projects/{project.Id}/export/preferences.jsonl")).Trim());
+        Assert.NotEmpty((await manager.Page($"/api/v1/projects/{project.Id}/export/data.jsonl")).Trim());
 
         var rows = (await manager.Ok(HttpMethod.Get, $"/api/v1/projects/{project.Id}/contributions")).GetProperty("items").EnumerateArray().ToList();
         Assert.Equal((1, 3, 8, 2, 1), (Total(rows, "prompts"), Total(rows, "assistantReplies"), Total(rows, "reviews"), Total(rows, "rankings"), Total(rows, "firstPlaces")));

@@ -94,7 +94,7 @@ internal static class WebBench
         var gold = proof.Project.Better.OrderBy(task => task.Key, StringComparer.Ordinal).Where((_, number) => number % GoldEvery == 0).ToDictionary(StringComparer.Ordinal);
         var known = Truth.Of(gold.Select(task => (task.Key, $"{task.Value}")));
         var rules = RuleSet.Load(Path.Combine(root, "data", "quality-rules.yaml"));
-        var facts = gold.Select(task => new TaskFacts { ComparisonId = task.Key, Golden = task.Value }).ToList();
+        var facts = gold.Select(task => new TaskFacts { ComparisonId = task.Key, Expected = new() { Best = task.Value } }).ToList();
         var hit = RuleEngine.Replay(rules, new(inForce, facts, [], [])).Firings.Where(firing => firing.Actions.Any(action => action.Do is ActionKind.Ban or ActionKind.Reject)).Select(firing => firing.AnnotatorId).ToHashSet(StringComparer.Ordinal);
         text.AppendLine(CultureInfo.InvariantCulture,
             $"The labels of that crowd (the last database), one task of {GoldEvery} with a known answer that the methods with gold and the rules see; the rules of data/quality-rules.yaml banned {string.Join(", ", Enum.GetValues<Behaviour>().Select(kind => $"{proof.Project.Behaviours.Count(person => person.Value == kind && hit.Contains(person.Key))} of {proof.Project.Behaviours.Values.Count(own => own == kind)} {kind}"))}:").AppendLine()

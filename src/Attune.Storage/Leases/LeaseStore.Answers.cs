@@ -1,4 +1,3 @@
-#pragma warning disable CA1822 // methods within a change read as parts of the database too, though they need nothing of it
 using Attune.Feedback;
 using Attune.Storage.Judgments;
 using Attune.Storage.Work;
@@ -138,7 +137,7 @@ public sealed partial class LeaseStore
         _ => null,
     };
 
-    /// <summary>What makes two answers the same: all but the store's own fields and the times, which differ when it is sent again.</summary>
+    /// <summary>What makes two answers the same: all but the store's own fields, and the times and counts, which differ when it is sent again.</summary>
     private static string HashOf(Judgment answer) => Secret.Hash((answer with
     {
         Id = "",
@@ -153,6 +152,8 @@ public sealed partial class LeaseStore
         Supersedes = null,
         Seconds = 0,
         ActiveSeconds = null,
+        TypedCharacters = null,
+        PastedCharacters = null,
     }).ToJson());
 
     private static Judgment Withdrawal(Transaction transaction, Judgment before) => new()
@@ -177,6 +178,6 @@ public sealed partial class LeaseStore
         foreach (var other in await transaction.QueryAsync<Lease>(
             $"SELECT * FROM leases WHERE task_id = @TaskId AND person_id = @PersonId AND state = 'active' AND id <> @Id{transaction.Engine.ForUpdate}",
             new { late.TaskId, late.PersonId, late.Id }).ConfigureAwait(false))
-            await EndAsync(transaction, other, LeaseState.Released, "answered late").ConfigureAwait(false);
+            await EndAsync(transaction, other, LeaseState.Released, AnsweredLate).ConfigureAwait(false);
     }
 }

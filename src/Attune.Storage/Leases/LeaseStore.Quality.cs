@@ -74,8 +74,10 @@ public sealed partial class LeaseStore
             SELECT l.* FROM leases l JOIN tasks t ON t.id = l.task_id
             WHERE l.person_id = @person AND l.project_id = @projectId AND l.state = 'submitted' AND t.purpose = 'normal' AND t.kind = 'pair' AND t.choices = 2 AND t.state <> 'withdrawn'
                 AND NOT EXISTS (SELECT 1 FROM repeats r WHERE r.first_lease_id = l.id)
+                AND NOT EXISTS (SELECT 1 FROM bans b WHERE b.person_id = @person AND b.project_id = @projectId AND b.kind = 'pair' AND b.lifted_at IS NULL
+                    AND b.begins_at <= @Now AND (b.ends_at IS NULL OR b.ends_at > @Now))
             ORDER BY l.granted_at, l.id LIMIT 1
-            """, new { person, projectId }).ConfigureAwait(false);
+            """, new { person, projectId, transaction.Now }).ConfigureAwait(false);
         if (first is null || await transaction.CountAsync(
             "SELECT COUNT(*) FROM leases WHERE person_id = @person AND project_id = @projectId AND granted_at > @GrantedAt", new { person, projectId, first.GrantedAt }).ConfigureAwait(false) < after)
             return null;

@@ -1,4 +1,3 @@
-#pragma warning disable CA1822 // methods within a change read as parts of the database too, though they need nothing of it
 using System.Text.Json;
 using Attune.Storage.People;
 using Attune.Storage.Work;
@@ -11,6 +10,11 @@ namespace Attune.Storage.Leases;
 /// </summary>
 public sealed partial class LeaseStore
 {
+    /// <summary>Why a lease ended whose task the person then answered under an earlier one.</summary>
+    internal const string AnsweredLate = "answered late";
+
+    private const string Skipped = "skip";
+
     private const int MostExpiredAtOnce = 500; // the rest at the next call; bounds how long one call takes
 
     private readonly Database _database;
@@ -26,7 +30,7 @@ public sealed partial class LeaseStore
         _database.WriteAsync(transaction => NextAsync(transaction, projectId, personId, request ?? new()), stop);
 
     /// <summary>The same within a change.</summary>
-    public async Task<NextTask> NextAsync(Transaction transaction, string projectId, string personId, LeaseRequest request)
+    public static async Task<NextTask> NextAsync(Transaction transaction, string projectId, string personId, LeaseRequest request)
     {
         ArgumentNullException.ThrowIfNull(transaction);
         ArgumentNullException.ThrowIfNull(request);
@@ -60,14 +64,14 @@ public sealed partial class LeaseStore
 
     /// <summary>Gives a lease back: the place is free, and this person is not given the task again. Whether it still ran.</summary>
     /// <param name="token">The lease's.</param>
-    /// <param name="reason">Why: "skipped", "broken: the image is missing", …</param>
+    /// <param name="reason">Why: "skip", which counts where none is given, "broken: the image is missing", …</param>
     /// <param name="stop">Gives up.</param>
     public Task<bool> ReleaseAsync(string token, string? reason, CancellationToken stop = default) => _database.WriteAsync(
         async transaction =>
         {
             if (await ByTokenAsync(transaction, token).ConfigureAwait(false) is not { State: LeaseState.Active } lease)
                 return false;
-            await EndAsync(transaction, lease, LeaseState.Released, reason).ConfigureAwait(false);
+            await EndAsync(transaction, lease, LeaseState.Released, string.IsNullOrWhiteSpace(reason) ? Skipped : reason).ConfigureAwait(false);
             await FollowUps.ReleasedAsync(transaction, lease.TaskId).ConfigureAwait(false);
             return true;
         }, stop);
@@ -90,11 +94,14 @@ public sealed partial class LeaseStore
             "SELECT * FROM leases WHERE person_id = @personId AND project_id = @projectId ORDER BY granted_at DESC, id DESC LIMIT @Most",
             new { projectId, personId, Most = Math.Clamp(count, 1, PageRequest.Largest) }), stop);
 
-    internal async Task ReleaseAllAsync(Transaction transaction, string personId, string? projectId = null)
+    /// <summary>Takes back what somebody has: of one project, and of one kind of task in it, where these are named.</summary>
+    internal static async Task ReleaseAllAsync(Transaction transaction, string personId, string? projectId = null, string? kind = null)
     {
+        var ofProject = projectId is null ? "" : " AND project_id = @projectId";
+        var ofKind = kind is null ? "" : " AND EXISTS (SELECT 1 FROM tasks t WHERE t.id = leases.task_id AND t.kind = @kind)";
         var running = await transaction.QueryAsync<Lease>(
-            $"SELECT * FROM leases WHERE person_id = @personId AND state = 'active' {(projectId is null ? "" : "AND project_id = @projectId")} ORDER BY task_id{transaction.Engine.ForUpdate}",
-            new { personId, projectId }).ConfigureAwait(false);
+            $"SELECT * FROM leases WHERE person_id = @personId AND state = 'active'{ofProject}{ofKind} ORDER BY task_id{transaction.Engine.ForUpdate}",
+            new { personId, projectId, kind }).ConfigureAwait(false);
         foreach (var lease in running)
             await EndAsync(transaction, lease, LeaseState.Released, null).ConfigureAwait(false);
     }

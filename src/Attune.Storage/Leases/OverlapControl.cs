@@ -1,5 +1,6 @@
 using Attune.Feedback;
 using Attune.Feedback.Quality;
+using Attune.Feedback.Tasks;
 using Attune.Storage.Work;
 
 namespace Attune.Storage.Leases;

@@ -1,6 +1,6 @@
 using Attune.Feedback;
+using Attune.Feedback.Tasks;
 using Attune.Storage.People;
-using Attune.Storage.Quality;
 using Attune.Storage.Work;
 
 namespace Attune.Storage.Leases;
@@ -64,7 +64,7 @@ internal static class Qualifying
             """, new { personId, projectId, running.StartedAt }).ConfigureAwait(false);
         if (answers.Count < running.Wanted)
             return;
-        var correct = answers.Count(answer => ExpectedAnswer.FromJson(answer.Expected)?.IsMetBy(Judgment.FromJson(answer.Content)) == true);
+        var correct = answers.Count(answer => ExpectedAnswer.Stored(answer.Expected)?.IsMetBy(Judgment.FromJson(answer.Content)) == true);
         var share = (double)correct / answers.Count;
         var passed = share >= settings.PassMark;
         await transaction.ExecuteAsync(

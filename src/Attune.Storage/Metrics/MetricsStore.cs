@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Attune.Feedback;
 using Attune.Feedback.Aggregation;
+using Attune.Feedback.Tasks;
 using Attune.Storage.Judgments;
 using Attune.Storage.Work;
 

@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using Attune.Feedback;
 using Attune.Runs;
 using Attune.Storage.Arena;
+using Attune.Storage.Leases;
 
 namespace Attune.Storage.People;
 
@@ -66,7 +67,7 @@ public sealed class PersonErasure
                 if (await transaction.FirstAsync<Person>($"SELECT * FROM people WHERE id = @personId{transaction.Engine.ForUpdate}", new { personId }).ConfigureAwait(false) is null)
                     throw InputException.One($"Person {personId}", "is not there", "somebody of this installation", "check the id");
                 await PersonStore.RequireAnotherOwnerAsync(transaction, personId).ConfigureAwait(false);
-                await _database.Leases.ReleaseAllAsync(transaction, personId).ConfigureAwait(false);
+                await LeaseStore.ReleaseAllAsync(transaction, personId).ConfigureAwait(false);
                 await ForgetAsync(transaction, personId).ConfigureAwait(false);
                 if (alsoTexts)
                     await RedactAsync(transaction, personId).ConfigureAwait(false);

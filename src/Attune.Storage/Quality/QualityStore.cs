@@ -1,5 +1,6 @@
 using Attune.Feedback;
 using Attune.Feedback.Quality;
+using Attune.Feedback.Tasks;
 using Attune.Runs;
 using Attune.Storage.Leases;
 using Attune.Storage.Work;
@@ -45,12 +46,15 @@ public sealed class QualityStore
             SELECT content FROM judgments j WHERE project_id = @projectId AND purpose <> 'training' AND outcome <> 'withdrawn'
                 AND NOT EXISTS (SELECT 1 FROM judgments s WHERE s.supersedes = j.id) ORDER BY id
             """, new { projectId }).ConfigureAwait(false)).Select(Judgment.FromJson).ToList();
-        var tasks = await transaction.QueryAsync<(string Subject, string Kind, string Purpose, string State, string? Expected)>(
-            "SELECT subject_id, kind, purpose, state, expected FROM tasks WHERE project_id = @projectId AND purpose <> 'training' ORDER BY id", new { projectId }).ConfigureAwait(false);
+        var tasks = await transaction.QueryAsync<(string Subject, string Kind, string Purpose, string State, string? Expected, string? Payload)>(
+            $"""
+            SELECT subject_id, kind, purpose, state, expected, CASE WHEN kind IN ('{string.Join("', '", TaskPayload.Written)}') THEN payload END FROM tasks
+            WHERE project_id = @projectId AND purpose <> 'training' ORDER BY id
+            """, new { projectId }).ConfigureAwait(false);
         var skips = await transaction.QueryAsync<(string Pseudonym, string Subject, long At)>(
-            """
+            $"""
             SELECT p.pseudonym, t.subject_id, l.ended_at FROM leases l JOIN tasks t ON t.id = l.task_id JOIN people p ON p.id = l.person_id
-            WHERE l.project_id = @projectId AND l.state = 'released' AND l.reason LIKE 'skip%' AND t.purpose <> 'training' ORDER BY l.id
+            WHERE l.project_id = @projectId AND l.state = 'released' AND l.reason IS NOT NULL AND l.reason NOT LIKE '{LeaseStore.Broken}%' AND l.reason <> '{LeaseStore.AnsweredLate}' AND t.purpose <> 'training' ORDER BY l.id
             """, new { projectId }).ConfigureAwait(false);
         return new(
             judgments,
@@ -58,10 +62,10 @@ public sealed class QualityStore
             {
                 ComparisonId = task.Subject,
                 Kind = task.Kind,
-                Golden = task.Purpose == "golden" && task.State != "withdrawn" ? ExpectedAnswer.FromJson(task.Expected)?.Best : null,
+                Expected = task.Purpose == "golden" && task.State != "withdrawn" ? ExpectedAnswer.Stored(task.Expected) : null,
+                Prompt = task.Payload is { } payload ? TaskPayload.AnsweredText(task.Kind, payload) : null,
             })],
-            [.. judgments.Where(judgment => judgment.ActiveSeconds is not null || judgment.Text is not null)
-                .Select(judgment => new JudgmentFacts { JudgmentId = judgment.Id, ActiveSeconds = judgment.ActiveSeconds, Text = judgment.Text })],
+            [], // judgments say it themselves
             [.. skips.Select(skip => new Skip(skip.Pseudonym, skip.Subject, Microseconds.At(skip.At)))]);
     }
 
@@ -79,7 +83,7 @@ public sealed class QualityStore
             Payload = item.Comparison.ToJson(),
             Choices = item.Comparison.Answers.Count,
             SubjectId = item.Comparison.Id,
-            Kind = project.Settings.Kind is TaskKind.Pair or TaskKind.Rank ? item.Comparison.Answers.Count == 2 ? TaskKind.Pair : TaskKind.Rank : project.Settings.Kind,
+            Kind = project.Settings.Kind == TaskKind.Best ? TaskKind.Best : item.Comparison.Answers.Count == 2 ? TaskKind.Pair : TaskKind.Rank,
             Purpose = purpose,
             Expected = item.Expected.ToJson(),
         }).ToArray();
@@ -97,6 +101,15 @@ public sealed class QualityStore
                 "SELECT * FROM tasks WHERE project_id = @projectId AND purpose = 'golden' AND expected IS NOT NULL ORDER BY id", new { projectId }).ConfigureAwait(false);
             return [.. tasks.Select(task => difficulty.TryGetValue(task.SubjectId, out var of) ? new GoldenTask(task, of.Right, of.IsRetired && task.State != TaskState.Withdrawn) : new GoldenTask(task, new(0, 0), false))];
         }, stop);
+
+    /// <summary>Takes out golden tasks that so few good annotators got that they must be taken to be wrong; gives how many. They count against nobody any more.</summary>
+    public async Task<int> RetireAsync(string projectId, CancellationToken stop = default)
+    {
+        var wrong = (await GoldenAsync(projectId, stop).ConfigureAwait(false)).Where(golden => golden.ShouldRetire).ToList();
+        foreach (var golden in wrong)
+            await _database.Tasks.WithdrawAsync(golden.Task.Id, $"retired: {golden.Right.Successes} of {golden.Right.Trials} good annotators got it", null, stop).ConfigureAwait(false);
+        return wrong.Count;
+    }
 
     /// <summary>Pairs that were put first, in the order of their choice.</summary>
     public Task<IReadOnlyList<ChosenPair>> PairsAsync(string projectId, CancellationToken stop = default) => _database.ReadAsync(

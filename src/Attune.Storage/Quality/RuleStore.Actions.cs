@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Attune.Feedback.Quality;
+using Attune.Storage.Leases;
 using Attune.Storage.People;
 using Attune.Storage.Webhooks;
 using Attune.Storage.Work;
@@ -30,7 +31,7 @@ public sealed partial class RuleStore
         return true;
     }
 
-    private async Task DoAsync(Transaction transaction, string projectId, string person, Firing firing, RuleAction action)
+    private static async Task DoAsync(Transaction transaction, string projectId, string person, Firing firing, RuleAction action)
     {
         switch (action.Do)
         {
@@ -71,7 +72,7 @@ public sealed partial class RuleStore
         }
     }
 
-    private async Task BarAsync(Transaction transaction, string projectId, string person, Firing firing, RuleAction action)
+    private static async Task BarAsync(Transaction transaction, string projectId, string person, Firing firing, RuleAction action)
     {
         var scope = action.Do == ActionKind.Pause ? BanScope.Project : action.Scope ?? BanScope.Project;
         var kind = scope != BanScope.Kind || firing.Comparisons.Count == 0 ? null : await transaction.FirstAsync<string>(
@@ -81,8 +82,8 @@ public sealed partial class RuleStore
             """
             INSERT INTO bans (id, person_id, project_id, kind, begins_at, ends_at, by_project, firing_id) VALUES (@BanId, @person, @Scope, @kind, @At, @until, @projectId, @Id)
             """, new { BanId = transaction.NewId(), person, Scope = scope == BanScope.Everywhere ? null : projectId, kind, firing.At, until, projectId, firing.Id }).ConfigureAwait(false);
-        if (action.Do == ActionKind.Ban && kind is null && (until is null || until > transaction.Now))
-            await _database.Leases.ReleaseAllAsync(transaction, person, scope == BanScope.Everywhere ? null : projectId).ConfigureAwait(false);
+        if (action.Do == ActionKind.Ban && (until is null || until > transaction.Now))
+            await LeaseStore.ReleaseAllAsync(transaction, person, scope == BanScope.Everywhere ? null : projectId, kind).ConfigureAwait(false);
     }
 
     /// <summary>A rule asks for more answers: beyond a task's maximum too, which is raised with it.</summary>

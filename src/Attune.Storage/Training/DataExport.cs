@@ -74,21 +74,6 @@ public static class DataExport
             }, stop);
     }
 
-    /// <summary>Refuses an export of all of a project where the terms of a part of it do not allow what it is for.</summary>
-    /// <exception cref="InputException">A part's terms forbid it; names all parts and uses.</exception>
-    public static Task RequireAsync(Database database, Project project, IReadOnlyList<DataUse> uses, CancellationToken stop = default)
-    {
-        ArgumentNullException.ThrowIfNull(database);
-        ArgumentNullException.ThrowIfNull(project);
-        return database.ReadAsync(
-            async transaction =>
-            {
-                var judged = await transaction.QueryAsync<string>("SELECT DISTINCT t.subject_id FROM judgments j JOIN tasks t ON t.id = j.task_id WHERE j.project_id = @Id", new { project.Id }).ConfigureAwait(false);
-                DataCard.Require($"The export of {project.Name}", await DataSets.PartsAsync(transaction, project, judged.ToHashSet(StringComparer.Ordinal)).ConfigureAwait(false), uses);
-                return true;
-            }, stop);
-    }
-
     internal static IReadOnlyList<(string, string)> Facts(ExportOrder order, ProjectFeedback feedback, int rows)
     {
         var kinds = feedback.Judgments.CountBy(judgment => feedback.SourceOf(judgment)?.ToString().ToLowerInvariant() ?? "of unknown kind", StringComparer.Ordinal).OrderBy(entry => entry.Key, StringComparer.Ordinal).Select(entry => $"{Number(entry.Value)} {entry.Key}");

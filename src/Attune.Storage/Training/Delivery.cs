@@ -179,7 +179,7 @@ public static class Delivery
         {
             ["preferences.jsonl"] = data.Bytes(),
             ["judgments.jsonl"] = Lines(data.Feedback.Judgments.Select(judgment => (judgment with { Source = data.Feedback.SourceOf(judgment) }).ToJson())),
-            ["comparisons.jsonl"] = Lines(data.Feedback.Comparisons.Select(judged => judged.Comparison.ToJson())),
+            ["comparisons.jsonl"] = Lines(data.Feedback.Comparisons.Concat(data.Feedback.Turns.Select(turn => turn.Judged)).Select(judged => judged.Comparison.ToJson())),
             [DataCard.FileName] = Encoding.UTF8.GetBytes(data.Card),
         };
         var manifest = new DeliveryManifest

@@ -28,17 +28,28 @@ public static class ProjectReader
         var tasks = await transaction.QueryAsync<Row>(
             $"SELECT subject_id, payload, batch_id FROM tasks WHERE project_id = @projectId AND kind IN ('pair', 'rank', 'best', 'rate') AND purpose IN ('normal', 'calibration'){ofBatch} ORDER BY id",
             new { projectId, batchId }).ConfigureAwait(false);
-        var judgments = await transaction.QueryAsync<string>(
+        var judgments = await transaction.QueryAsync<(string Content, string? BatchId)>(
             $"""
-            SELECT content FROM judgments j WHERE project_id = @projectId AND purpose IN ('normal', 'calibration') AND late = 0 AND outcome <> 'withdrawn'{ofBatch}
-                AND NOT EXISTS (SELECT 1 FROM judgments s WHERE s.supersedes = j.id) ORDER BY id
+            SELECT content, batch_id FROM judgments j WHERE project_id = @projectId AND purpose IN ('normal', 'calibration') AND late = 0 AND outcome <> 'withdrawn'{ofBatch}
+                AND NOT EXISTS (SELECT 1 FROM judgments s WHERE s.supersedes = j.id)
+                AND NOT EXISTS (SELECT 1 FROM rejections r WHERE r.judgment_id = j.id AND r.lifted_at IS NULL) ORDER BY id
             """, new { projectId, batchId }).ConfigureAwait(false);
         var people = await transaction.QueryAsync<Judge>(
             "SELECT pseudonym, source FROM people WHERE id IN (SELECT person_id FROM judgments WHERE project_id = @projectId)", new { projectId }).ConfigureAwait(false);
+        var read = judgments.Select(row => (Judgment: Judgment.FromJson(row.Content), Batch: row.BatchId is null ? null : batches[row.BatchId])).ToList();
         return new(
             [.. tasks.DistinctBy(row => row.SubjectId, StringComparer.Ordinal).Select(row => Of(row, row.BatchId is null ? null : batches[row.BatchId]))],
-            [.. judgments.Select(Judgment.FromJson)],
-            people.ToDictionary(person => person.Pseudonym, person => person.Source, StringComparer.Ordinal));
+            [.. read.Select(row => row.Judgment)],
+            people.ToDictionary(person => person.Pseudonym, person => person.Source, StringComparer.Ordinal))
+        {
+            Turns = [.. read.SelectMany(row => TurnsOf(row.Judgment, row.Batch))],
+        };
+    }
+
+    private static IEnumerable<ChosenTurn> TurnsOf(Judgment judgment, Batch? batch)
+    {
+        var details = BatchDetails.Of(batch?.Details ?? "{}");
+        return ChosenTurns.Of(judgment, batch?.Name, details.PolicyCheckpoint, details.Sampling);
     }
 
     private static JudgedComparison Of(Row row, Batch? batch)

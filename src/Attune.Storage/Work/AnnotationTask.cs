@@ -1,3 +1,5 @@
+using Attune.Feedback.Tasks;
+
 namespace Attune.Storage.Work;
 
 /// <summary>What a task is for; ordinary work and the others are asked for separately.</summary>

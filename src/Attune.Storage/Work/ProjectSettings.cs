@@ -98,6 +98,20 @@ public sealed record ProjectSettings
     [JsonIgnore]
     public IReadOnlyList<string> LikertAxes => Labels == LabelScheme.None ? Axes : [.. Axes.Except(OpenAssistantLabels.Scales)];
 
+    /// <summary>The steps of each axis that is rated: 7 of a Likert scale, 5 of the scales of labels.</summary>
+    [JsonIgnore]
+    public IReadOnlyDictionary<string, int> RatingSteps
+    {
+        get
+        {
+            const int Likert = 7;
+            var steps = LikertAxes.ToDictionary(axis => axis, _ => Likert, StringComparer.Ordinal);
+            foreach (var scale in Labels == LabelScheme.OpenAssistant ? OpenAssistantLabels.Scales : [])
+                steps[scale] = OpenAssistantLabels.Steps;
+            return steps;
+        }
+    }
+
     /// <summary>Conversations with a model.</summary>
     public ChatSettings Chat { get; init; } = new();
 

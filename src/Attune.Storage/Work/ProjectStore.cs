@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using Attune.Runs;
+using Attune.Storage.Leases;
 using Attune.Storage.People;
 
 namespace Attune.Storage.Work;
@@ -142,7 +143,7 @@ public sealed class ProjectStore
     public Task RemoveMemberAsync(string projectId, string personId, string? actorId, CancellationToken stop = default) => _database.WriteAsync(
         async transaction =>
         {
-            await _database.Leases.ReleaseAllAsync(transaction, personId, projectId).ConfigureAwait(false);
+            await LeaseStore.ReleaseAllAsync(transaction, personId, projectId).ConfigureAwait(false);
             await transaction.ExecuteAsync("DELETE FROM memberships WHERE project_id = @projectId AND person_id = @personId", new { projectId, personId }).ConfigureAwait(false);
             await _database.Audit.RecordAsync(transaction, actorId, "member.remove", personId, projectId).ConfigureAwait(false);
         }, stop);

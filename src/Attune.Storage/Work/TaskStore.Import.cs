@@ -18,6 +18,7 @@ public sealed partial class TaskStore
             async transaction =>
             {
                 var project = await ProjectStore.FindAsync(transaction, projectId).ConfigureAwait(false) ?? throw InputException.One($"Project {projectId}", "is not there", "one of this database", "check the id");
+                ThrowIfUnfit(tasks, project.Settings);
                 var ids = (await transaction.QueryAsync<(string Subject, string Id)>("SELECT subject_id, id FROM tasks WHERE project_id = @projectId ORDER BY id", new { projectId }).ConfigureAwait(false))
                     .DistinctBy(task => task.Subject).ToDictionary(task => task.Subject, task => task.Id, StringComparer.Ordinal);
                 var added = 0;

@@ -2,6 +2,7 @@ using System.Text.Json;
 using Attune.Feedback;
 using Attune.Feedback.Tasks;
 using Attune.Runs;
+using Attune.Storage.Quality;
 using Attune.Storage.Webhooks;
 using Attune.Torch;
 
@@ -43,6 +44,7 @@ public sealed partial class TaskStore
             if (await transaction.CountAsync("SELECT COUNT(*) FROM batches WHERE id = @batch AND project_id = @projectId", new { batch, projectId }).ConfigureAwait(false) == 0)
                 throw InputException.One($"Batch {batch}", "is not there", "one of this project", "check the id");
         }
+        ThrowIfUnfit(tasks, project.Settings);
         var ids = new List<string>();
         foreach (var task in tasks)
             ids.Add(await AddAsync(transaction, project, task).ConfigureAwait(false));
@@ -207,6 +209,18 @@ public sealed partial class TaskStore
         return IsMet(task.DependsAnswer, TaskOutcome.Majority(await InForceAsync(transaction, before.Id).ConfigureAwait(false))) ? "open" : "withdrawn";
     }
 
+    /// <summary>Refuses tasks that expect what nobody could answer in a project with these settings.</summary>
+    /// <exception cref="InputException">Lists the first twenty.</exception>
+    public static void ThrowIfUnfit(IReadOnlyList<NewTask> tasks, ProjectSettings settings)
+    {
+        ArgumentNullException.ThrowIfNull(tasks);
+        ArgumentNullException.ThrowIfNull(settings);
+        var problems = tasks.Select((task, number) => (task, number, Fault: ExpectedFit.Fault(task, task.Kind ?? settings.Kind, settings))).Where(found => found.Fault is not null).Take(20)
+            .Select(found => Problem.Of($"task {found.task.SubjectId ?? found.task.Id ?? $"{found.number + 1}"}", found.Fault!, "what can be answered there", "correct it; docs/feedback-formats.md has the keys")).ToList();
+        if (problems.Count > 0)
+            throw new InputException("The tasks", problems);
+    }
+
     private static void Check(IReadOnlyList<NewTask> tasks)
     {
         var problems = tasks.SelectMany((task, number) => Check(task).Select(problem => problem with { Key = $"task {number + 1}: {problem.Key}" })).Take(20).ToList();
@@ -218,8 +232,6 @@ public sealed partial class TaskStore
     {
         if (!IsJson(task.Payload))
             yield return Problem.Of("payload", "is no JSON", "a JSON object", "correct it");
-        if (task.Expected is { } expected && !IsJson(expected))
-            yield return Problem.Of("expected", "is no JSON", "a JSON object", "correct it");
         if (task.Choices < 0)
             yield return Problem.Of("choices", $"is {task.Choices}", "0 or more", "count the answers shown");
         if (task.Overlap < 1)

@@ -47,8 +47,6 @@ internal static class ExportApi
         api.Read.MapGet("/projects/{project}/export/judgments.jsonl", (string project, bool? inForce, Database database, CancellationToken stop) =>
             Results.Stream(to => ProjectExport.WriteJudgmentsAsync(database, project, new(InForce: inForce ?? false), to, stop), JsonLines, "judgments.jsonl"))
             .RequireProject(ProjectRight.Read).Produces<string>(contentType: JsonLines);
-        api.Read.MapGet("/projects/{project}/export/preferences.jsonl", PreferencesAsync).RequireProject(ProjectRight.Read)
-            .Produces<string>(contentType: JsonLines).ProducesProblem(StatusCodes.Status400BadRequest);
         api.Read.MapGet("/projects/{project}/export/comparisons.jsonl", (string project, Database database, CancellationToken stop) =>
             Results.Stream(to => ProjectExport.WriteComparisonsAsync(database, project, to, stop), JsonLines, "comparisons.jsonl"))
             .RequireProject(ProjectRight.Read).Produces<string>(contentType: JsonLines);
@@ -63,15 +61,6 @@ internal static class ExportApi
             .RequireProject(ProjectRight.Read).Produces<IReadOnlyList<DataSet>>();
         api.Write.MapPost("/projects/{project}/import", ImportAsync).RequireProject(ProjectRight.Run).WithMetadata(new RequestSizeLimitAttribute(TaskApi.LargestImport))
             .Produces<ImportReport>().ProducesProblem(StatusCodes.Status400BadRequest).ProducesProblem(StatusCodes.Status413PayloadTooLarge);
-    }
-
-    private static async Task<IResult> PreferencesAsync(string project, [FromQuery(Name = "for")] string? uses, Database database, CancellationToken stop)
-    {
-        var problems = new InputProblems("The export");
-        var wanted = DataTerms.Uses("for", uses ?? "train", problems);
-        problems.ThrowIfAny();
-        await DataExport.RequireAsync(database, (await database.Projects.FindAsync(project, stop).ConfigureAwait(false))!, wanted, stop).ConfigureAwait(false);
-        return Results.Stream(to => ProjectExport.WritePreferencesAsync(database, project, to, stop), JsonLines, "preferences.jsonl");
     }
 
     private static async Task<IResult> DataAsync(string project, [AsParameters] ExportQuery query, Database database, CancellationToken stop)

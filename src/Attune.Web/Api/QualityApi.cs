@@ -87,8 +87,9 @@ internal static class QualityApi
     {
         using var content = new MemoryStream();
         await request.Body.CopyToAsync(content, stop).ConfigureAwait(false);
-        var known = KnownComparison.Parse("The body", content.ToArray());
-        return Results.Ok(new AddedGolden(await database.Quality.AddKnownAsync(project, known, training == true ? TaskPurpose.Training : TaskPurpose.Golden, user.PersonId(), stop).ConfigureAwait(false)));
+        var found = (await database.Projects.FindAsync(project, stop).ConfigureAwait(false))!;
+        var known = TaskImport.ParseKnown("The body", content.ToArray(), training == true ? TaskPurpose.Training : TaskPurpose.Golden, found.Settings);
+        return Results.Ok(new AddedGolden((await known.AddAsync(database, found, user.PersonId(), stop).ConfigureAwait(false)).Added));
     }
 
     private static async Task<IResult> MakeGoldenAsync(string project, [FromBody] GoldenRequest body, ClaimsPrincipal user, Database database, CancellationToken stop) =>

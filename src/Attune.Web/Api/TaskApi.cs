@@ -3,6 +3,7 @@ using System.Text.Json;
 using Attune.Runs;
 using Attune.Storage;
 using Attune.Storage.Judgments;
+using Attune.Storage.Leases;
 using Attune.Storage.Work;
 using Attune.Web.Access;
 using Attune.Web.Work;
@@ -41,6 +42,8 @@ internal static class TaskApi
         api.Write.MapPost("/projects/{project}/tasks", AddAsync).RequireProject(ProjectRight.Run).WithMetadata(new RequestSizeLimitAttribute(LargestImport))
             .Produces<AddedTasks>().ProducesProblem(StatusCodes.Status400BadRequest).ProducesProblem(StatusCodes.Status413PayloadTooLarge);
         api.Write.MapPost("/projects/{project}/tasks/{task}/withdraw", WithdrawAsync).RequireProject(ProjectRight.Run).Produces(StatusCodes.Status204NoContent);
+        api.Read.MapGet("/projects/{project}/reports", async (string project, bool? open, [AsParameters] Paging page, Database database, CancellationToken stop) =>
+            Results.Ok(await database.Leases.ReportsAsync(project, page.Request, open ?? false, stop).ConfigureAwait(false))).RequireProject(ProjectRight.Read).Produces<Page<TaskReport>>();
         api.Read.MapGet("/projects/{project}/judgments", JudgmentsAsync).RequireProject(ProjectRight.Read).Produces<Page<JsonElement>>();
     }
 

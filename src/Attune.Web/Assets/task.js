@@ -30,13 +30,33 @@ function tick() {
 function spent() {
   tick();
   const seconds = (performance.now() - time.shown) / 1000;
-  return { seconds: time.earlier.seconds + seconds, activeSeconds: time.earlier.activeSeconds + Math.min(time.active / 1000, seconds) };
+  return {
+    seconds: time.earlier.seconds + seconds,
+    activeSeconds: time.earlier.activeSeconds + Math.min(time.active / 1000, seconds),
+    ...(written.typed + written.pasted > 0 && { typedCharacters: written.typed, pastedCharacters: written.pasted }),
+  };
 }
 for (const event of ['pointermove', 'pointerdown', 'keydown', 'scroll', 'input']) {
   addEventListener(event, () => { time.input = performance.now(); }, { passive: true, capture: true });
 }
 setInterval(tick, 1000);
 tick();
+
+// How much was typed and how much was pasted: counts alone, never what. A draft keeps the counts of earlier pages.
+const written = { typed: 0, pasted: 0 };
+let standing = null; // what stays of a field once its selection is replaced
+const isText = field => field.matches('textarea, input:not([type]), input[type="text"]');
+form.addEventListener('beforeinput', ({ target }) => {
+  standing = isText(target) ? target.value.length - (target.selectionEnd - target.selectionStart) : null;
+});
+form.addEventListener('input', ({ target, inputType = '' }) => {
+  if (standing === null || !isText(target)) return;
+  const added = Math.max(0, target.value.length - standing);
+  standing = null;
+  if (/^insertFrom(Paste|Drop|Yank)/.test(inputType)) written.pasted += added;
+  else if (inputType.startsWith('insert') && inputType !== 'insertCompositionText') written.typed += added;
+});
+form.addEventListener('compositionend', ({ data }) => { written.typed += data.length; });
 
 const all = selector => [...form.querySelectorAll(selector)];
 const value = name => form.querySelector(`[name="${name}"]:checked`)?.value;
@@ -76,6 +96,8 @@ function fill(saved) {
     else field.value = saved.values[field.name] ?? field.value;
   }
   time.earlier = { seconds: saved.seconds, activeSeconds: saved.activeSeconds };
+  written.typed += saved.typedCharacters ?? 0;
+  written.pasted += saved.pastedCharacters ?? 0;
   all('details').forEach(details => { details.open = (details.querySelector('textarea')?.value ?? '') !== ''; });
 }
 let unsaved = null;

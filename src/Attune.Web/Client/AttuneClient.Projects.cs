@@ -98,7 +98,7 @@ public sealed partial class AttuneClient
 
     /// <summary>The lines of an export, one after the other, as the server reads them.</summary>
     /// <param name="project">The project.</param>
-    /// <param name="file">"preferences.jsonl", "comparisons.jsonl", "data.jsonl?shape=…", …</param>
+    /// <param name="file">"judgments.jsonl", "comparisons.jsonl", "data.jsonl?shape=…", …</param>
     /// <param name="stop">Gives up.</param>
     public async IAsyncEnumerable<string> ExportAsync(string project, string file, [EnumeratorCancellation] CancellationToken stop = default)
     {

@@ -26,13 +26,7 @@ public sealed partial record GivenAnswer
     // Of ratings each axis is one that is asked, on its number of steps.
     private string? FaultOfAxes(ProjectSettings settings)
     {
-        const int Likert = 7;
-        var steps = settings.LikertAxes.ToDictionary(axis => axis, _ => Likert, StringComparer.Ordinal);
-        if (settings.Labels == LabelScheme.OpenAssistant)
-        {
-            foreach (var scale in OpenAssistantLabels.Scales)
-                steps[scale] = OpenAssistantLabels.Steps;
-        }
+        var steps = settings.RatingSteps;
         return Ratings?.FirstOrDefault(rating => !steps.TryGetValue(rating.Axis, out var most) || rating.Steps != most || rating.Value < 1 || rating.Value > most) is { } bad
             ? $"rates '{bad.Axis}' with {bad.Value} of {bad.Steps}, expected {string.Join(", ", steps.Select(axis => $"{axis.Key} of {axis.Value}"))}" : null;
     }

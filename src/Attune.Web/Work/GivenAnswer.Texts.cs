@@ -28,10 +28,5 @@ public sealed partial record GivenAnswer
         return settings.Chain.FaultOf(Text, Shown(task));
     }
 
-    private static string Shown(AnnotationTask task) => task.Kind switch
-    {
-        TaskKind.Write => TaskPayload.Read<WriteTask>(task.Payload).Prompt,
-        TaskKind.Fix => TaskPayload.Read<FixTask>(task.Payload).Prompt,
-        _ => TaskPayload.Read<MessageTask>(task.Payload).Thread is [.., var last] ? last.Text : "",
-    };
+    private static string Shown(AnnotationTask task) => TaskPayload.AnsweredText($"{task.Kind}".ToLowerInvariant(), task.Payload);
 }

@@ -51,6 +51,12 @@ public sealed partial record GivenAnswer
     /// <summary>Of that, with focus and input.</summary>
     public double? ActiveSeconds { get; init; }
 
+    /// <summary>Characters typed on the page; never what they were.</summary>
+    public int? TypedCharacters { get; init; }
+
+    /// <summary>Characters pasted or dropped there.</summary>
+    public int? PastedCharacters { get; init; }
+
     /// <summary>The version of the page.</summary>
     public string? InterfaceVersion { get; init; }
 
@@ -84,6 +90,8 @@ public sealed partial record GivenAnswer
             Flags = Flags,
             Seconds = Seconds,
             ActiveSeconds = ActiveSeconds,
+            TypedCharacters = TypedCharacters,
+            PastedCharacters = PastedCharacters,
             InterfaceVersion = InterfaceVersion,
         };
     }
@@ -97,6 +105,8 @@ public sealed partial record GivenAnswer
             return $"has {Flags.Count} flags, expected at most {MostFlags} of 1 to {LongestFlag} characters";
         if (double.IsNaN(Seconds) || Seconds < 0 || ActiveSeconds < 0)
             return $"took {Seconds} seconds, {ActiveSeconds} of them active, expected 0 or more";
+        if (TypedCharacters < 0 || PastedCharacters < 0)
+            return $"has {TypedCharacters ?? 0} characters typed and {PastedCharacters ?? 0} pasted, expected 0 or more";
         var kind = granted.Task.Kind;
         var isOther = kind is TaskKind.Chat or TaskKind.Spans;
         var isText = granted.Task.Kind is TaskKind.Write or TaskKind.Fix or TaskKind.Message;

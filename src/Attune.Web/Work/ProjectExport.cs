@@ -26,31 +26,6 @@ public static class ProjectExport
         while (after is not null);
     }
 
-    /// <summary>
-    /// A preference per pair of answers that a majority decided (<c>preferences.jsonl</c>), out of the judgments that count; golden and training tasks are
-    /// left out. Comparisons come in the order of their tasks, those judged under several tasks once.
-    /// </summary>
-    public static async Task WritePreferencesAsync(Database database, string projectId, Stream to, CancellationToken stop)
-    {
-        ArgumentNullException.ThrowIfNull(database);
-        ArgumentNullException.ThrowIfNull(to);
-        var judgments = new List<Judgment>();
-        foreach (var purpose in (TaskPurpose[])[TaskPurpose.Normal, TaskPurpose.Calibration])
-            judgments.AddRange(await database.Judgments.ReadAsync(projectId, new(Purpose: purpose, InForce: true), stop).ConfigureAwait(false));
-        var byComparison = judgments.Where(judgment => judgment.Compares).ToLookup(judgment => judgment.ComparisonId, StringComparer.Ordinal);
-        var written = new HashSet<string>(StringComparer.Ordinal);
-        string? after = null;
-        do
-        {
-            var page = await database.Tasks.ListAsync(projectId, new(), new() { After = after, Size = PageRequest.Largest }, stop).ConfigureAwait(false);
-            var lines = page.Items.Where(task => byComparison.Contains(task.SubjectId) && written.Add(task.SubjectId))
-                .SelectMany(task => Of(task, [.. byComparison[task.SubjectId]])).Select(preference => preference.ToJson());
-            await WriteAsync(to, lines, stop).ConfigureAwait(false);
-            after = page.Next;
-        }
-        while (after is not null);
-    }
-
     /// <summary>What was, or is to be, compared (<c>comparisons.jsonl</c>), each once; judgments name them by their ids.</summary>
     public static async Task WriteComparisonsAsync(Database database, string projectId, Stream to, CancellationToken stop)
     {
@@ -91,9 +66,6 @@ public static class ProjectExport
         }
         while (after is not null);
     }
-
-    private static IReadOnlyList<Preference> Of(AnnotationTask task, IReadOnlyList<Judgment> own) =>
-        PreferenceExport.Pairs([Comparison.FromJson(task.Payload) with { Id = task.SubjectId }], own, Annotators.OfOneGroup(own), new());
 
     private static async Task WriteAsync(Stream to, IEnumerable<string> lines, CancellationToken stop)
     {

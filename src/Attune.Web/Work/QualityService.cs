@@ -8,7 +8,7 @@ using Microsoft.Extensions.Logging;
 namespace Attune.Web.Work;
 
 /// <summary>
-/// What quality control does in the background, after answers and at most every few seconds: everyone's standing, which pairs come first, rules. It keeps
+/// What quality control does in the background, after answers and at most every few seconds: everyone's standing, which pairs come first, golden tasks that are wrong, rules. It keeps
 /// nothing that matters: what is missed is found the next time, and what was done before is not done again.
 /// </summary>
 internal sealed partial class QualityService(Database database, ILogger<QualityService> logger) : BackgroundService
@@ -27,6 +27,7 @@ internal sealed partial class QualityService(Database database, ILogger<QualityS
             await database.Quality.RefreshStandingsAsync(project.Id, stop).ConfigureAwait(false);
         if (project.Settings.Quality.ActivePairs is not null)
             await database.Quality.ChoosePairsAsync(project.Id, stop).ConfigureAwait(false);
+        await database.Quality.RetireAsync(project.Id, stop).ConfigureAwait(false); // before rules, which would hold a wrong one against people
         await database.Rules.RunAsync(project.Id, stop).ConfigureAwait(false);
     }
 

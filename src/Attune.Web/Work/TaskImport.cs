@@ -27,19 +27,37 @@ public sealed class TaskImport
     /// <summary>Reads a file.</summary>
     /// <param name="name">What problems are told of.</param>
     /// <param name="content">Its bytes, not compressed.</param>
+    /// <param name="pictures">Pictures that came along; null for none.</param>
     /// <exception cref="InputException">It has no tasks, or bad lines; lists them.</exception>
-    public static TaskImport Parse(string name, byte[] content) =>
-        TaskFile.Is(content) ? new(name, [], TaskFile.Parse(name, content)) : new(name, ComparisonProject.Parse(name, content), []);
+    public static TaskImport Parse(string name, byte[] content, PicturesBeside? pictures = null) =>
+        TaskFile.Is(content) ? new(name, [], TaskFile.Parse(name, content, pictures: pictures)) : new(name, ComparisonProject.Parse(name, content), []);
+
+    /// <summary>Reads golden or training tasks: lines as of either file, each with <c>expected</c>; a line that names no kind is of the project's.</summary>
+    /// <param name="name">What problems are told of.</param>
+    /// <param name="content">Its bytes, not compressed.</param>
+    /// <param name="purpose">Golden or training, whatever the lines say.</param>
+    /// <param name="settings">The project's.</param>
+    /// <exception cref="InputException">It has no tasks, or bad lines; lists them.</exception>
+    public static TaskImport ParseKnown(string name, byte[] content, TaskPurpose purpose, ProjectSettings settings)
+    {
+        ArgumentNullException.ThrowIfNull(settings);
+        var kind = settings.Kind is TaskKind.Pair or TaskKind.Rank ? null : $"{settings.Kind}".ToLowerInvariant();
+        var lines = TaskFile.Parse(name, content, answers => kind ?? (answers == 2 ? "pair" : "rank"));
+        if (lines.Count == 0)
+            throw InputException.One(name, "has no tasks", "at least one line", "see docs/quality-control.md for the form");
+        var without = lines.Where(line => line.Expected is null).Take(20).Select(line => Problem.Of($"line {line.Number}", "has no expected", "what is right, for instance \"expected\": {\"best\": 0}", "add it")).ToList();
+        return without.Count > 0 ? throw new InputException(name, without) : new(name, [], [.. lines.Select(line => line with { Purpose = $"{purpose}".ToLowerInvariant() })]);
+    }
 
     /// <summary>Adds a file to the project of a name, and makes the project if there is none.</summary>
     /// <exception cref="InputException">The file has bad lines; nothing was changed.</exception>
     public static async Task<ComparisonProject> AddFileAsync(Database database, string name, string path, string? actorId, CancellationToken stop)
     {
         ArgumentNullException.ThrowIfNull(database);
-        var import = Parse(path, TaskFile.Content(path));
+        var import = Parse(path, TaskFile.Content(path), PicturesBeside.OfFolder(Path.GetDirectoryName(Path.GetFullPath(path))!));
         var known = await database.Projects.FindByNameAsync(name, stop).ConfigureAwait(false);
         if (known is null)
-            import.ThrowIfUnmet(new HashSet<string>());
+            import.ThrowIfUnfit(Usual(import.Kind));
         var project = known ?? await database.Projects.CreateAsync(name, Usual(import.Kind), actorId, stop: stop).ConfigureAwait(false);
         return await import.AddAsync(database, project, actorId, stop).ConfigureAwait(false);
     }
@@ -60,6 +78,14 @@ public sealed class TaskImport
         var groups = _lines.Where(line => line.Group is not null).GroupBy(line => line.Group!, StringComparer.Ordinal).ToDictionary(group => group.Key, group => group.ToList(), StringComparer.Ordinal);
         var added = await database.Tasks.ImportAsync(project.Id, [.. _lines.Select(line => Task(line, line.Group is { } group ? groups[group] : []))], actorId, stop).ConfigureAwait(false);
         return new(project, added, _lines.Count - added);
+    }
+
+    /// <summary>Refuses what a new project with these settings could not take, before it is made.</summary>
+    /// <exception cref="InputException">A task does not fit; lists them.</exception>
+    public void ThrowIfUnfit(ProjectSettings settings)
+    {
+        ThrowIfUnmet(new HashSet<string>());
+        TaskStore.ThrowIfUnfit([.. _lines.Select(line => Task(line, [line]))], settings);
     }
 
     /// <summary>Refuses tasks that depend on tasks which are neither above them nor there, or on answers that cannot be given.</summary>
@@ -95,7 +121,7 @@ public sealed class TaskImport
         Place = line.Group is null ? null : group.IndexOf(line) + 1,
         GroupSize = line.Group is null ? null : group.Count,
         Priority = line.Priority,
-        Expected = line.Expected?.ToJsonString(),
+        Expected = line.Expected?.ToJson(),
         RequiredSkill = line.RequiredSkill,
         RequiredLevel = line.RequiredLevel,
         Language = line.Language,

@@ -8,16 +8,21 @@ public static class Ratings
 
     /// <summary>
     /// One rating per judgment in force (<see cref="JudgmentLog.InForce"/>) and pair of answers on which it says something. The unit is the comparison's id, with "/i-j" behind it where
-    /// there are more than two answers; the label is the index of the better answer, or <see cref="Level"/>.
+    /// there are more than two answers; the label is the index of the better answer, or <see cref="Level"/>. An answer to a question, or a label of yes or no,
+    /// is one more: its unit is the comparison's id with "?" and the question's behind it.
     /// </summary>
     public static IEnumerable<Rating> Of(IEnumerable<Judgment> judgments)
     {
         ArgumentNullException.ThrowIfNull(judgments);
         foreach (var judgment in JudgmentLog.InForce(judgments))
+        {
             for (var i = 0; i < judgment.Order.Count; i++)
                 for (var j = i + 1; j < judgment.Order.Count; j++)
                     if (judgment.Between(i, j) is { } sign)
                         yield return new(Unit(judgment.ComparisonId, judgment.Order.Count, i, j), judgment.AnnotatorId, sign > 0 ? $"{i}" : sign < 0 ? $"{j}" : Level);
+            foreach (var (question, answer) in judgment.Outcome is Outcome.Answered or Outcome.Rated && judgment.Answers is { } answers ? answers : new Dictionary<string, string>())
+                yield return new($"{judgment.ComparisonId}?{question}", judgment.AnnotatorId, answer);
+        }
     }
 
     internal static string Unit(string comparison, int answers, int first, int second) => answers == 2 ? comparison : $"{comparison}/{first}-{second}";

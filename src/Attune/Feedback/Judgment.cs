@@ -133,6 +133,12 @@ public sealed partial record Judgment
     /// <summary>Time with focus and input; idle time is cut off. At most <see cref="Seconds"/>.</summary>
     public double? ActiveSeconds { get; init; }
 
+    /// <summary>Characters typed on the page, corrections included; null where nothing was typed or pasted, or nobody counted.</summary>
+    public int? TypedCharacters { get; init; }
+
+    /// <summary>Characters pasted or dropped there.</summary>
+    public int? PastedCharacters { get; init; }
+
     /// <summary>The version of the page or program through which it came.</summary>
     public string? InterfaceVersion { get; init; }
 

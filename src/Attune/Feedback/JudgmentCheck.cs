@@ -32,6 +32,8 @@ public sealed partial record Judgment
             return $"has strength {Strength} for {Outcome}, expected one for a choice or a ranking alone";
         if (!double.IsFinite(Seconds) || Seconds < 0)
             return $"took {Seconds} seconds, expected 0 or more";
+        if (TypedCharacters < 0 || PastedCharacters < 0)
+            return $"has {TypedCharacters ?? 0} characters typed and {PastedCharacters ?? 0} pasted, expected 0 or more";
         return ActiveSeconds is not { } active || (double.IsFinite(active) && active >= 0 && active <= Seconds) ? null
             : $"has {active} active seconds of {Seconds}, expected 0 to {Seconds}";
     }

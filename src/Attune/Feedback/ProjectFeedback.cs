@@ -16,16 +16,20 @@ public sealed record JudgedComparison(Comparison Comparison, string? Batch = nul
 /// <param name="Sources">What kind of judge each pseudonym is.</param>
 public sealed record ProjectFeedback(IReadOnlyList<JudgedComparison> Comparisons, IReadOnlyList<Judgment> Judgments, IReadOnlyDictionary<string, JudgmentSource> Sources)
 {
-    /// <summary>Preferences with their origin, in the order of the comparisons.</summary>
+    /// <summary>Turns of conversations, each with its one vote; they are preferences like the comparisons.</summary>
+    public IReadOnlyList<ChosenTurn> Turns { get; init; } = [];
+
+    /// <summary>Preferences with their origin, in the order of the comparisons, then of the conversations.</summary>
     /// <param name="method">How votes become p(chosen).</param>
     /// <param name="annotators">Who trains and who is held out; null for everyone in one group.</param>
     /// <param name="options">Whose votes, and how pairs without a majority are treated.</param>
     public IReadOnlyList<Preference> Preferences(PreferenceAggregation method, Annotators? annotators = null, ExportOptions? options = null)
     {
-        var comparing = Judgments.Where(judgment => judgment.Compares).ToList();
-        var rows = AggregatedPreferences.Of(method, [.. Comparisons.Select(one => one.Comparison)], comparing, annotators ?? Annotators.OfOneGroup(comparing), options ?? new());
+        var comparing = Judgments.Where(judgment => judgment.Compares).Concat(Turns.Select(turn => turn.Vote)).ToList();
+        var judged = Comparisons.Concat(Turns.Select(turn => turn.Judged)).ToList();
+        var rows = AggregatedPreferences.Of(method, [.. judged.Select(one => one.Comparison)], comparing, annotators ?? Annotators.OfOneGroup(comparing), options ?? new());
         var byId = comparing.ToDictionary(judgment => judgment.Id, StringComparer.Ordinal);
-        var byComparison = Comparisons.ToDictionary(one => one.Comparison.Id, StringComparer.Ordinal);
+        var byComparison = judged.ToDictionary(one => one.Comparison.Id, StringComparer.Ordinal);
         return [.. rows.Select(row => row with { Origin = OriginOf(row, method, byComparison[row.Comparison], byId) })];
     }
 

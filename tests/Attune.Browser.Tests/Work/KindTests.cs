@@ -38,13 +38,33 @@ public sealed class KindTests(WorkSite site)
     [Fact]
     public async Task An_image_that_is_not_there_is_said_so_by_keyboard_and_takes_the_answer_back()
     {
-        await using var worker = await Worker("""{"kind":"question","image":"data:image/png;base64,AAAA","questions":[{"id":"a","text":"Is it a cat?","type":"yes-no"}]}""");
+        await using var worker = await Worker("""{"kind":"question","image":"data:image/png;base64,iVBORw0KGgo=","questions":[{"id":"a","text":"Is it a cat?","type":"yes-no"}]}""");
 
         await worker.Press("1", "m", "Enter");
 
         var judgment = await worker.Judgment();
         Assert.Equal((Outcome.CannotJudge, "image-missing"), (judgment.Outcome, Assert.Single(judgment.Flags)));
         Assert.Null(judgment.Answers);
+    }
+
+    [Fact]
+    public async Task What_is_typed_and_what_is_pasted_is_counted_over_a_reload()
+    {
+        await using var worker = await Worker("""{"kind":"write","prompt":"Write a line."}""");
+        var (comment, text) = (worker.Page.Locator("[name=comment]"), worker.Page.Locator("[name=text]"));
+        await comment.PressSequentiallyAsync("copied words");
+        await comment.PressAsync("Control+a");
+        await comment.PressAsync("Control+c");
+        await text.PressSequentiallyAsync("Typed. ");
+        await text.PressAsync("Control+v");
+        await worker.Page.ReloadAsync();
+        await text.PressSequentiallyAsync("!");
+        await worker.Send();
+
+        var judgment = await worker.Judgment();
+        Assert.Contains("copied words", judgment.Text);
+        Assert.Equal((12 + 7 + 1, 12), (judgment.TypedCharacters, judgment.PastedCharacters));
+        Assert.Empty(worker.Complaints);
     }
 
     [Fact]

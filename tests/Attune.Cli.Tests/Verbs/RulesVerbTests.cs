@@ -47,7 +47,7 @@ public sealed class RulesVerbTests : IDisposable
     [Fact]
     public async Task As_JSON_it_has_firings_and_the_measures_of_everyone()
     {
-        await File.WriteAllTextAsync(At("tasks.jsonl"), """{"comparisonId":"c0","golden":0}""" + "\n");
+        await File.WriteAllTextAsync(At("tasks.jsonl"), """{"comparisonId":"c0","expected":{"best":0}}""" + "\n");
         await File.WriteAllTextAsync(At("skips.jsonl"), """{"annotatorId":"cy","comparisonId":"c0","at":"2026-01-05T01:00:00+00:00"}""" + "\n");
         var printed = await ProgramProcess.Run(["rules", At("rules.yaml"), "--judgments", At("judgments.jsonl"), "--tasks", At("tasks.jsonl"), "--skips", At("skips.jsonl"), "--json"]);
 
@@ -65,12 +65,12 @@ public sealed class RulesVerbTests : IDisposable
     {
         await File.WriteAllTextAsync(At("rules.yaml"), "rules: [{name: a, when: [{measure: speed, below: 1}], then: [{do: shout}]}]");
         await File.AppendAllTextAsync(At("judgments.jsonl"), "{}\n");
-        await File.WriteAllTextAsync(At("tasks.jsonl"), """{"comparisonId":"c0","golden":-1}""" + "\n");
+        await File.WriteAllTextAsync(At("tasks.jsonl"), """{"comparisonId":"c0","expected":{"best":-1}}""" + "\n");
 
         var printed = await ProgramProcess.Run(["rules", At("rules.yaml"), "--judgments", At("judgments.jsonl"), "--tasks", At("tasks.jsonl")]);
 
         Assert.Equal((2, ""), (printed.ExitCode, printed.Result));
-        foreach (var part in new[] { "rules[0].when[0].measure", "rules[0].then[0].do", "line 61", "has the golden answer -1" })
+        foreach (var part in new[] { "rules[0].when[0].measure", "rules[0].then[0].do", "line 61", "expects answer -1" })
             Assert.Contains(part, printed.Log, StringComparison.Ordinal);
     }
 

@@ -31,6 +31,29 @@ public sealed class CycleTests
         Assert.Equal(6, (await test.Database.Tasks.ProgressAsync(project.Id, batch.Id)).Complete);
     }
 
+    /// <summary>Two people rate four answers. Their values lie one step apart (close on a scale), or as far as they can; both times no two are equal, and the outcome is "rated".</summary>
+    [Theory]
+    [InlineData(new[] { 1, 3, 5, 6 }, new[] { 2, 4, 6, 7 }, true)]
+    [InlineData(new[] { 1, 7, 1, 7 }, new[] { 7, 1, 7, 1 }, false)]
+    public async Task The_gate_of_ratings_measures_how_far_apart_they_are(int[] first, int[] second, bool passes)
+    {
+        await using var test = await TestDatabase.Open(DatabaseKind.Sqlite);
+        var (project, people) = await test.Project(2, new() { Kind = TaskKind.Rate, Quality = new() { Gate = 0.5 } });
+        var batch = await test.Database.Batches.CreateAsync(project.Id, "week 1", "{}", null);
+        await test.Database.Tasks.AddAsync(project.Id, TestDatabase.Pairs(4).Select(task => task with { BatchId = batch.Id, Purpose = TaskPurpose.Calibration, Kind = TaskKind.Rate }).ToArray(), null);
+        await test.Database.Cycle.CalibrateAsync(batch.Id, null);
+        foreach (var (person, values) in people.Zip([first, second]))
+        {
+            while ((await test.Database.Leases.NextAsync(project.Id, person.Id)).Lease is { } lease)
+                await test.Database.Leases.SubmitAsync(lease.Token, person.Id, lease.Answer(Outcome.Rated) with { Ratings = [new("overall", values[int.Parse(lease.Task.SubjectId[^1..])], 7, 0)] });
+        }
+
+        var agreement = await test.Database.Cycle.AgreementAsync(batch);
+
+        Assert.Equal((4, 2, 8, passes), (agreement.Tasks, agreement.Annotators, agreement.Answers, agreement.Passed));
+        Assert.True(passes ? agreement.Alpha > 0.5 : agreement.Alpha < 0, $"{agreement.Alpha}");
+    }
+
     [Theory, OnSqlite, OnPostgres]
     public async Task A_closed_gate_and_a_no_go_need_a_reason_that_is_kept(DatabaseKind kind)
     {

@@ -45,6 +45,34 @@ public sealed class RuleStoreTests
     }
 
     [Theory, OnSqlite, OnPostgres]
+    public async Task A_ban_from_a_kind_takes_that_kind_away_repeats_included_and_no_other_for_its_time(DatabaseKind kind)
+    {
+        const string ForAnHour = "rules: [{name: busy, when: [{measure: judgments, atLeast: 4}], then: [{do: ban, scope: kind, hours: 1, message: rest}]}]";
+        await using var test = await TestDatabase.Open(kind);
+        var (project, people) = await test.Project(1, new() { Overlap = 1, MaximumOverlap = 1, Quality = new() { Repeats = new() { Share = 0.5, After = 1 } } });
+        await test.Database.Tasks.AddAsync(project.Id, [.. TestDatabase.Pairs(8).Select(task => task with { Priority = 1 }), .. Enumerable.Range(0, 6).Select(i => new NewTask
+        {
+            Id = $"question-{i}", Kind = TaskKind.Question, Choices = 0, Payload = """{"questions":[{"id":"good","text":"Good?","type":"yes-no"}]}""",
+        })], null);
+        await MixingTests.WorkAsync(test, project, people[0], 4);
+        var open = (await test.Database.Leases.NextAsync(project.Id, people[0].Id)).Lease!;
+        await test.Database.Rules.SwitchAsync(project.Id, await test.Database.Rules.AddAsync(project.Id, ForAnHour, null), null);
+        Assert.Equal(1, await test.Database.Rules.RunAsync(project.Id));
+
+        Assert.Equal(LeaseState.Released, (await test.Database.Leases.FindAsync(open.Lease.Id))!.State);
+        var questions = 0;
+        while ((await test.Database.Leases.NextAsync(project.Id, people[0].Id)).Lease is { } lease)
+        {
+            Assert.Equal(TaskKind.Question, lease.Task.Kind);
+            await test.Database.Leases.SubmitAsync(lease.Token, people[0].Id, lease.Answer(Outcome.Answered) with { Answers = new Dictionary<string, string> { ["good"] = "yes" } });
+            questions++;
+        }
+        Assert.Equal(6, questions);
+        test.Clock.Advance(TimeSpan.FromHours(1));
+        Assert.Equal(TaskKind.Pair, (await test.Database.Leases.NextAsync(project.Id, people[0].Id)).Lease!.Task.Kind);
+    }
+
+    [Theory, OnSqlite, OnPostgres]
     public async Task Rejected_answers_count_no_more_their_tasks_open_again_and_an_appeal_gives_them_back(DatabaseKind kind)
     {
         await using var test = await TestDatabase.Open(kind);

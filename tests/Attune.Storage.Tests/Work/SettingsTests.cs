@@ -1,4 +1,5 @@
 using Attune.Feedback;
+using Attune.Feedback.Tasks;
 using Attune.Runs;
 using Attune.Storage.Tests.Testing;
 using Attune.Storage.Work;

@@ -54,7 +54,8 @@ public static class ExchangeWriter
     private static IEnumerable<(JudgedComparison Judged, Judgment Judgment)> Judged(ProjectFeedback feedback)
     {
         var byId = feedback.Comparisons.ToDictionary(one => one.Comparison.Id, StringComparer.Ordinal);
-        return feedback.Judgments.Where(judgment => byId.ContainsKey(judgment.ComparisonId)).Select(judgment => (byId[judgment.ComparisonId], judgment with { Source = feedback.SourceOf(judgment) }));
+        return feedback.Judgments.Where(judgment => byId.ContainsKey(judgment.ComparisonId)).Select(judgment => (byId[judgment.ComparisonId], judgment))
+            .Concat(feedback.Turns.Select(turn => (turn.Judged, turn.Vote))).Select(pair => (pair.Item1, pair.Item2 with { Source = feedback.SourceOf(pair.Item2) }));
     }
 
     /// <summary>Each pair that a judgment decides, as its judge saw it: the left one is summary 0. Confidence runs from 1 (surely the left) to 9.</summary>

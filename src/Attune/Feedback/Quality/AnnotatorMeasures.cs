@@ -44,18 +44,18 @@ internal static class AnnotatorMeasures
         _ => throw new ArgumentOutOfRangeException(nameof(measure), measure, null),
     };
 
-    /// <summary>Whether the golden answer was taken, for each golden task judged; saying "cannot judge" is no answer.</summary>
+    /// <summary>Whether the expected answer was given, for each golden task judged; saying "cannot judge" is no answer.</summary>
     private static Measured Golden(MeasureInput input)
     {
-        var right = ProportionOf(input.Judged.Where(item => item.Task.Golden is not null && item.Judgment!.Outcome != Outcome.CannotJudge)
-            .Select(item => item.Judgment!.Best == item.Task.Golden));
+        var right = ProportionOf(input.Judged.Where(item => item.Task.Expected is not null && item.Judgment!.Outcome != Outcome.CannotJudge)
+            .Select(item => item.Task.Expected!.IsMetBy(item.Judgment!)));
         var posterior = BetaPosterior.Of(right, input.Settings.PriorRight, input.Settings.PriorWrong);
         return right.Trials == 0 ? new(Measure.GoldenAccuracy, double.NaN, 0, null) : new(Measure.GoldenAccuracy, posterior.Mean, right.Trials, posterior.Credible());
     }
 
     private static IEnumerable<bool> Agreed(MeasureInput input) =>
         from item in input.Judged
-        where item.Task.Golden is null
+        where item.Task.Expected is null
         from rating in item.Ratings
         let plurality = input.PluralityOfOthers(rating)
         where plurality is not null
@@ -88,7 +88,7 @@ internal static class AnnotatorMeasures
 
     private static Measured Entropy(MeasureInput input)
     {
-        var answers = input.Judged.Select(item => new LabelRow(input.Annotator, input.Annotator, AsShown(item.Judgment!))).ToList();
+        var answers = input.Judged.Select(item => AsShown(item.Judgment!)).OfType<string>().Select(answer => new LabelRow(input.Annotator, input.Annotator, answer)).ToList();
         return answers.Count == 0 ? new(Measure.AnswerEntropy, double.NaN, 0, null)
             : new(Measure.AnswerEntropy, LabelMetrics.TaskUncertainty(LabelSet.Of(answers))[0], answers.Count, null);
     }
@@ -103,9 +103,16 @@ internal static class AnnotatorMeasures
     private static IEnumerable<(string Text, string? Prompt)> Texts(MeasureInput input) =>
         input.Judged.Where(item => item.Facts?.Text is not null).Select(item => (item.Facts!.Text!, item.Task.Prompt));
 
-    /// <summary>The answer as the annotator saw it: ranks by place, and strength.</summary>
-    private static string AsShown(Judgment judgment) =>
-        judgment.Ranks.Count == 0 ? "none" : $"{string.Join(',', judgment.Order.Select(answer => judgment.Ranks[answer]))};{judgment.Strength}";
+    /// <summary>The answer as the annotator saw it: ranks by place with the strength, answers to questions, ratings by place; null where no two are alike, as of texts.</summary>
+    private static string? AsShown(Judgment judgment) => judgment.Outcome switch
+    {
+        Outcome.CannotJudge => "none",
+        _ when judgment.Compares => $"{string.Join(',', judgment.Order.Select(answer => judgment.Ranks[answer]))};{judgment.Strength}",
+        Outcome.Answered or Outcome.Rated => string.Join(',', [
+            .. (judgment.Answers ?? new Dictionary<string, string>()).OrderBy(answer => answer.Key, StringComparer.Ordinal).Select(answer => answer.Value),
+            .. (judgment.Ratings ?? []).OrderBy(rating => rating.Answer is { } answer ? judgment.Order.ToList().IndexOf(answer) : -1).ThenBy(rating => rating.Axis, StringComparer.Ordinal).Select(rating => $"{rating.Value}")]),
+        _ => null,
+    };
 
     private static Measured Streak(Measure measure, IReadOnlyList<string?> values)
     {

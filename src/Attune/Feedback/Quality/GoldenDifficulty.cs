@@ -43,11 +43,11 @@ public sealed record GoldenDifficulty(string ComparisonId, Proportion Right, boo
     {
         ArgumentNullException.ThrowIfNull(input);
         options ??= new();
-        var golden = input.Tasks.Where(task => task.Golden is not null).DistinctBy(task => task.ComparisonId).ToList();
+        var golden = input.Tasks.Where(task => task.Expected is not null).DistinctBy(task => task.ComparisonId).ToList();
         var answers = golden.ToDictionary(task => task.ComparisonId, _ => new List<(string Annotator, bool IsRight)>(), StringComparer.Ordinal);
-        var best = golden.ToDictionary(task => task.ComparisonId, task => task.Golden, StringComparer.Ordinal);
-        foreach (var judgment in JudgmentLog.InForce(input.Judgments).Where(judgment => judgment.Outcome != Outcome.CannotJudge && best.ContainsKey(judgment.ComparisonId)))
-            answers[judgment.ComparisonId].Add((judgment.AnnotatorId, judgment.Best == best[judgment.ComparisonId]));
+        var expected = golden.ToDictionary(task => task.ComparisonId, task => task.Expected!, StringComparer.Ordinal);
+        foreach (var judgment in JudgmentLog.InForce(input.Judgments).Where(judgment => judgment.Outcome != Outcome.CannotJudge && expected.ContainsKey(judgment.ComparisonId)))
+            answers[judgment.ComparisonId].Add((judgment.AnnotatorId, expected[judgment.ComparisonId].IsMetBy(judgment)));
         var totals = answers.Values.SelectMany(list => list).GroupBy(answer => answer.Annotator, StringComparer.Ordinal)
             .ToDictionary(group => group.Key, group => (Right: group.Count(answer => answer.IsRight), All: group.Count()), StringComparer.Ordinal);
 

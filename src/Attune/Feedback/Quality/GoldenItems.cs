@@ -35,7 +35,7 @@ public sealed record GoldenSource(string Prompt, Answer Good, Answer? Weaker = n
 public sealed record GoldenItem(Comparison Comparison, int Best, GoldenTrick Trick)
 {
     /// <summary>What quality control reads of it.</summary>
-    public TaskFacts Facts => new() { ComparisonId = Comparison.Id, Golden = Best };
+    public TaskFacts Facts => new() { ComparisonId = Comparison.Id, Expected = new() { Best = Best } };
 }
 
 /// <summary>

@@ -9,7 +9,7 @@ public enum Measure
     /// <summary>The mean of the Beta posterior of answering golden tasks rightly; its interval is the 95 % credible one.</summary>
     GoldenAccuracy,
 
-    /// <summary>Share of the pairs on which the annotator is with the plurality of the others; the own vote is left out, and so are golden tasks.</summary>
+    /// <summary>Share of the pairs and questions on which the annotator is with the plurality of the others; the own vote is left out, and so are golden tasks.</summary>
     Agreement,
 
     /// <summary>Share of mirrored repeats answered as the first time.</summary>
@@ -27,7 +27,7 @@ public enum Measure
     /// <summary>The longest run of judgments whose best answer was shown in the same place.</summary>
     SideStreak,
 
-    /// <summary>The longest run of judgments that are equal as shown, strength included.</summary>
+    /// <summary>The longest run of judgments that are equal as shown, strength included; texts and marks end a run.</summary>
     AnswerStreak,
 
     /// <summary>Entropy of the answers as shown, strength included, in nats; 0 for someone who always answers alike.</summary>
@@ -67,6 +67,6 @@ public enum Measure
 /// <summary>A measure over a window.</summary>
 /// <param name="Measure">Which one.</param>
 /// <param name="Value">Its value; NaN without anything to measure.</param>
-/// <param name="Count">How many observations it rests on: golden tasks, pairs, repeats, judgments, texts.</param>
+/// <param name="Count">How many observations it rests on: golden tasks, pairs and questions, repeats, judgments, texts.</param>
 /// <param name="Interval">The 95 % interval of a rate or mean; null where the measure has none or nothing was observed.</param>
 public sealed record Measured(Measure Measure, double Value, int Count, Interval? Interval);

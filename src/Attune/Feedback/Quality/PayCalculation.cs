@@ -84,7 +84,7 @@ internal sealed class PayCalculation
 
     private string KindOf(Judgment judgment) => _kinds.GetValueOrDefault(judgment.ComparisonId, TaskFacts.UsualKind);
 
-    private double SecondsOf(Judgment judgment) => _activeSeconds.GetValueOrDefault(judgment.Id) ?? judgment.Seconds;
+    private double SecondsOf(Judgment judgment) => _activeSeconds.GetValueOrDefault(judgment.Id) ?? judgment.ActiveSeconds ?? judgment.Seconds;
 
     private int SkillAt(string annotator, DateTimeOffset at) => _skills[annotator].LastOrDefault(change => change.At <= at).Percent;
 }

@@ -1,3 +1,4 @@
+using Attune.Feedback.Tasks;
 using Attune.Runs;
 
 namespace Attune.Feedback.Quality;
@@ -14,8 +15,11 @@ public sealed record TaskFacts
     /// <summary>What sort of task it is: times and prices are compared within a kind only.</summary>
     public string Kind { get; init => field = value ?? UsualKind; } = UsualKind; // reading a line without it sets null
 
-    /// <summary>The index of the answer that is right to call best, on a golden task; null on others.</summary>
-    public int? Golden { get; init; }
+    /// <summary>What is right on a golden task; null on others.</summary>
+    public ExpectedAnswer? Expected { get; init; }
+
+    /// <summary>The project that it belongs to, where the log holds several: bans may end at its border.</summary>
+    public string Project { get; init => field = value ?? ""; } = "";
 
     /// <summary>The comparison that this one repeats, its answers under the same indexes; null where it repeats none.</summary>
     public string? MirrorOf { get; init; }
@@ -24,12 +28,15 @@ public sealed record TaskFacts
     public string? Prompt { get; init; }
 
     internal string? Fault() => ComparisonId.Length == 0 || Kind.Length == 0 ? "has an empty comparisonId or kind, expected a name"
-        : Golden < 0 ? $"has the golden answer {Golden}, expected an index from 0 on"
+        : Expected?.Fault() is { } wrong ? wrong
         : MirrorOf == ComparisonId ? $"repeats itself ({MirrorOf}), expected another comparison"
         : null;
 }
 
-/// <summary>What is known about how a judgment came about, beside the judgment: a line of <c>facts.jsonl</c>.</summary>
+/// <summary>
+/// What is known about how a judgment came about, where the judgment does not say so itself: a line of <c>facts.jsonl</c>. What stands here comes before
+/// what the judgment says.
+/// </summary>
 public sealed record JudgmentFacts
 {
     /// <summary>The judgment.</summary>
@@ -46,6 +53,16 @@ public sealed record JudgmentFacts
 
     /// <summary>What was written, where writing is the task.</summary>
     public string? Text { get; init; }
+
+    /// <summary>What is known of a judgment: what it says itself, and the line about it.</summary>
+    internal static JudgmentFacts Of(Judgment judgment, JudgmentFacts? line) => new()
+    {
+        JudgmentId = judgment.Id,
+        ActiveSeconds = line?.ActiveSeconds ?? judgment.ActiveSeconds,
+        TypedCharacters = line?.TypedCharacters ?? judgment.TypedCharacters,
+        PastedCharacters = line?.PastedCharacters ?? judgment.PastedCharacters,
+        Text = line?.Text ?? judgment.Text,
+    };
 
     internal string? Fault() => JudgmentId.Length == 0 ? "has an empty judgmentId, expected a judgment's"
         : ActiveSeconds is { } seconds && !(seconds >= 0 && double.IsFinite(seconds)) ? $"has {seconds} active seconds, expected 0 or more"

@@ -53,7 +53,7 @@ public sealed class QualityHistory
         ArgumentNullException.ThrowIfNull(next);
         if (!_byAnnotator.TryGetValue(next.AnnotatorId, out var own))
             _byAnnotator.Add(next.AnnotatorId, own = []);
-        var item = new HistoryItem(_added++, next, TaskOf(next.ComparisonId), _facts.GetValueOrDefault(next.Id));
+        var item = new HistoryItem(_added++, next, TaskOf(next.ComparisonId), next.Judgment is { } given ? JudgmentFacts.Of(given, _facts.GetValueOrDefault(next.Id)) : null);
         if (next.Judgment is { } judgment)
         {
             if (own.Find(earlier => earlier.Judgment is { } old && old.ComparisonId == judgment.ComparisonId && old.Order.SequenceEqual(judgment.Order)) is { } corrected)
@@ -101,7 +101,8 @@ public sealed class QualityHistory
     /// <summary>Who judged a comparison so far, in the order in which they first did.</summary>
     internal IReadOnlyList<string> JudgesOf(string comparison) => _judges.TryGetValue(comparison, out var judges) ? judges : [];
 
-    private TaskFacts TaskOf(string comparison) => _tasks.GetValueOrDefault(comparison) ?? new() { ComparisonId = comparison };
+    /// <summary>What is known of a comparison.</summary>
+    internal TaskFacts TaskOf(string comparison) => _tasks.GetValueOrDefault(comparison) ?? new() { ComparisonId = comparison };
 
     private static bool Repeats(TaskFacts task, Judgment earlier) => earlier.ComparisonId == task.MirrorOf || earlier.ComparisonId == task.ComparisonId;
 
@@ -150,7 +151,7 @@ public sealed class QualityHistory
 /// <param name="Number">Its place among all events, from 0.</param>
 /// <param name="Event">What happened.</param>
 /// <param name="Task">On what task.</param>
-/// <param name="Facts">How the judgment came about; null where nothing is known.</param>
+/// <param name="Facts">How the judgment came about; null of a skip.</param>
 internal sealed record HistoryItem(int Number, AnnotatorEvent Event, TaskFacts Task, JudgmentFacts? Facts)
 {
     /// <summary>The earlier judgment that this one repeats; null where it repeats none.</summary>

@@ -40,7 +40,7 @@ public sealed class RuleEngine
     private readonly Dictionary<(string Rule, string Annotator), Queue<Firing>> _known;
     private readonly IReadOnlySet<string> _overturned;
     private readonly Dictionary<(string Rule, string Annotator), int> _used = [];
-    private readonly Dictionary<string, List<(DateTimeOffset From, DateTimeOffset Until)>> _barred = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, List<Bar>> _barred = new(StringComparer.Ordinal);
     private readonly List<Firing> _firings = [];
     private readonly Dictionary<string, int> _prevented = new(StringComparer.Ordinal);
 
@@ -50,7 +50,7 @@ public sealed class RuleEngine
         _history = new(input, rules.Measures);
         _known = fired.GroupBy(firing => (firing.Rule, firing.AnnotatorId)).ToDictionary(group => group.Key, group => new Queue<Firing>(group.OrderBy(firing => firing.At)));
         foreach (var firing in fired)
-            Bar(firing);
+            Impose(firing);
     }
 
     /// <summary>Replays a history.</summary>
@@ -70,7 +70,7 @@ public sealed class RuleEngine
 
     private void Take(AnnotatorEvent next)
     {
-        if (IsBarred(next.AnnotatorId, next.At))
+        if (IsBarred(next.AnnotatorId, next))
         {
             if (next.Judgment is not null)
                 _prevented[next.AnnotatorId] = _prevented.GetValueOrDefault(next.AnnotatorId) + 1;
@@ -79,7 +79,7 @@ public sealed class RuleEngine
         _history.Add(next);
         var touched = _history.JudgesOf(next.ComparisonId).Where(judge => next.Judgment is not null && judge != next.AnnotatorId).Order(StringComparer.Ordinal);
         Examine(next.AnnotatorId, next, _rules.Rules);
-        foreach (var judge in touched.Where(judge => !IsBarred(judge, next.At)).ToList())
+        foreach (var judge in touched.Where(judge => !IsBarred(judge, next)).ToList())
             Examine(judge, next, _rules.Rules.Where(rule => rule.When.Any(condition => condition.Measure == Measure.Agreement)));
     }
 
@@ -93,7 +93,7 @@ public sealed class RuleEngine
             {
                 _firings.Add(firing);
                 _used[(rule.Name, annotator)] = _history.LastOf(annotator);
-                Bar(firing);
+                Impose(firing);
             }
         }
     }
@@ -138,18 +138,31 @@ public sealed class RuleEngine
 
     private static string Text(double value) => value.ToString("0.###", CultureInfo.InvariantCulture);
 
-    private void Bar(Firing firing)
+    // A ban from a kind, or from a project, is from those of the last task that the rule looked at.
+    private void Impose(Firing firing)
     {
         if (_overturned.Contains(firing.Id))
             return;
-        foreach (var until in firing.Actions.Select(action => action.BarredUntil(firing.At)).OfType<DateTimeOffset>())
+        var last = firing.Comparisons.Count == 0 ? null : _history.TaskOf(firing.Comparisons[^1]);
+        foreach (var action in firing.Actions)
         {
-            if (!_barred.TryGetValue(firing.AnnotatorId, out var spans))
-                _barred.Add(firing.AnnotatorId, spans = []);
-            spans.Add((firing.At, until));
+            if (action.BarredUntil(firing.At) is not { } until)
+                continue;
+            var scope = action.Do == ActionKind.Pause ? BanScope.Project : action.Scope ?? BanScope.Project;
+            if (!_barred.TryGetValue(firing.AnnotatorId, out var bars))
+                _barred.Add(firing.AnnotatorId, bars = []);
+            bars.Add(new(firing.At, until, scope == BanScope.Everywhere ? null : last?.Project, scope == BanScope.Kind ? last?.Kind : null));
         }
     }
 
-    private bool IsBarred(string annotator, DateTimeOffset at) =>
-        _barred.TryGetValue(annotator, out var spans) && spans.Exists(span => span.From < at && at < span.Until);
+    private bool IsBarred(string annotator, AnnotatorEvent next)
+    {
+        if (!_barred.TryGetValue(annotator, out var bars))
+            return false;
+        var task = _history.TaskOf(next.ComparisonId);
+        return bars.Exists(bar => bar.From < next.At && next.At < bar.Until && (bar.Project is null || bar.Project == task.Project) && (bar.Kind is null || bar.Kind == task.Kind));
+    }
+
+    /// <summary>A time without tasks: of a project, or of a kind in it; null for all.</summary>
+    private sealed record Bar(DateTimeOffset From, DateTimeOffset Until, string? Project, string? Kind);
 }

@@ -48,8 +48,6 @@ public sealed record QuestionTask : ITaskPayload
 
     private const int MostOptions = 9; // as many as number keys
 
-    private static readonly string[] Pictures = ["data:image/png;base64,", "data:image/jpeg;base64,", "data:image/gif;base64,", "data:image/webp;base64,"];
-
     /// <summary>What the question is about, as Markdown; untrusted.</summary>
     public string Prompt { get; init => field = value ?? ""; } = "";
 
@@ -65,8 +63,8 @@ public sealed record QuestionTask : ITaskPayload
     /// <inheritdoc/>
     public IEnumerable<string> Faults()
     {
-        if (Image is { } image && !IsPicture(image))
-            yield return $"has the image '{image[..Math.Min(image.Length, 40)]}', expected data:image/png;base64, (or jpeg, gif, webp) and base64";
+        if (Image is { } image && Pictures.Fault(image) is { } wrong)
+            yield return wrong;
         if (Questions.Count == 0)
             yield return "has no questions, expected one";
         if (Questions.GroupBy(question => question.Id, StringComparer.Ordinal).FirstOrDefault(same => same.Count() > 1) is { Key: var twice })
@@ -88,8 +86,4 @@ public sealed record QuestionTask : ITaskPayload
         if (question.Options.Any(option => option.Id.Length == 0 || string.IsNullOrWhiteSpace(option.Text)) || question.Options.DistinctBy(option => option.Id, StringComparer.Ordinal).Count() < question.Options.Count)
             yield return $"has options of question '{question.Id}' that are empty or have one id, expected an id of its own and a text of each";
     }
-
-    private static bool IsPicture(string image) =>
-        Pictures.FirstOrDefault(start => image.StartsWith(start, StringComparison.Ordinal)) is { } start
-        && image.Length > start.Length && System.Buffers.Text.Base64.IsValid(image.AsSpan(start.Length));
 }

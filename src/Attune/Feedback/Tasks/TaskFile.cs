@@ -40,7 +40,7 @@ public sealed record TaskLine
     public int? Overlap { get; init; }
 
     /// <summary>The known answer of a golden or training task.</summary>
-    public JsonNode? Expected { get; init; }
+    public ExpectedAnswer? Expected { get; init; }
 
     /// <summary>"normal", "calibration", "golden" or "training".</summary>
     public string Purpose { get; init => field = value ?? "normal"; } = "normal";
@@ -76,14 +76,18 @@ public static class TaskFile
     /// <summary>Reads all tasks.</summary>
     /// <param name="name">What problems are told of.</param>
     /// <param name="content">The file's bytes, not compressed.</param>
+    /// <param name="usualKind">The kind of a line that names none, by how many answers it has; null where each has to name its own.</param>
+    /// <param name="pictures">Where pictures are that lines name as files; null where lines have to hold them.</param>
     /// <exception cref="InputException">It has bad lines; lists them.</exception>
-    public static IReadOnlyList<TaskLine> Parse(string name, byte[] content)
+    public static IReadOnlyList<TaskLine> Parse(string name, byte[] content, Func<int, string>? usualKind = null, PicturesBeside? pictures = null)
     {
         var tasks = new List<TaskLine>();
         var seen = new HashSet<string>(StringComparer.Ordinal);
         var lines = FeedbackFile.Parse(content, Lines.JsonObject, line =>
         {
-            if (Read(line, out var task) is { } fault)
+            if (usualKind is not null && !RepeatsKey(line) && !line.ContainsKey("kind"))
+                line["kind"] = usualKind((line["answers"] as JsonArray)?.Count ?? 0);
+            if (Read(line, pictures, out var task) is { } fault)
                 return fault;
             if (task!.Id is { } id && !seen.Add(id))
                 return $"has the id {id} of another task above, expected each id once";
@@ -110,17 +114,17 @@ public static class TaskFile
                 _ => false,
             };
         }
-        catch (Exception e) when (e is ArgumentException or JsonException)
+        catch (Exception e) when (e is ArgumentException or JsonException or InvalidOperationException)
         {
             return true;
         }
     }
 
-    private static string? Read(JsonObject line, out TaskLine? task)
+    private static string? Read(JsonObject line, PicturesBeside? pictures, out TaskLine? task)
     {
         task = null;
         if (RepeatsKey(line))
-            return "has a key twice, expected each once; remove one of them";
+            return "has a key twice, or one that is no text, expected each once; remove one of them";
         var envelope = new JsonObject();
         foreach (var key in Keys.Where(line.ContainsKey))
         {
@@ -135,13 +139,28 @@ public static class TaskFile
         {
             return $"does not read ({broken.Message.TrimEnd('.')})";
         }
+        if (pictures is not null && task.Kind == "question" && Text(line["image"]) is { } image && !image.StartsWith("data:", StringComparison.Ordinal))
+        {
+            line["image"] = pictures.Address(image, out var fault);
+            if (fault is not null)
+                return fault;
+        }
         var answers = TaskPayload.Compares(task.Kind) ? CompleteComparison(line, task.Id) : task.Kind == "spans" ? (line["answers"] as JsonArray)?.Count ?? 0 : 0;
-        task = task with { Payload = line.ToJsonString(Lines.Options), Choices = answers };
+        try
+        {
+            task = task with { Payload = line.ToJsonString(Lines.Options), Choices = answers };
+        }
+        catch (InvalidOperationException)
+        {
+            return "holds half a character (such as \\ud800 alone), expected whole ones";
+        }
         var faults = Faults(task).ToList();
-        if (TaskPayload.Check(task.Kind, task.Payload) is { } fault)
-            faults.Add(fault);
+        if ((TaskPayload.Check(task.Kind, task.Payload) ?? task.Expected?.Fault(task.Kind, task.Payload)) is { } wrong)
+            faults.Add(wrong);
         return faults.Count == 0 ? null : string.Join("; ", faults);
     }
+
+    private static string? Text(JsonNode? node) => node is JsonValue value && value.GetValueKind() == JsonValueKind.String ? value.GetValue<string>() : null;
 
     private static int CompleteComparison(JsonObject line, string? id)
     {

@@ -11,13 +11,26 @@ namespace Attune.Feedback.Tasks;
 /// </summary>
 public static class TaskPayload
 {
-    private static readonly TaskJson Json = new(new(TaskJson.Default.Options) { AllowDuplicateProperties = false, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+    internal static TaskJson Json { get; } = new(new(TaskJson.Default.Options) { AllowDuplicateProperties = false, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
 
     /// <summary>The kinds of task, as files and tables name them.</summary>
     public static IReadOnlyList<string> Kinds { get; } = ["pair", "rank", "best", "rate", "question", "write", "verify", "fix", "message", "review", "chat", "spans"];
 
     /// <summary>Whether a kind shows a <see cref="Comparison"/>.</summary>
     public static bool Compares(string kind) => kind is "pair" or "rank" or "best" or "rate";
+
+    /// <summary>The kinds whose answer is a text.</summary>
+    public static IReadOnlyList<string> Written { get; } = ["write", "fix", "message"];
+
+    /// <summary>The text that a written one answers, from which nothing should be copied; empty for a first prompt.</summary>
+    /// <param name="kind">One of <see cref="Written"/>.</param>
+    /// <param name="json">The payload.</param>
+    public static string AnsweredText(string kind, string json) => kind switch
+    {
+        "write" => Read<WriteTask>(json).Prompt,
+        "fix" => Read<FixTask>(json).Prompt,
+        _ => Read<MessageTask>(json).Thread is [.., var last] ? last.Text : "",
+    };
 
     /// <summary>What is wrong with a payload, all of it; null where nothing is.</summary>
     /// <param name="kind">One of <see cref="Kinds"/>.</param>
@@ -89,4 +102,5 @@ public static class TaskPayload
 [JsonSerializable(typeof(ReviewTask))]
 [JsonSerializable(typeof(ChatTask))]
 [JsonSerializable(typeof(SpansTask))]
+[JsonSerializable(typeof(ExpectedAnswer))]
 internal sealed partial class TaskJson : JsonSerializerContext;

@@ -79,7 +79,7 @@ public sealed class BadCrowdTests(ITestOutputHelper print)
         Assert.Equal(Tasks + GoldenTasks, byTask.Count(task => task.Count() == 4));
         Assert.All(byTask, task => Assert.Single(task.Select(judgment => judgment.Best).Distinct()));
         Assert.Contains(byTask, task => task.Select(judgment => judgment.Order[0]).Distinct().Count() == 2);
-        var golden = crowd.Input.Tasks.ToDictionary(task => task.ComparisonId, task => task.Golden);
+        var golden = crowd.Input.Tasks.ToDictionary(task => task.ComparisonId, task => task.Expected?.Best);
         double RightOf(string kind) => crowd.Input.Judgments.Where(judgment => crowd.KindOf[judgment.AnnotatorId] == kind && golden.ContainsKey(judgment.ComparisonId))
             .Average(judgment => judgment.Best == golden[judgment.ComparisonId] ? 1.0 : 0);
         Assert.True(RightOf("honest") > 0.85 && RightOf("adversarial") < 0.25, $"{RightOf("honest")} {RightOf("adversarial")}");
@@ -103,7 +103,7 @@ public sealed class BadCrowdTests(ITestOutputHelper print)
             var log = judges.SelectMany(judge => Work(judge, kindOf[judge.Id], judges, tasks, golden, seed)).ToList();
             string Best(Comparison pair) => Liking(pair) > 0 ? "0" : "1";
             return new(
-                new QualityInput(log) with { Tasks = [.. golden.Select(pair => new TaskFacts { ComparisonId = pair.Id, Golden = Liking(pair) > 0 ? 0 : 1 })] },
+                new QualityInput(log) with { Tasks = [.. golden.Select(pair => new TaskFacts { ComparisonId = pair.Id, Expected = new() { Best = Liking(pair) > 0 ? 0 : 1 } })] },
                 Truth.Of(golden.Select(pair => (pair.Id, Best(pair)))), Truth.Of(tasks.Select(pair => (pair.Id, Best(pair)))), kindOf);
         }
 

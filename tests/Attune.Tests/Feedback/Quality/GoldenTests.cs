@@ -23,7 +23,7 @@ public sealed class GoldenTests
             var (item, source) = pair;
             Assert.Equal(source.Good.Text, item.Comparison[item.Best].Text);
             Assert.NotEqual(source.Good.Text, item.Comparison[1 - item.Best].Text);
-            Assert.Equal((item.Comparison.Id, item.Best), (item.Facts.ComparisonId, item.Facts.Golden));
+            Assert.Equal((item.Comparison.Id, item.Best), (item.Facts.ComparisonId, item.Facts.Expected!.Best));
         });
         Assert.All(items.Where(item => item.Trick == GoldenTrick.OtherData), item => Assert.StartsWith("Film is an art", item.Comparison[1 - item.Best].Text, StringComparison.Ordinal));
         Assert.All(items.Where(item => item.Trick == GoldenTrick.Truncated), item => Assert.StartsWith(item.Comparison[1 - item.Best].Text, item.Comparison[item.Best].Text, StringComparison.Ordinal));

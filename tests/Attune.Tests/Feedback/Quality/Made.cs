@@ -25,7 +25,7 @@ internal static class Made
     /// <summary>One choice after another on comparisons c0, c1, …</summary>
     public static IEnumerable<Judgment> Row(string who, params int[] best) => best.Select((answer, i) => Judged(who, $"c{i}", answer, i));
 
-    public static TaskFacts Golden(string comparison, int best) => new() { ComparisonId = comparison, Golden = best };
+    public static TaskFacts Golden(string comparison, int best) => new() { ComparisonId = comparison, Expected = new() { Best = best } };
 
     public static Measured Of(this QualityHistory history, string who, Measure measure) => history.Measure(who, measure);
 }

@@ -20,6 +20,45 @@ public sealed class MeasureTests
     }
 
     [Fact]
+    public void Answers_to_questions_agree_streak_and_vary_as_comparisons_do()
+    {
+        static Judgment Answered(string who, int number, string answer) => Judged(who, $"q{number}", 0, number) with
+        {
+            Order = [],
+            Ranks = [],
+            Outcome = Outcome.Answered,
+            Answers = new Dictionary<string, string> { ["good"] = answer },
+        };
+        // ann says yes, yes, no, yes; the others yes, no, no, and one of each: with them on the first and third of three
+        var log = new[] { "yes", "yes", "no", "yes" }.Select((answer, i) => Answered("ann", i, answer))
+            .Concat(new[] { "yes", "no", "no", "yes" }.Select((answer, i) => Answered("ben", i, answer))).Append(Answered("cy", 3, "no")).ToList();
+
+        var history = QualityHistory.Of(new(log));
+
+        Assert.Equal((2 / 3.0, 3), (history.Of("ann", Measure.Agreement).Value, history.Of("ann", Measure.Agreement).Count));
+        Assert.Equal(2, history.Of("ann", Measure.AnswerStreak).Value);
+        Assert.Equal(-(0.75 * Math.Log(0.75) + 0.25 * Math.Log(0.25)), history.Of("ann", Measure.AnswerEntropy).Value, 4);
+    }
+
+    [Fact]
+    public void Texts_are_no_streak()
+    {
+        var log = Enumerable.Range(0, 5).Select(i => Judged("ann", $"w{i}", 0, i) with { Order = [], Ranks = [], Outcome = Outcome.Written, Text = $"Text {i}." });
+
+        Assert.Equal(0, QualityHistory.Of(new([.. log])).Of("ann", Measure.AnswerStreak).Value);
+    }
+
+    [Fact]
+    public void What_a_judgment_says_of_itself_is_measured_and_a_line_about_it_comes_first()
+    {
+        Judgment[] log = [Judged("ann", "c0", 0, 0) with { TypedCharacters = 30, PastedCharacters = 10 }, Judged("ann", "c1", 0, 1) with { PastedCharacters = 60 }, Judged("ann", "c2", 0, 2)];
+
+        Assert.Equal((0.7, 2), (QualityHistory.Of(new(log)).Of("ann", Measure.PastedShare).Value, QualityHistory.Of(new(log)).Of("ann", Measure.PastedShare).Count)); // 70 of 100
+        var line = new JudgmentFacts { JudgmentId = log[1].Id, PastedCharacters = 10 };
+        Assert.Equal(0.4, QualityHistory.Of(new QualityInput(log) with { Facts = [line] }).Of("ann", Measure.PastedShare).Value); // 20 of 50
+    }
+
+    [Fact]
     public void Someone_without_golden_tasks_has_no_accuracy()
     {
         var measured = QualityHistory.Of(new([.. Row("ann", 0, 0)])).Of("ann", Measure.GoldenAccuracy);

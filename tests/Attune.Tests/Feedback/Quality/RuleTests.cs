@@ -81,6 +81,26 @@ public sealed class RuleTests
         Assert.Empty(RuleEngine.Replay(rules, new(log), [first], new HashSet<string> { first.Id }).Prevented);
     }
 
+    /// <summary>ann takes the left four times on a pair of one project and is banned at minute 3; from then on she judges a pair and a question of each project.</summary>
+    [Theory]
+    [InlineData("kind", new[] { "one-pair" })]
+    [InlineData("project", new[] { "one-pair", "one-best" })]
+    [InlineData("everywhere", new[] { "one-pair", "one-best", "two-pair", "two-best" })]
+    public void A_ban_bars_from_its_scope_alone(string scope, string[] barred)
+    {
+        string[] later = ["one-pair", "one-best", "two-pair", "two-best"];
+        var rules = Rules(LeftRule.Replace("warn, message: look at both", $"ban, scope: {scope}", StringComparison.Ordinal));
+        Judgment[] log = [.. Row("ann", 0, 0, 0, 0), .. later.Select((task, i) => Judged("ann", task, 1, 10 + i))];
+        TaskFacts[] tasks = [.. Enumerable.Range(0, 4).Select(i => new TaskFacts { ComparisonId = $"c{i}", Project = "one" }), .. later.Select(task => new TaskFacts { ComparisonId = task, Project = task[..3], Kind = task[4..] })];
+        var input = new QualityInput(log) with { Tasks = tasks };
+
+        var outcome = RuleEngine.Replay(rules, input);
+
+        Assert.Equal(barred.Length, outcome.Prevented["ann"]);
+        Assert.All(later, task => Assert.Equal(barred.Contains(task) ? 1 : 0, // one judgment after the ban, of this task alone
+            RuleEngine.Replay(rules, input with { Judgments = [.. log.Where(judgment => judgment.ComparisonId == task || judgment.ComparisonId[0] == 'c')] }).Prevented.GetValueOrDefault("ann")));
+    }
+
     [Fact]
     public void Agreement_that_others_move_later_is_looked_at_again()
     {
@@ -164,7 +184,7 @@ public sealed class RuleTests
     {
         var shipped = RuleSet.Load(Repository.PathOf("data/quality-rules.yaml"));
 
-        Assert.Equal(7, shipped.Rules.Count);
+        Assert.Equal(8, shipped.Rules.Count);
         Assert.Equal(Recipe.ToYaml(shipped), Recipe.ToYaml(Rules(Recipe.ToYaml(shipped))));
     }
 }

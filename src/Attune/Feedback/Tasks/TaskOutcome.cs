@@ -1,6 +1,4 @@
-using Attune.Feedback;
-
-namespace Attune.Storage.Work;
+namespace Attune.Feedback.Tasks;
 
 /// <summary>What a task came to, as a word that another task can depend on.</summary>
 public static class TaskOutcome
@@ -19,7 +17,7 @@ public static class TaskOutcome
             { Outcome: Outcome.BothBad } => "both-bad",
             { Outcome: Outcome.Answered, Answers: { Count: 1 } answers } => answers.Values.First(),
             { Outcome: Outcome.Answered, Answers: { } answers } => string.Join(',', answers.OrderBy(answer => answer.Key, StringComparer.Ordinal).Select(answer => $"{answer.Key}={answer.Value}")),
-            _ => StorageJson.Word(judgment.Outcome),
+            _ => judgment.Outcome.ToString().ToLowerInvariant(),
         };
     }
 
