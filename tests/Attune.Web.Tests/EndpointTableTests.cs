@@ -155,6 +155,8 @@ public sealed class EndpointTableTests
         GET    /api/v1/arena/voters                                401 403 403 403 200 200 200 403 read
         GET    /api/v1/arena/export/comparisons.jsonl              401 403 403 403 200 200 200 403 read
         GET    /api/v1/arena/export/judgments.jsonl                401 403 403 403 200 200 200 403 read
+        GET    /api/v1/arena/export/data.jsonl                     401 403 403 403 200 200 200 403 read
+        GET    /api/v1/arena/export/DATASET.md                     401 403 403 403 200 200 200 403 read
         GET    /api/v1/arena/export/prompts.jsonl                  401 403 403 403 200 200 200 403 read
         PUT    /api/v1/arena/voters/{voter}                        401 403 403 403 404 404 404 403 write {"excluded":false}
         PUT    /api/v1/arena/consent                               401 404 404 404 404 404 404 403 work {"pool":true}

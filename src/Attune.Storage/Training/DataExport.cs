@@ -67,11 +67,23 @@ public static class DataExport
                 var feedback = await ProjectReader.ReadAsync(transaction, project.Id, order.BatchId).ConfigureAwait(false);
                 var judged = feedback.Judgments.Select(judgment => judgment.ComparisonId).ToHashSet(StringComparer.Ordinal);
                 var parts = await DataSets.PartsAsync(transaction, project, judged).ConfigureAwait(false);
-                DataCard.Require($"The export of {project.Name}", parts, order.Uses);
-                var preferences = feedback.Preferences(order.Aggregation);
-                string[] rows = [.. ExchangeWriter.Lines(order.Shape, feedback, preferences)];
-                return new ExportedData(rows, DataCard.Text($"Feedback of {project.Name}", Facts(order, feedback, rows.Length), parts), parts, feedback);
+                return Of(project.Name, feedback, parts, order);
             }, stop);
+    }
+
+    /// <summary>The same of feedback that was read.</summary>
+    /// <param name="name">What it is called.</param>
+    /// <param name="feedback">The feedback.</param>
+    /// <param name="parts">Its parts with their terms.</param>
+    /// <param name="order">What is wanted of it.</param>
+    /// <exception cref="InputException">A part's terms forbid it; names all parts and uses.</exception>
+    public static ExportedData Of(string name, ProjectFeedback feedback, IReadOnlyList<TermsOfPart> parts, ExportOrder order)
+    {
+        ArgumentNullException.ThrowIfNull(feedback);
+        ArgumentNullException.ThrowIfNull(order);
+        DataCard.Require($"The export of {name}", parts, order.Uses);
+        string[] rows = [.. ExchangeWriter.Lines(order.Shape, feedback, feedback.Preferences(order.Aggregation))];
+        return new(rows, DataCard.Text($"Feedback of {name}", Facts(order, feedback, rows.Length), parts), parts, feedback);
     }
 
     /// <summary>Refuses an export of all of a project where the terms of a part of it do not allow what it is for.</summary>
@@ -89,7 +101,7 @@ public static class DataExport
             }, stop);
     }
 
-    internal static IReadOnlyList<(string, string)> Facts(ExportOrder order, ProjectFeedback feedback, int rows)
+    private static IReadOnlyList<(string, string)> Facts(ExportOrder order, ProjectFeedback feedback, int rows)
     {
         var kinds = feedback.Judgments.CountBy(judgment => feedback.SourceOf(judgment)?.ToString().ToLowerInvariant() ?? "of unknown kind", StringComparer.Ordinal).OrderBy(entry => entry.Key, StringComparer.Ordinal).Select(entry => $"{Number(entry.Value)} {entry.Key}");
         return
