@@ -220,7 +220,7 @@ public sealed class DataExchangeTests : IDisposable
         var card = await viewer.Page($"/api/v1/projects/{project.Id}/export/DATASET.md");
         Assert.Contains("| bought.jsonl | 1 | tests | contract 7 | given | train, commercial |", card);
         Assert.Contains("The whole allows: train.", card);
-        Assert.Equal(3, (await viewer.Ok(HttpMethod.Get, $"/api/v1/projects/{project.Id}/data-sets")).GetArrayLength());
+        Assert.Equal(3, (await viewer.Ok(HttpMethod.Get, $"/api/v1/projects/{project.Id}/data-sets")).GetProperty("items").GetArrayLength());
     }
 
     [Fact]

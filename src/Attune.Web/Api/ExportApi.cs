@@ -59,10 +59,10 @@ internal static class ExportApi
             .Produces<string>(contentType: JsonLines).ProducesProblem(StatusCodes.Status400BadRequest);
         api.Read.MapGet("/projects/{project}/export/DATASET.md", CardAsync).RequireProject(ProjectRight.Read)
             .Produces<string>(contentType: "text/markdown").ProducesProblem(StatusCodes.Status400BadRequest);
-        api.Read.MapGet("/projects/{project}/data-sets", (string project, Database database, CancellationToken stop) => DataSets.ListAsync(database, project, stop))
-            .RequireProject(ProjectRight.Read).Produces<IReadOnlyList<DataSet>>();
+        api.Read.MapGet("/projects/{project}/data-sets", async (string project, [AsParameters] Paging page, Database database, CancellationToken stop) =>
+            page.Request.Part(await DataSets.ListAsync(database, project, stop).ConfigureAwait(false), set => set.Id)).RequireProject(ProjectRight.Read);
         api.Write.MapPost("/projects/{project}/import", ImportAsync).RequireProject(ProjectRight.Run).WithMetadata(new RequestSizeLimitAttribute(TaskApi.LargestImport))
-            .Produces<ImportReport>().ProducesProblem(StatusCodes.Status400BadRequest).ProducesProblem(StatusCodes.Status413PayloadTooLarge);
+            .TakesFile("Rows in the shape that is named, as they were exported.").Produces<ImportReport>().ProducesProblem(StatusCodes.Status400BadRequest).ProducesProblem(StatusCodes.Status413PayloadTooLarge);
     }
 
     private static async Task<IResult> PreferencesAsync(string project, [FromQuery(Name = "for")] string? uses, Database database, CancellationToken stop)

@@ -39,7 +39,7 @@ internal static class TaskApi
     {
         api.Read.MapGet("/projects/{project}/tasks", ListAsync).RequireProject(ProjectRight.Read).Produces<Page<TaskReply>>();
         api.Write.MapPost("/projects/{project}/tasks", AddAsync).RequireProject(ProjectRight.Run).WithMetadata(new RequestSizeLimitAttribute(LargestImport))
-            .Produces<AddedTasks>().ProducesProblem(StatusCodes.Status400BadRequest).ProducesProblem(StatusCodes.Status413PayloadTooLarge);
+            .TakesFile("Lines of comparisons.jsonl or tasks.jsonl.").Produces<AddedTasks>().ProducesProblem(StatusCodes.Status400BadRequest).ProducesProblem(StatusCodes.Status413PayloadTooLarge);
         api.Write.MapPost("/projects/{project}/tasks/{task}/withdraw", WithdrawAsync).RequireProject(ProjectRight.Run).Produces(StatusCodes.Status204NoContent);
         api.Read.MapGet("/projects/{project}/judgments", JudgmentsAsync).RequireProject(ProjectRight.Read).Produces<Page<JsonElement>>();
     }
