@@ -180,11 +180,17 @@ public sealed class ArenaApiTests
             Assert.Contains(reason, await refused.Content.ReadAsStringAsync());
         }
 
+        foreach (var file in new[] { "comparisons.jsonl", "judgments.jsonl", "prompts.jsonl" })
+        {
+            using var given = await manager.Get($"/api/v1/arena/export/{file}?for=commercial");
+            Assert.Equal(HttpStatusCode.BadRequest, given.StatusCode);
+        }
+
         // Into a project, and out of it again: who judged is still said.
         var project = await site.Project(0);
         var owner = await site.Program(await site.Person(Role.Owner), "read", "write");
-        using var file = await owner.Send(HttpMethod.Post, $"/api/v1/projects/{project.Id}/import?shape=attune&prefix=arena-&terms=unknown", new StringContent(string.Join('\n', rows.ConvertAll(row => row.ToJson()))));
-        Assert.True(file.IsSuccessStatusCode, await file.Content.ReadAsStringAsync());
+        using var brought = await owner.Send(HttpMethod.Post, $"/api/v1/projects/{project.Id}/import?shape=attune&prefix=arena-&terms=unknown", new StringContent(string.Join('\n', rows.ConvertAll(row => row.ToJson()))));
+        Assert.True(brought.IsSuccessStatusCode, await brought.Content.ReadAsStringAsync());
         var home = (await Lines(owner, $"/api/v1/projects/{project.Id}/export/data.jsonl")).ConvertAll(Preference.FromJson);
         Assert.Equal(rows.Select(row => (row.Prompt, row.Chosen, row.Split)).Order(), home.Select(row => (row.Prompt, row.Chosen, row.Split)).Order());
         Assert.All(home, row => Assert.Equal([JudgmentSource.Human], row.Origin!.Sources));

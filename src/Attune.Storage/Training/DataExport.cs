@@ -87,16 +87,22 @@ public static class DataExport
     }
 
     /// <summary>Refuses an export of all of a project where the terms of a part of it do not allow what it is for.</summary>
+    /// <param name="database">The database.</param>
+    /// <param name="project">The project.</param>
+    /// <param name="uses">What it is for.</param>
+    /// <param name="alsoUnjudged">Whether it holds what nobody has judged, too.</param>
+    /// <param name="stop">Gives up.</param>
     /// <exception cref="InputException">A part's terms forbid it; names all parts and uses.</exception>
-    public static Task RequireAsync(Database database, Project project, IReadOnlyList<DataUse> uses, CancellationToken stop = default)
+    public static Task RequireAsync(Database database, Project project, IReadOnlyList<DataUse> uses, bool alsoUnjudged, CancellationToken stop = default)
     {
         ArgumentNullException.ThrowIfNull(database);
         ArgumentNullException.ThrowIfNull(project);
         return database.ReadAsync(
             async transaction =>
             {
-                var judged = await transaction.QueryAsync<string>("SELECT DISTINCT t.subject_id FROM judgments j JOIN tasks t ON t.id = j.task_id WHERE j.project_id = @Id", new { project.Id }).ConfigureAwait(false);
-                DataCard.Require($"The export of {project.Name}", await DataSets.PartsAsync(transaction, project, judged.ToHashSet(StringComparer.Ordinal)).ConfigureAwait(false), uses);
+                var given = await transaction.QueryAsync<string>(
+                    alsoUnjudged ? "SELECT DISTINCT subject_id FROM tasks WHERE project_id = @Id" : "SELECT DISTINCT t.subject_id FROM judgments j JOIN tasks t ON t.id = j.task_id WHERE j.project_id = @Id", new { project.Id }).ConfigureAwait(false);
+                DataCard.Require($"The export of {project.Name}", await DataSets.PartsAsync(transaction, project, given.ToHashSet(StringComparer.Ordinal)).ConfigureAwait(false), uses);
                 return true;
             }, stop);
     }

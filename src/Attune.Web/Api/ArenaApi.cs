@@ -1,6 +1,7 @@
 using System.Security.Claims;
 using Attune.Feedback;
 using Attune.Feedback.Arena;
+using Attune.Feedback.Exchange;
 using Attune.Runs;
 using Attune.Storage;
 using Attune.Storage.Arena;
@@ -55,9 +56,11 @@ internal static class ArenaApi
         api.Read.MapGet("/arena/leaderboard", (ArenaDesk desk, CancellationToken stop) => desk.LeaderboardAsync(stop)).Produces<ArenaLeaderboard>();
         api.Read.MapGet("/arena/voters", async ([AsParameters] Paging page, Database database, CancellationToken stop) =>
             page.Request.Part(await ArenaVotes.VotersAsync(database, stop).ConfigureAwait(false), voter => voter.Id)).RequireAuthorization(Policies.Manager);
-        api.Read.MapGet("/arena/export/comparisons.jsonl", (ArenaDesk desk, Database database, CancellationToken stop) => Results.Stream(to => ArenaExport.WriteComparisonsAsync(database, desk.Setup?.Plan, to, stop), JsonLines, "comparisons.jsonl"))
+        api.Read.MapGet("/arena/export/comparisons.jsonl", ([FromQuery(Name = "for")] string? uses, ArenaDesk desk, Database database, CancellationToken stop) =>
+            Stream(desk, uses, "comparisons.jsonl", to => ArenaExport.WriteComparisonsAsync(database, desk.Setup?.Plan, to, stop)))
             .RequireAuthorization(Policies.Manager).Produces<string>(contentType: JsonLines);
-        api.Read.MapGet("/arena/export/judgments.jsonl", (Database database, CancellationToken stop) => Results.Stream(to => ArenaExport.WriteJudgmentsAsync(database, to, stop), JsonLines, "judgments.jsonl"))
+        api.Read.MapGet("/arena/export/judgments.jsonl", ([FromQuery(Name = "for")] string? uses, ArenaDesk desk, Database database, CancellationToken stop) =>
+            Stream(desk, uses, "judgments.jsonl", to => ArenaExport.WriteJudgmentsAsync(database, to, stop)))
             .RequireAuthorization(Policies.Manager).Produces<string>(contentType: JsonLines);
         api.Read.MapGet("/arena/export/prompts.jsonl", Prompts).RequireAuthorization(Policies.Manager).Produces<string>(contentType: JsonLines).ProducesProblem(StatusCodes.Status400BadRequest);
         api.Read.MapGet("/arena/export/data.jsonl", DataAsync).RequireAuthorization(Policies.Manager).Produces<string>(contentType: JsonLines);
@@ -76,11 +79,20 @@ internal static class ArenaApi
     private static RouteHandlerBuilder Talks(RouteHandlerBuilder route) => route.Produces<ArenaTalkView>().ProducesProblem(StatusCodes.Status403Forbidden).ProducesProblem(StatusCodes.Status404NotFound)
         .ProducesProblem(StatusCodes.Status409Conflict).ProducesProblem(StatusCodes.Status422UnprocessableEntity).ProducesProblem(StatusCodes.Status429TooManyRequests);
 
-    private static IResult Prompts(string? split, Database database, CancellationToken stop)
+    private static IResult Stream(ArenaDesk desk, string? uses, string name, Func<Stream, Task> write)
+    {
+        var problems = new InputProblems("The export");
+        var wanted = DataTerms.Uses("for", uses ?? "train", problems);
+        problems.ThrowIfAny();
+        ArenaExport.Require(desk.Setup?.Plan, wanted);
+        return Results.Stream(write, JsonLines, name);
+    }
+
+    private static IResult Prompts(string? split, [FromQuery(Name = "for")] string? uses, ArenaDesk desk, Database database, CancellationToken stop)
     {
         PromptSplit? side = split switch { null or "" => null, "training" => PromptSplit.Training, "held-out" => PromptSplit.HeldOut, _ => (PromptSplit)(-1) };
         return side is (PromptSplit)(-1) ? Results.Problem($"The split is '{split}', expected training or held-out.", statusCode: StatusCodes.Status400BadRequest)
-            : Results.Stream(to => ArenaExport.WritePromptsAsync(database, side, to, stop), JsonLines, "prompts.jsonl");
+            : Stream(desk, uses, "prompts.jsonl", to => ArenaExport.WritePromptsAsync(database, side, to, stop));
     }
 
     private static async Task<IResult> DataAsync([AsParameters] ArenaExportQuery query, ArenaDesk desk, Database database, CancellationToken stop) =>

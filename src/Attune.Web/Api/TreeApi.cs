@@ -3,6 +3,7 @@ using Attune.Storage;
 using Attune.Storage.Trees;
 using Attune.Web.Access;
 using Attune.Web.Work;
+using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Routing;
 
 namespace Attune.Web.Api;
@@ -33,8 +34,8 @@ internal static class TreeApi
             .RequireProject(ProjectRight.Read).Produces<Page<TreeReply>>();
         api.MapGet("/projects/{project}/contributions", async (string project, [AsParameters] Paging page, Database database, CancellationToken stop) =>
             page.Request.Part(await database.Trees.ContributionsAsync(project, stop).ConfigureAwait(false), one => one.Pseudonym)).RequireProject(ProjectRight.Read);
-        api.MapGet("/projects/{project}/export/trees.jsonl", (string project, Database database, CancellationToken stop) =>
-            Results.Stream(to => ProjectExport.WriteTreesAsync(database, project, to, stop), "application/jsonl", "trees.jsonl"))
+        api.MapGet("/projects/{project}/export/trees.jsonl", (string project, [FromQuery(Name = "for")] string? uses, Database database, CancellationToken stop) =>
+            ExportApi.StreamAsync(database, project, uses, "trees.jsonl", to => ProjectExport.WriteTreesAsync(database, project, to, stop), stop))
             .RequireProject(ProjectRight.Read).Produces<string>(contentType: "application/jsonl");
     }
 

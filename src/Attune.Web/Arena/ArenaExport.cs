@@ -52,6 +52,10 @@ internal static class ArenaExport
         return DataExport.Of(Name, feedback, [new(Name, voted.Count, (plan ?? Usual).TermsInForce)], order);
     }
 
+    /// <summary>Refuses what the arena's terms do not allow.</summary>
+    /// <exception cref="InputException">Names the uses.</exception>
+    public static void Require(ArenaPlan? plan, IReadOnlyList<DataUse> uses) => DataCard.Require($"The export of {Name}", [new(Name, 0, (plan ?? Usual).TermsInForce)], uses);
+
     /// <summary>The pool: <c>{"id", "prompt", "split"}</c> a line.</summary>
     public static async Task WritePromptsAsync(Database database, PromptSplit? split, Stream to, CancellationToken stop)
     {
