@@ -1,3 +1,5 @@
+using Attune.Runs;
+
 namespace Attune.Storage;
 
 /// <summary>A part of a long list, in the order of identifiers, which is that of time.</summary>
@@ -20,6 +22,18 @@ public sealed record PageRequest
     internal string From => After ?? "";
 
     internal int Limit => Math.Clamp(Size, 1, Largest);
+
+    /// <summary>A page of a list that is at hand as a whole.</summary>
+    /// <param name="all">The list, in an order that it keeps.</param>
+    /// <param name="id">What names one of it, and none beside.</param>
+    /// <exception cref="InputException"><see cref="After"/> names nothing of the list.</exception>
+    public Page<T> Part<T>(IReadOnlyList<T> all, Func<T, string> id)
+    {
+        ArgumentNullException.ThrowIfNull(all);
+        var before = string.IsNullOrEmpty(After) ? 0 : 1 + all.Select(id).TakeWhile(one => one != After).Count();
+        return before <= all.Count ? Of([.. all.Skip(before).Take(Limit + 1)], id)
+            : throw InputException.One("after", $"is {After}, which this list does not have", "the next of the page before", "begin again without it");
+    }
 
     /// <summary>A page out of rows of which one more was asked for than fit.</summary>
     internal Page<T> Of<T>(IReadOnlyList<T> rows, Func<T, string> id) =>

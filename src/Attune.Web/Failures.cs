@@ -1,4 +1,5 @@
 using System.Net;
+using System.Reflection;
 using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
@@ -13,6 +14,8 @@ namespace Attune.Web;
 /// <summary>What is said when something goes wrong: a page for people, problem details (RFC 9457) for programs; never a stack trace.</summary>
 internal static partial class Failures
 {
+    private const int LongestShown = 100;
+
     /// <summary>After an exception. What the sender did wrong is told to them and is nothing for the server's log.</summary>
     public static ExceptionHandlerOptions Options { get; } = new()
     {
@@ -27,6 +30,8 @@ internal static partial class Failures
     {
         InputException e => WriteAsync(context, StatusCodes.Status400BadRequest, e.Message),
         BadHttpRequestException { InnerException: JsonException inner } => WriteAsync(context, StatusCodes.Status400BadRequest, OfBody(new(context), inner)),
+        BadHttpRequestException e when UnreadParameter().Match(e.Message) is { Success: true } unread => WriteAsync(context, StatusCodes.Status400BadRequest, OfParameter(
+            new(context), context.Features.Get<IExceptionHandlerFeature>()?.Endpoint, unread.Groups[1].Value, unread.Groups[2].Value)),
         BadHttpRequestException e => WriteAsync(context, e.StatusCode, e.Message),
         StorageException e => WriteAsync(context, StatusCodes.Status503ServiceUnavailable, new Wording(context)[$"storage.{e.Fault}"]), // where the database is, is for the log
         OperationCanceledException => Task.CompletedTask,
@@ -42,6 +47,22 @@ internal static partial class Failures
             return words.Of("body.missing-key", missing.Groups[1].Value);
         return words.Of("body.unreadable", e.Path ?? "$", (e.LineNumber ?? 0) + 1, (e.BytePositionInLine ?? 0) + 1);
     }
+
+    // The framework's own words name types of the program here too, and not what was expected.
+    private static string OfParameter(Wording words, Endpoint? endpoint, string name, string value)
+    {
+        var parameters = (endpoint?.Metadata.GetMetadata<MethodInfo>()?.GetParameters() ?? []).SelectMany(own => own.IsDefined(typeof(AsParametersAttribute), inherit: false)
+            ? own.ParameterType.GetProperties().Select(property => (property.Name, Type: property.PropertyType)) : [(own.Name!, own.ParameterType)]);
+        var found = parameters.FirstOrDefault(own => string.Equals(own.Name, name, StringComparison.OrdinalIgnoreCase)).Type;
+        var type = found is null ? null : Nullable.GetUnderlyingType(found) ?? found;
+        if (type is { IsGenericType: true } && type.GetGenericTypeDefinition() == typeof(Api.Word<>))
+            type = type.GetGenericArguments()[0];
+        var expected = type is { IsEnum: true } ? string.Join(", ", Enum.GetNames(type).Select(JsonNamingPolicy.CamelCase.ConvertName)) : words[$"parameter.{type?.Name ?? "other"}"];
+        return words.Of("parameter.unreadable", JsonNamingPolicy.CamelCase.ConvertName(name), value.Length <= LongestShown ? value : value[..LongestShown] + "…", expected);
+    }
+
+    [GeneratedRegex("^Failed to bind parameter \"\\S+ (\\w+)\" from \"(.*)\"\\.$", RegexOptions.Singleline)]
+    private static partial Regex UnreadParameter();
 
     [GeneratedRegex("property '([^']*)' could not be mapped")]
     private static partial Regex UnknownKey();

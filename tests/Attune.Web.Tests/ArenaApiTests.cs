@@ -107,7 +107,7 @@ public sealed class ArenaApiTests
         var visit = await site.Agreed();
         await visit.Ok(HttpMethod.Post, $"/api/v1/arena/talks/{await visit.Battle()}/vote", new { choice = "a", token = "t" });
         var manager = await site.Program(await site.Person(Role.Manager), "read", "write");
-        var voter = (await manager.Ok(HttpMethod.Get, "/api/v1/arena/voters"))[0];
+        var voter = (await manager.Ok(HttpMethod.Get, "/api/v1/arena/voters")).GetProperty("items")[0];
         Assert.Equal(1, voter.GetProperty("counted").GetInt32());
         var path = $"/api/v1/arena/voters/{voter.GetProperty("id").GetString()}";
         await Refused(manager, 422, HttpMethod.Put, path, new { excluded = true, reason = " " });
@@ -136,6 +136,86 @@ public sealed class ArenaApiTests
         Assert.Equal(["blind"], judgment.Flags);
         Assert.Equal("What is *blue*?", comparison.Prompt);
         Assert.Contains("\n\nHuman: And red?\n\nAssistant: Answer 3", comparison.Answers[0].Text);
+    }
+
+    [Fact]
+    public async Task Votes_go_into_training_as_preferences_with_their_source_and_split_and_only_as_the_terms_allow()
+    {
+        await using var site = await ArenaSite.Open(plan => plan with { HeldOutShare = 0.5, Terms = new() { Source = "our arena", Licence = "CC0", Consent = "text 1", Allows = [Feedback.Exchange.DataUse.Train] } });
+        var chosen = new Dictionary<string, string?>();
+        var visits = new List<Visit>();
+        for (var i = 0; i < 8; i++)
+        {
+            visits.Add(await site.Agreed(pool: true));
+            var id = await visits[i].Battle($"Name river {i}.", i < 6 ? "blind" : "side-by-side", i < 6 ? [] : ["crane-one", "finch-two"]);
+            var after = await visits[i].Ok(HttpMethod.Post, $"/api/v1/arena/talks/{id}/vote", new { choice = i == 5 ? "tie" : "b", token = "t" });
+            chosen[id] = after.GetProperty("models")[1].GetString();
+        }
+        var again = await visits[0].Battle("name RIVER 1"); // asked by somebody else before: it lies where the pool has it
+        await visits[0].Ok(HttpMethod.Post, $"/api/v1/arena/talks/{again}/vote", new { choice = "a", token = "t" });
+        var manager = await site.Program(await site.Person(Role.Manager), "read");
+        var pool = (await Lines(manager, "/api/v1/arena/export/prompts.jsonl")).Select(line => JsonSerializer.Deserialize<JsonElement>(line)).ToDictionary(row => row.GetProperty("prompt").GetString()!, row => row.GetProperty("split").GetString());
+
+        var rows = (await Lines(manager, "/api/v1/arena/export/data.jsonl")).ConvertAll(Preference.FromJson);
+
+        Assert.Equal(8, rows.Count); // nine votes, one of them level
+        foreach (var row in rows.Where(row => row.Comparison != again))
+        {
+            Assert.Equal((chosen[row.Comparison], 1.0, 1), (row.ChosenSource, row.PChosen, row.Judges));
+            Assert.Equal([JudgmentSource.Human], row.Origin!.Sources);
+            Assert.Equal(0.7, row.Origin.Sampling!.Value.GetProperty("temperature").GetDouble());
+            Assert.Equal(pool[row.Prompt], row.Split == PromptSplit.HeldOut ? "held-out" : "training");
+        }
+        Assert.Equal(["held-out", "training"], pool.Values.Distinct().Order());
+        Assert.Equal(pool["Name river 1."], rows.Single(row => row.Comparison == again).Split == PromptSplit.HeldOut ? "held-out" : "training");
+        Assert.Equal(rows.Select(row => (row.Comparison, row.Split)).Order(),
+            (await Lines(manager, "/api/v1/arena/export/comparisons.jsonl")).Select(Comparison.FromJson).Where(one => rows.Exists(row => row.Comparison == one.Id)).Select(one => (one.Id, one.Split)).Order());
+        Assert.Equal(["arena, blind", "arena, side-by-side"], rows.SelectMany(row => row.Origin!.InterfaceVersions).Distinct().Order());
+        Assert.Equal(2, (await Lines(manager, "/api/v1/arena/export/data.jsonl?mode=side-by-side&shape=trl")).Count);
+        Assert.Contains("| the arena | 9 | our arena | CC0 | text 1 | train |", await manager.Page("/api/v1/arena/export/DATASET.md"));
+        foreach (var (query, reason) in new[] { ("for=train,redistribute", "does not allow redistribution"), ("mode=single", "is single, expected blind or side-by-side"), ("shape=csv", "csv") })
+        {
+            using var refused = await manager.Get($"/api/v1/arena/export/data.jsonl?{query}");
+            Assert.Equal(HttpStatusCode.BadRequest, refused.StatusCode);
+            Assert.Contains(reason, await refused.Content.ReadAsStringAsync());
+        }
+
+        foreach (var file in new[] { "comparisons.jsonl", "judgments.jsonl", "prompts.jsonl" })
+        {
+            using var given = await manager.Get($"/api/v1/arena/export/{file}?for=commercial");
+            Assert.Equal(HttpStatusCode.BadRequest, given.StatusCode);
+        }
+
+        // Into a project, and out of it again: who judged is still said.
+        var project = await site.Project(0);
+        var owner = await site.Program(await site.Person(Role.Owner), "read", "write");
+        using var brought = await owner.Send(HttpMethod.Post, $"/api/v1/projects/{project.Id}/import?shape=attune&prefix=arena-&terms=unknown", new StringContent(string.Join('\n', rows.ConvertAll(row => row.ToJson()))));
+        Assert.True(brought.IsSuccessStatusCode, await brought.Content.ReadAsStringAsync());
+        var home = (await Lines(owner, $"/api/v1/projects/{project.Id}/export/data.jsonl")).ConvertAll(Preference.FromJson);
+        Assert.Equal(rows.Select(row => (row.Prompt, row.Chosen, row.Split)).Order(), home.Select(row => (row.Prompt, row.Chosen, row.Split)).Order());
+        Assert.All(home, row => Assert.Equal([JudgmentSource.Human], row.Origin!.Sources));
+    }
+
+    [Fact]
+    public void Terms_of_an_arena_are_read_from_its_file_and_are_training_alone_without()
+    {
+        var folder = Directory.CreateTempSubdirectory("attune-arena-");
+        string Write(string name, string text)
+        {
+            File.WriteAllText(Path.Combine(folder.FullName, name), text);
+            return Path.Combine(folder.FullName, name);
+        }
+        var path = Write("arena.yaml", """
+            models:
+              - { name: crane-one, folder: a }
+              - { name: finch-two, folder: b }
+            terms: { source: our arena, licence: CC BY 4.0, consent: text 1, allows: [train, redistribute] }
+            """);
+        Assert.Equal([Feedback.Exchange.DataUse.Train, Feedback.Exchange.DataUse.Redistribute], Arena.ArenaPlan.Load(path).TermsInForce.Allows);
+        var bad = Write("bad.yaml", File.ReadAllText(path).Replace("CC BY 4.0", "unknown", StringComparison.Ordinal));
+        Assert.Contains("has redistribute while the licence is unknown", Assert.Throws<Runs.InputException>(() => Arena.ArenaPlan.Load(bad)).Message);
+        Assert.Equal([Feedback.Exchange.DataUse.Train], new Arena.ArenaPlan { Models = [] }.TermsInForce.Allows);
+        folder.Delete(recursive: true);
     }
 
     [Fact]

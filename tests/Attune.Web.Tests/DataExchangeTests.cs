@@ -122,12 +122,14 @@ public sealed class DataExchangeTests : IDisposable
                 {"id":6,"completed_by":4,"was_cancelled":true,"result":[]}],
               "predictions":[{"model_version":"m1","result":[{"type":"pairwise","value":{"selected":"right"}}]}]},
              {"id":2,"data":{"question":"Which?","items":[{"id":"x","body":"X!"},{"id":"y","body":"Y!"},{"id":"z","body":"Z!"}]},
-              "annotations":[{"completed_by":3,"result":[{"type":"ranker","value":{"ranker":{"rank":["z","x","y"]}}}]}]}]
+              "annotations":[{"completed_by":3,"result":[{"type":"ranker","value":{"ranker":{"rank":["z","x","y"]}}}]}]},
+             {"id":3,"data":{"prompt":"Open","text1":"One.","text2":"Two."},"annotations":[{"completed_by":4,"was_cancelled":true,"result":[]}]},
+             {"id":4,"data":{"prompt":"Also open","items":[{"id":"x","body":"X!"},{"id":"y","body":"Y!"},{"id":"z","body":"Z!"}]}}]
             """;
 
         var read = ExchangeReader.Parse(ExchangeShape.LabelStudio, "ls.json", Encoding.UTF8.GetBytes(Tasks), new() { Prefix = "ls-" });
 
-        Assert.Equal(2, read.Comparisons.Count);
+        Assert.Equal([("Hi", 2), ("Which?", 3), ("Open", 2), ("Also open", 3)], read.Comparisons.Select(one => (one.Comparison.Prompt, one.Comparison.Answers.Count))); // two wait to be judged
         Assert.Equal(["ls-3", "ls-m1", "ls-3"], read.Judgments.Select(judgment => judgment.AnnotatorId));
         var first = read.Judgments[0];
         Assert.Equal(("Hello.", 4.5, new AxisRating("quality", 4, 5)), (Best(read, first), first.Seconds, first.Ratings!.Single()));
@@ -216,11 +218,19 @@ public sealed class DataExchangeTests : IDisposable
         Assert.Contains("does not allow commercial use", problem);
         Assert.Contains("licence contract 7", problem);
         Assert.DoesNotContain("free.jsonl", problem);
+        foreach (var file in new[] { "judgments.jsonl", "preferences.jsonl", "comparisons.jsonl", "texts.jsonl", "trees.jsonl" })
+        {
+            using var given = await viewer.Get($"/api/v1/projects/{project.Id}/export/{file}?for=redistribute");
+            Assert.True(given.StatusCode == HttpStatusCode.BadRequest, $"{file}: {given.StatusCode}");
+            Assert.Contains("does not allow redistribution", await given.Content.ReadAsStringAsync());
+            using var taught = await viewer.Get($"/api/v1/projects/{project.Id}/export/{file}");
+            Assert.Equal(HttpStatusCode.OK, taught.StatusCode);
+        }
         Assert.Equal(3, (await viewer.Page($"/api/v1/projects/{project.Id}/export/data.jsonl?shape=trl")).TrimEnd().Split('\n').Length);
         var card = await viewer.Page($"/api/v1/projects/{project.Id}/export/DATASET.md");
         Assert.Contains("| bought.jsonl | 1 | tests | contract 7 | given | train, commercial |", card);
         Assert.Contains("The whole allows: train.", card);
-        Assert.Equal(3, (await viewer.Ok(HttpMethod.Get, $"/api/v1/projects/{project.Id}/data-sets")).GetArrayLength());
+        Assert.Equal(3, (await viewer.Ok(HttpMethod.Get, $"/api/v1/projects/{project.Id}/data-sets")).GetProperty("items").GetArrayLength());
     }
 
     [Fact]

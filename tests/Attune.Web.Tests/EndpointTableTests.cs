@@ -157,6 +157,8 @@ public sealed class EndpointTableTests
         GET    /api/v1/arena/voters                                401 403 403 403 200 200 200 403 read
         GET    /api/v1/arena/export/comparisons.jsonl              401 403 403 403 200 200 200 403 read
         GET    /api/v1/arena/export/judgments.jsonl                401 403 403 403 200 200 200 403 read
+        GET    /api/v1/arena/export/data.jsonl                     401 403 403 403 200 200 200 403 read
+        GET    /api/v1/arena/export/DATASET.md                     401 403 403 403 200 200 200 403 read
         GET    /api/v1/arena/export/prompts.jsonl                  401 403 403 403 200 200 200 403 read
         PUT    /api/v1/arena/voters/{voter}                        401 403 403 403 404 404 404 403 write {"excluded":false}
         PUT    /api/v1/arena/consent                               401 404 404 404 404 404 404 403 work {"pool":true}
@@ -215,11 +217,39 @@ public sealed class EndpointTableTests
                 var text = reply.Content.Headers.ContentType?.MediaType == "text/event-stream" ? "" : await reply.Content.ReadAsStringAsync(); // a stream has no end
                 if ((int)reply.StatusCode != row.Statuses[i])
                     faults.Add($"{row.Method} {row.Pattern} by {Who[i]}: {(int)reply.StatusCode}, expected {row.Statuses[i]} {text[..Math.Min(text.Length, 200)]}");
+                if (row.Pattern.StartsWith("/api/", StringComparison.Ordinal) && (int)reply.StatusCode >= 400 && reply.Content.Headers.ContentType?.MediaType != "application/problem+json")
+                    faults.Add($"{row.Method} {row.Pattern} by {Who[i]}: {(int)reply.StatusCode} without problem details: {text[..Math.Min(text.Length, 200)]}");
                 if (!HasSecurityHeaders(reply))
                     faults.Add($"{row.Method} {row.Pattern} by {Who[i]}: lacks security headers");
             }
         }
         Assert.True(faults.Count == 0, string.Join('\n', faults));
+    }
+
+    [Theory]
+    [InlineData("GET", "/api/v1/nothing", null, null, 404)]
+    [InlineData("PATCH", "/api/v1/projects", null, null, 405)]
+    [InlineData("GET", "/api/v1/projects?size=many", null, null, 400, "The parameter size is 'many', expected a whole number; correct it or leave it out.")]
+    [InlineData("GET", "/api/v1/projects/none/tasks?state=odd", null, null, 400, "The parameter state is 'odd', expected waiting, open, complete, withdrawn; correct it or leave it out.")]
+    [InlineData("GET", "/api/v1/projects/none/export/judgments.jsonl?inForce=1", null, null, 400, "The parameter inForce is '1', expected true or false; correct it or leave it out.")]
+    [InlineData("GET", "/api/v1/projects/none/earnings?from=monday", null, null, 400, "The parameter from is 'monday', expected a time such as 2026-01-31T12:00:00Z; correct it or leave it out.")]
+    [InlineData("POST", "/api/v1/projects", "{\"name\":", "application/json", 400)]
+    [InlineData("POST", "/api/v1/projects", "name=x", "application/x-www-form-urlencoded", 415)]
+    [InlineData("POST", "/api/v1/projects", "", "application/json", 400)]
+    [InlineData("GET", "/api/v2/projects", null, null, 404)]
+    public async Task Whatever_is_asked_wrongly_is_answered_with_problem_details(string method, string path, string? body, string? type, int status, string? detail = null)
+    {
+        await using var site = await Site.Open();
+        var owner = await site.Program(await site.Person(Role.Owner), "read", "write", "work");
+        using var reply = await owner.Send(new(method), path, body is null ? null : new StringContent(body, Encoding.UTF8, type!));
+        var text = await reply.Content.ReadAsStringAsync();
+        Assert.True((status, "application/problem+json") == ((int)reply.StatusCode, reply.Content.Headers.ContentType?.MediaType), $"{(int)reply.StatusCode} {reply.Content.Headers.ContentType} {text}");
+        var problem = System.Text.Json.JsonSerializer.Deserialize<System.Text.Json.JsonElement>(text);
+        Assert.Equal(status, problem.GetProperty("status").GetInt32());
+        Assert.False(string.IsNullOrWhiteSpace(problem.GetProperty("title").GetString()));
+        if (detail is not null)
+            Assert.Equal(detail, problem.GetProperty("detail").GetString());
+        Assert.DoesNotContain("   at ", text);
     }
 
     [Fact]

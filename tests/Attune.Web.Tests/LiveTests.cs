@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.Json;
 using Attune.Storage.People;
+using Attune.Web.Work;
 
 namespace Attune.Web.Tests;
 
@@ -55,6 +56,54 @@ public sealed class LiveTests
         var asViewer = await (await site.SignedIn(await site.Member(project, Role.Viewer))).Page($"/projects/{project.Id}/dashboard");
         Assert.DoesNotContain("EUR", asViewer);
         Assert.Equal(HttpStatusCode.OK, (await site.Visit().Get(SiteAssets.Address("plot.css"))).StatusCode);
+    }
+
+    /// <summary>
+    /// Three pairs for two people each, in two batches. Ann takes red twice; an hour later Ben takes red and blue; an hour after that somebody looks. So 4 of 6 answers in
+    /// 2 hours are 2 an hour, and the last 2 take one more. Krippendorff's alpha: of four values three are red; one pair of two differs, so Do = 2·1/4 = ½, and
+    /// De = 2·3·1/(4·3) = ½: 0, as chance would have it. At 1.50 a task both have 3.00.
+    /// </summary>
+    [Fact]
+    public async Task The_dashboard_shows_a_small_log_as_it_is_worked_by_hand()
+    {
+        await using var site = await Site.Open();
+        var project = await site.Project(0);
+        await site.Database.Pay.SetPlanAsync(project.Id, "currency: EUR\nprices: [{kind: pair, from: 0, to: 100, tasks: 1, price: 1.50}]", null);
+        foreach (var (name, tasks) in new[] { ("week 1", 2), ("week 2", 1) })
+        {
+            var batch = await site.Database.Batches.CreateAsync(project.Id, name, "{}", null);
+            await ComparisonProject.AddAsync(site.Database, project, ComparisonProject.Parse("test", Site.Comparisons(tasks, name)), null, CancellationToken.None, batch.Id);
+            if (name == "week 1")
+                await site.Database.Batches.SetStateAsync(batch.Id, Storage.Work.BatchState.Open, null);
+        }
+        var (ann, ben) = (await site.Member(project), await site.Member(project));
+        var began = site.Clock.GetUtcNow();
+        await Choose(site, ann, project.Id, "red", "red");
+        site.Clock.Advance(TimeSpan.FromHours(1));
+        await Choose(site, ben, project.Id, "red", "blue");
+        site.Clock.Advance(TimeSpan.FromHours(1));
+
+        var owner = await site.Person(Role.Owner);
+        using var client = await site.Client(owner, "read");
+        var (metrics, pay) = await client.MetricsAsync(project.Id, days: 3) is var reply ? (reply.Metrics, reply.Pay!) : default;
+        Assert.Equal((3L, 2L, 6L, 4L, 0L), (metrics.Progress.Tasks, metrics.Progress.Complete, metrics.Progress.Wanted, metrics.Progress.Accepted, metrics.Progress.Active));
+        Assert.Equal((2.0, (DateTimeOffset?)began.AddHours(3)), (metrics.PerHour, metrics.ExpectedEnd));
+        Assert.Equal([2, 2, 0], metrics.Hours.TakeLast(3).Select(hour => hour.Answers));
+        Assert.Equal([0, 0, 4], metrics.Days.Select(day => day.Answers));
+        var day = Assert.Single(metrics.Agreement);
+        Assert.Equal((2, 4, 0.0), (day.Tasks, day.Answers, Math.Round(day.Alpha!.Value, 12)));
+        Assert.Equal([(ann.Pseudonym, 2, began), (ben.Pseudonym, 2, began.AddHours(1))], metrics.Annotators.OrderBy(row => row.LastAt).Select(row => (row.AnnotatorId, row.Answers, row.LastAt)));
+        Assert.Equal([("week 1", 2L, 4L, 4L), ("week 2", 0L, 0L, 2L)], metrics.Batches.Select(batch => (batch.Name, batch.Progress.Complete, batch.Progress.Accepted, batch.Progress.Wanted)));
+        Assert.Equal((6.00m, 3.00m, 3.00m), (pay.Total, pay.Annotators[ann.Pseudonym], pay.Annotators[ben.Pseudonym]));
+
+        var page = System.Text.RegularExpressions.Regex.Replace(await (await site.SignedIn(owner)).Page($"/projects/{project.Id}/dashboard"), @"\s+", " ");
+        foreach (var shown in new[]
+        {
+            "<dd data-figure=\"accepted\">4 of 6</dd>", "<dd>2 of 3</dd>", "<dd>0</dd>", "<dd>2.0</dd>", $"<dd>{began.AddHours(3):yyyy-MM-dd HH:mm} UTC</dd>", "<dd>6.00 EUR</dd>",
+            $"{ann.Pseudonym}</th><td>2</td><td>2</td><td>0 min 20 s</td><td>{began:yyyy-MM-dd HH:mm} UTC</td>", "<td>3.00 EUR</td>",
+            "1. week 1</th><td>", "<td>2 of 2</td><td>4 of 4</td>", "2. week 2</th><td>", "<td>0 of 1</td><td>0 of 2</td>", "0.000",
+        })
+            Assert.True(page.Replace("> <", "><", StringComparison.Ordinal).Contains(shown, StringComparison.Ordinal), $"the page lacks {shown}");
     }
 
     [Fact]
@@ -121,6 +170,18 @@ public sealed class LiveTests
     }
 
     private static long Accepted(JsonElement data) => data.GetProperty("progress").GetProperty("accepted").GetInt64();
+
+    /// <summary>Takes the answers with these texts, one task after the other by its subject's name.</summary>
+    private static async Task Choose(Site site, Person person, string project, params string[] texts)
+    {
+        using var client = await site.Client(person, "work");
+        foreach (var _ in texts)
+        {
+            var task = (await client.NextAsync(project)).Task!;
+            var number = (await site.Database.Leases.FindByTokenAsync(task.Token))!.Task.SubjectId[^1] - '0';
+            await client.SubmitAsync(task.Token, new() { Step = task.Answers[0].Text == texts[number] ? 1 : 8, Seconds = 12, ActiveSeconds = 10 });
+        }
+    }
 
     private static async Task Judge(Site site, Person person, string project, int count)
     {

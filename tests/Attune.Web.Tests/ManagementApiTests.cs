@@ -82,6 +82,29 @@ public sealed class ManagementApiTests
     }
 
     [Fact]
+    public async Task Lists_that_are_computed_as_a_whole_come_in_pages_too()
+    {
+        await using var site = await Site.Open();
+        var project = await site.Project(0);
+        var owner = await site.Person(Role.Owner);
+        for (var i = 0; i < 205; i++)
+            await site.Database.Webhooks.CreateAsync(project.Id, $"https://example.org/{i}", ["batch.state"], null);
+        var program = await site.Program(owner, "read");
+        var path = $"/api/v1/projects/{project.Id}/webhooks";
+        var first = await program.Ok(HttpMethod.Get, $"{path}?size=1000");
+        var second = await program.Ok(HttpMethod.Get, $"{path}?size=3&after={first.GetProperty("next").GetString()}");
+        var last = await program.Ok(HttpMethod.Get, $"{path}?after={second.GetProperty("next").GetString()}");
+        Assert.Equal((200, 3, 2), (first.GetProperty("items").GetArrayLength(), second.GetProperty("items").GetArrayLength(), last.GetProperty("items").GetArrayLength()));
+        Assert.Equal(Enumerable.Range(0, 205).Select(i => $"https://example.org/{i}"),
+            new[] { first, second, last }.SelectMany(page => page.GetProperty("items").EnumerateArray()).Select(item => item.GetProperty("url").GetString()));
+        Assert.Equal(JsonValueKind.Null, last.GetProperty("next").ValueKind);
+
+        using var lost = await program.Get($"{path}?after=nothing");
+        Assert.Equal((HttpStatusCode.BadRequest, "application/problem+json"), (lost.StatusCode, lost.Content.Headers.ContentType!.MediaType));
+        Assert.Contains("is nothing, which this list does not have, expected the next of the page before; begin again without it", await lost.Content.ReadAsStringAsync());
+    }
+
+    [Fact]
     public async Task A_manager_neither_makes_owners_nor_touches_them()
     {
         await using var site = await Site.Open();
@@ -137,16 +160,5 @@ public sealed class ManagementApiTests
         Assert.Equal(["task.withdraw", "password.reset-asked", "person.erase"], acts);
         Assert.Contains(task, await program.Page($"/api/v1/audit?project={project.Id}"));
         Assert.Null(await site.Database.People.IdentityAsync(person.Id));
-    }
-
-    [Fact]
-    public async Task The_description_names_every_endpoint_of_the_api()
-    {
-        await using var site = await Site.Open();
-        var program = await site.Program(await site.Person(Role.Owner), "read");
-        var paths = (await program.Ok(HttpMethod.Get, "/api/v1/openapi.json")).GetProperty("paths").EnumerateObject().Select(path => path.Name).ToList();
-        Assert.Contains("/api/v1/projects/{project}/tasks", paths);
-        Assert.Contains("/api/v1/leases/submit", paths);
-        Assert.All(paths, path => Assert.StartsWith("/api/v1/", path));
     }
 }

@@ -20,7 +20,7 @@ public sealed class OversightTests
         var (id, link) = (made.GetProperty("id").GetString()!, new Uri(made.GetProperty("link").GetString()!).AbsolutePath);
         var ofOwner = (await site.Database.Access.InviteAsync(Role.Owner, null, null, TimeSpan.FromDays(1), null)).Value.Id;
 
-        Assert.Equal(id, (await manager.Ok(HttpMethod.Get, $"/api/v1/projects/{project.Id}/invitations"))[0].GetProperty("id").GetString());
+        Assert.Equal(id, (await manager.Ok(HttpMethod.Get, $"/api/v1/projects/{project.Id}/invitations")).GetProperty("items")[0].GetProperty("id").GetString());
         foreach (var (visit, invitation) in new[] { (stranger, id), (manager, ofOwner), (await site.SignedIn(await site.Person(Role.Manager)), ofOwner) })
             Assert.Equal(HttpStatusCode.NotFound, (await visit.Json(HttpMethod.Delete, $"/api/v1/invitations/{invitation}")).StatusCode);
         Assert.Contains("name=\"Form.Password\"", await site.Visit().Page(link));

@@ -32,7 +32,7 @@ public sealed class QualityTests
         await Refused(manager, $"/api/v1/projects/{project.Id}/golden/make", """{"answers":[],"tricks":["other-data"]}""", "has 2 problems");
         await Refused(manager, $"/api/v1/projects/{project.Id}/golden", """{"id":"x","prompt":"p","answers":[{"source":"a","text":"b"},{"source":"a","text":"c"}],"order":[0,1],"expected":{"best":2}}""", "expected an index from 0 to 1");
 
-        var list = await manager.Ok(HttpMethod.Get, $"/api/v1/projects/{project.Id}/golden");
+        var list = (await manager.Ok(HttpMethod.Get, $"/api/v1/projects/{project.Id}/golden")).GetProperty("items");
         Assert.Equal(12, list.GetArrayLength());
         var first = list[0].GetProperty("taskId").GetString()!;
         Assert.Equal(HttpStatusCode.Redirect, (await manager.Post($"/projects/{project.Id}/golden", $"retire-{first}")).StatusCode);
@@ -108,14 +108,14 @@ public sealed class QualityTests
 
         await Run(site, project);
         await Run(site, project);
-        Assert.Equal(1, (await manager.Ok(HttpMethod.Get, $"/api/v1/projects/{project.Id}/firings")).GetArrayLength());
+        Assert.Equal(1, (await manager.Ok(HttpMethod.Get, $"/api/v1/projects/{project.Id}/firings")).GetProperty("items").GetArrayLength());
         Assert.Contains("2 new messages", await judge.Page($"/work/{project.Id}"));
         var mine = await judge.Page($"/mine/{project.Id}");
         Assert.Contains("Slow &lt;b&gt;down&lt;/b&gt;.", mine);
         Assert.Contains("2 judgments", mine);
         Assert.DoesNotContain("new messages", await judge.Page($"/work/{project.Id}"));
 
-        var notice = (await judge.Ok(HttpMethod.Get, $"/api/v1/projects/{project.Id}/notices")).EnumerateArray().Single(one => one.GetProperty("kind").GetString() == "reject").GetProperty("id").GetString();
+        var notice = (await judge.Ok(HttpMethod.Get, $"/api/v1/projects/{project.Id}/notices")).GetProperty("items").EnumerateArray().Single(one => one.GetProperty("kind").GetString() == "reject").GetProperty("id").GetString();
         await judge.Post($"/mine/{project.Id}", $"appeal-{notice}", ("Text", "I <i>did</i> read them."));
         Assert.Contains("I &lt;i&gt;did&lt;/i&gt; read them.", await manager.Page($"/projects/{project.Id}/rules"));
         Assert.Empty(await site.Database.Judgments.ReadAsync(project.Id, new(InForce: true)));
@@ -198,7 +198,7 @@ public sealed class QualityTests
             for (var n = 0; n <= i; n++)
                 await Submit(people[i].Visit, (await people[i].Visit.Ok(HttpMethod.Post, $"/api/v1/projects/{project.Id}/next", new { })).GetProperty("task"), 2);
         }
-        var measures = await manager.Ok(HttpMethod.Get, $"/api/v1/projects/{project.Id}/measures");
+        var measures = (await manager.Ok(HttpMethod.Get, $"/api/v1/projects/{project.Id}/measures")).GetProperty("items");
         Assert.Equal(2, measures.GetArrayLength());
         Assert.Contains(people[0].Person.Pseudonym, await manager.Page($"/projects/{project.Id}/quality"));
 

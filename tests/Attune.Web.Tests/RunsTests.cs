@@ -31,11 +31,11 @@ public sealed class RunsTests : IDisposable
     {
         await using var site = await Site.Open(new() { RequestsPerMinute = 1_000_000, Runs = _runs });
         var owner = await site.Program(await site.Person(Role.Owner), "read");
-        var names = (await owner.Ok(HttpMethod.Get, "/api/v1/runs")).EnumerateArray().Select(run => run.GetProperty("name").GetString());
+        var names = (await owner.Ok(HttpMethod.Get, "/api/v1/runs")).GetProperty("items").EnumerateArray().Select(run => run.GetProperty("name").GetString());
         Assert.Equal(["quick", "quick/ppo"], names);
         var rows = await owner.Ok(HttpMethod.Get, "/api/v1/runs/metrics?name=quick%2Fppo&after=0");
-        Assert.Equal([1, 2], rows.EnumerateArray().Select(row => row.GetProperty("step").GetInt32()));
-        Assert.Equal(0.5, rows[0].GetProperty("values").GetProperty("loss").GetDouble());
+        Assert.Equal([1, 2], rows.GetProperty("items").EnumerateArray().Select(row => row.GetProperty("step").GetInt32()));
+        Assert.Equal(0.5, rows.GetProperty("items")[0].GetProperty("values").GetProperty("loss").GetDouble());
 
         var page = await (await site.SignedIn(await site.Person(Role.Manager))).Page("/runs/run?name=quick");
         Assert.Contains("href=\"/runs/run?name=quick%2Fppo\"", page);

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Attune.Feedback;
+using Attune.Runs;
 using Attune.Storage;
 using Attune.Torch;
 using Attune.Web.Simulation;
@@ -30,8 +31,8 @@ public sealed record KillProofOptions
     /// <summary>The mean time from a task to its answer.</summary>
     public required TimeSpan ThinkTime { get; init; }
 
-    /// <summary>Says how far it is, about once a second.</summary>
-    public Action<int>? Progress { get; init; }
+    /// <summary>Told about twice a second how many answers count.</summary>
+    public ProgressMeter? Progress { get; init; }
 }
 
 /// <summary>What a proof found. <see cref="Faults"/> is empty where everything held.</summary>
@@ -46,10 +47,13 @@ public sealed record KillProofResult(CrowdRun Run, IReadOnlyList<Judgment> Log, 
 /// <summary>
 /// A crowd judges over HTTP while the server is killed with -9 again and again. Then: every judgment that the server acknowledged is in the database, once; at no look
 /// did running leases and counted answers exceed a task's overlap, or differ from the leases themselves; every task has exactly its answers, of different people;
-/// everybody was given work.
+/// nobody starves.
 /// </summary>
 public static class KillProof
 {
+    /// <summary>Whoever has less than the median annotator by this factor starves.</summary>
+    private const int Starving = 4;
+
     private const string OverlapFaults =
         """
         SELECT t.id FROM tasks t WHERE t.active + t.accepted > t.overlap
@@ -85,20 +89,20 @@ public static class KillProof
         server.Dispose();
         var log = await beside.Judgments.ReadAsync(project.ProjectId, new(), stop).ConfigureAwait(false);
         var inForce = await beside.Judgments.ReadAsync(project.ProjectId, new(InForce: true), stop).ConfigureAwait(false);
-        faults.AddRange(Faults(options, run, log, inForce));
+        faults.AddRange(Faults(options, project, run, log, inForce));
         if (kills < options.Kills)
             faults.Add($"the crowd was done after {kills} of {options.Kills} kills");
         return new(run, log, project, kills, looks, faults);
     }
 
-    private static async Task<int> LookAsync(Database beside, string projectId, Action<int>? progress, List<string> faults, CancellationToken end)
+    private static async Task<int> LookAsync(Database beside, string projectId, ProgressMeter? progress, List<string> faults, CancellationToken end)
     {
         var looks = 0;
         for (; !end.IsCancellationRequested; looks++)
         {
             foreach (var task in await beside.ReadAsync(transaction => transaction.QueryAsync<string>(OverlapFaults), CancellationToken.None).ConfigureAwait(false))
                 faults.Add($"task {task} broke the overlap rule at look {looks}");
-            progress?.Invoke((int)(await beside.Tasks.ProgressAsync(projectId, stop: CancellationToken.None).ConfigureAwait(false)).Accepted);
+            progress?.Advance((await beside.Tasks.ProgressAsync(projectId, stop: CancellationToken.None).ConfigureAwait(false)).Accepted);
             await Task.Delay(TimeSpan.FromMilliseconds(500), end).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default).ConfigureAwait(false);
         }
         return looks;
@@ -132,7 +136,22 @@ public static class KillProof
         return kills;
     }
 
-    private static IEnumerable<string> Faults(KillProofOptions options, CrowdRun run, IReadOnlyList<Judgment> log, IReadOnlyList<Judgment> inForce)
+    /// <summary>
+    /// Annotators who had fewer answers acknowledged than a quarter of the median's, with how many. Nobody is slower than most by so much on their own: half of
+    /// the crowd thinks as long as the slowest do, and what the queue holds back from somebody is what is looked for.
+    /// </summary>
+    /// <param name="answers">Everybody's answers by name, of those without any too.</param>
+    public static IEnumerable<string> Starved(IEnumerable<(string Name, int Answers)> answers)
+    {
+        var all = answers.OrderBy(one => one.Answers).ThenBy(one => one.Name, StringComparer.Ordinal).ToArray();
+        if (all.Length == 0)
+            yield break;
+        var median = (all[(all.Length - 1) / 2].Answers + all[all.Length / 2].Answers) / 2.0;
+        foreach (var (name, count) in all.Where(one => one.Answers == 0 || one.Answers * Starving < median))
+            yield return $"{name} starved: {count} answers, expected at least a quarter of the median of {median}";
+    }
+
+    private static IEnumerable<string> Faults(KillProofOptions options, CrowdProject project, CrowdRun run, IReadOnlyList<Judgment> log, IReadOnlyList<Judgment> inForce)
     {
         var once = log.CountBy(judgment => judgment.Id).ToDictionary(StringComparer.Ordinal);
         var lost = run.Acknowledged.Keys.Count(id => !once.ContainsKey(id));
@@ -144,9 +163,8 @@ public static class KillProof
             yield return $"{task.Key} has {task.Count()} answers of {task.DistinctBy(judgment => judgment.AnnotatorId).Count()} people, expected {options.Overlap} of as many";
         if (inForce.Count != options.Tasks * options.Overlap)
             yield return $"{inForce.Count} answers count, expected {options.Tasks * options.Overlap}";
-        var idle = options.Annotators - run.Answers.Count;
-        if (idle > 0)
-            yield return $"{idle} of {options.Annotators} annotators were given nothing";
+        foreach (var fault in Starved(project.Members.Select(member => (member.Name, run.Answers.GetValueOrDefault(member.Name)))))
+            yield return fault;
         foreach (var fault in log.Select(judgment => judgment.Fault()).OfType<string>().Take(5))
             yield return $"a judgment {fault}";
     }

@@ -13,9 +13,10 @@ public sealed class ServerProcess : IDisposable
     private readonly IReadOnlyList<string> _program;
     private readonly string _database;
     private readonly int _port;
+    private readonly string[] _more;
     private Process? _process;
 
-    private ServerProcess(IReadOnlyList<string> program, string database, int port) => (_program, _database, _port) = (program, database, port);
+    private ServerProcess(IReadOnlyList<string> program, string database, int port, string[] more) => (_program, _database, _port, _more) = (program, database, port, more);
 
     /// <summary>Where it listens.</summary>
     public Uri Address => new($"http://127.0.0.1:{_port}");
@@ -23,13 +24,14 @@ public sealed class ServerProcess : IDisposable
     /// <summary>Starts it on a free port and waits until it listens.</summary>
     /// <param name="program">The program and what comes before its verb: <c>./attune</c>, or <c>dotnet Attune.Cli.dll</c>.</param>
     /// <param name="database">The database's URL.</param>
-    public static async Task<ServerProcess> StartAsync(IReadOnlyList<string> program, string database)
+    /// <param name="more">More flags of <c>attune annotate</c>.</param>
+    public static async Task<ServerProcess> StartAsync(IReadOnlyList<string> program, string database, params string[] more)
     {
         using var probe = new TcpListener(IPAddress.Loopback, 0);
         probe.Start();
         var port = ((IPEndPoint)probe.LocalEndpoint).Port;
         probe.Stop();
-        var server = new ServerProcess(program, database, port);
+        var server = new ServerProcess(program, database, port, more);
         await server.StartAsync().ConfigureAwait(false);
         return server;
     }
@@ -38,7 +40,7 @@ public sealed class ServerProcess : IDisposable
     /// <exception cref="InvalidOperationException">It ends instead of listening; the message has its words.</exception>
     public async Task StartAsync()
     {
-        var start = new ProcessStartInfo(_program[0], [.. _program.Skip(1), "annotate", "--db", _database, "--listen", $"{Address}", "--json"])
+        var start = new ProcessStartInfo(_program[0], [.. _program.Skip(1), "annotate", "--db", _database, "--listen", $"{Address}", "--json", .. _more])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,

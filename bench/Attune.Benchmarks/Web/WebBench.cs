@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text;
 using Attune.Feedback.Aggregation;
 using Attune.Feedback.Quality;
+using Attune.Runs;
 using Attune.Storage.Tests.Testing;
 using Attune.Web.Simulation;
 
@@ -43,6 +44,7 @@ internal static class WebBench
             .AppendLine("| database | load | a second | median | 95th percentile | 99th | target |").AppendLine("|---|---|---|---|---|---|---|");
         foreach (var (name, newUrl) in engines)
         {
+            Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name}: two loads, about {1.5 * options.LoadSeconds + 15:N0} s left"));
             var thinking = await LoadRun.MeasureAsync(program, newUrl("think"), 200, TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(options.LoadSeconds)).ConfigureAwait(false);
             Row(text, name, "200 annotators, 5 s of think time", thinking, "95th percentile < 100 ms");
             var closed = await LoadRun.MeasureAsync(program, newUrl("closed"), 64, TimeSpan.Zero, TimeSpan.FromSeconds(options.LoadSeconds / 2.0)).ConfigureAwait(false);
@@ -75,9 +77,8 @@ internal static class WebBench
                 Annotators = options.Annotators,
                 Kills = options.Kills,
                 ThinkTime = TimeSpan.FromSeconds(0.3),
-                Progress = done => Console.Error.Write($"\r{name}: {done:N0} of {options.Tasks * options.Overlap:N0}  "),
+                Progress = new ProgressMeter(new ProgressLines(), $"{name}, nothing lost", options.Tasks * options.Overlap, "answers", TimeProvider.System),
             }).ConfigureAwait(false);
-            Console.Error.WriteLine();
             var there = last.Log.Select(judgment => judgment.Id).ToHashSet(StringComparer.Ordinal);
             text.AppendLine(CultureInfo.InvariantCulture,
                 $"| {name} | {last.Run.Acknowledged.Count:N0} | {last.Run.Acknowledged.Keys.Count(there.Contains):N0} | {last.Kills} | {last.Looks} | {last.Run.Answers.Values.Min()}, {last.Run.Answers.Values.Max()} | {last.Run.LongestWait.TotalSeconds:N1} s | {last.Run.Elapsed.TotalSeconds:N0} s | {(last.Faults.Count == 0 ? "none" : string.Join("; ", last.Faults))} |");
@@ -114,6 +115,26 @@ internal static class WebBench
         text.AppendLine(CultureInfo.InvariantCulture,
             $"| {who} | {Of(MajorityVote.Run(labels)):P2} | {Of(DawidSkene.Run(labels)):P2} | {Of(GoldMajorityVote.Run(tested, gold)):P2} | {Of(DawidSkene.Run(labels, new() { Gold = gold })):P2} |");
     }
+}
+
+/// <summary>Progress as plain lines, the first, the last and one every ten seconds between: a log of hours stays short.</summary>
+internal sealed class ProgressLines : IProgressSink
+{
+    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(10);
+
+    private long? _said;
+
+    public void Report(ProgressReport report)
+    {
+        if (_said is { } last && report.Done < report.Total && TimeProvider.System.GetElapsedTime(last) < Pause)
+            return;
+        _said = TimeProvider.System.GetTimestamp();
+        Say(report.Line());
+    }
+
+    public void Say(string line) => Console.Error.WriteLine(line);
+
+    public void Warn(string line) => Say("warning: " + line);
 }
 
 /// <summary>How large <c>--web</c> is.</summary>

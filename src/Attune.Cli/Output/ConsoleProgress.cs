@@ -28,7 +28,7 @@ internal sealed class ConsoleProgress(TextWriter log, bool isTerminal, Func<int>
             if (isNew)
                 EndLive();
             (_stage, _shown) = (report.Stage, time.GetTimestamp());
-            var line = Text(report);
+            var line = report.Line();
             if (!isTerminal)
             {
                 log.Write(line + "\n");
@@ -53,28 +53,6 @@ internal sealed class ConsoleProgress(TextWriter log, bool isTerminal, Func<int>
     {
         lock (_lock)
             EndLive();
-    }
-
-    /// <summary>"ppo  37/100 steps  37 %  2.1 steps/s  0:30 left  reward 0.42".</summary>
-    internal static string Text(ProgressReport report)
-    {
-        var parts = new List<string> { report.Stage };
-        parts.Add(report.Total > 0 ? $"{report.Done}/{report.Total} {report.Unit}" : $"{report.Done} {report.Unit}");
-        if (report.Total > 0)
-            parts.Add($"{100 * report.Done / report.Total} %");
-        if (report.PerSecond is { } rate)
-            parts.Add($"{rate.ToString(rate >= 100 ? "0" : rate >= 1 ? "0.0" : "0.000")} {report.Unit}/s");
-        if (report.Remaining is { } left && report.Done < report.Total)
-            parts.Add($"{Clock(left)} left");
-        if (report.Detail.Length > 0)
-            parts.Add(report.Detail);
-        return string.Join("  ", parts);
-    }
-
-    private static string Clock(TimeSpan time)
-    {
-        var seconds = (long)Math.Ceiling(time.TotalSeconds);
-        return seconds >= 3600 ? $"{seconds / 3600}:{seconds / 60 % 60:00}:{seconds % 60:00}" : $"{seconds / 60}:{seconds % 60:00}";
     }
 
     private void EndLive()

@@ -15,6 +15,8 @@ namespace Attune.Cli.Verbs;
 /// <summary><c>attune feedback</c>: hands a project's judgments on, takes others' in, delivers batches.</summary>
 internal static class FeedbackVerb
 {
+    private const int MostProblemsShown = 50;
+
     private static readonly Option<string> ProjectOption = new("--project") { Description = "The project's name", HelpName = "NAME", Required = true };
     private static readonly Option<string> ForOption = new("--for") { Description = "What it is for, with commas between: train, redistribute, commercial; the data's terms have to allow it", HelpName = "USES", DefaultValueFactory = _ => "train" };
     private static readonly Option<int?> BatchOption = new("--batch") { Description = "Number of a batch; all of the project without it", HelpName = "N" };
@@ -115,9 +117,42 @@ internal static class FeedbackVerb
 
     private static Verb Verify(ConsoleOutput output)
     {
-        var path = new Argument<string>("path") { Description = "A delivery's folder or .zip" };
-        var verb = new Verb("verify", "Hold a delivery against its manifest.", "attune feedback verify week-12.zip") { path, CommonOptions.Json };
-        return verb.Does(output, (parsed, _) => Show(output, parsed, Delivery.Verify(parsed.GetRequiredValue(path)), "is as its manifest says"));
+        var path = new Argument<string>("path") { Description = "A delivery's folder or .zip; with --shape a file of rows" };
+        var ordered = Text("--ordered", "What was ordered, a file of comparisons: missing, extra, repeated and altered rows are told by line");
+        var shape = new Option<string?>("--shape") { Description = $"The path is a file of rows in this shape, held against --ordered: {string.Join(", ", ExchangeShapes.Read)}", HelpName = "SHAPE" };
+        var each = new Option<int>("--each") { Description = "Judgments ordered of each comparison, by different people", HelpName = "N", DefaultValueFactory = _ => 1 };
+        var verb = new Verb("verify", "Hold a delivery against its manifest, and against what was ordered.", "attune feedback verify week-12.zip --ordered comparisons.jsonl") { path, ordered, shape, each, CommonOptions.Json };
+        return verb.Does(output, (parsed, _) =>
+        {
+            var (from, order, rows) = (parsed.GetRequiredValue(path), parsed.GetValue(ordered), parsed.GetValue(shape));
+            if (order is null && (rows is not null || parsed.GetResult(each) is { Implicit: false }))
+                throw InputException.One("--ordered", "is missing", "the comparisons that were ordered, which --shape and --each belong to", "name their file");
+            if (parsed.GetValue(each) < 1)
+                throw InputException.One("--each", $"is {parsed.GetValue(each)}", "at least 1", "correct it");
+            if (order is null)
+                Show(output, parsed, Delivery.Verify(from), "is as its manifest says");
+            else
+                Hold(output, parsed, from, order, rows is null ? null : ExchangeShapes.Parse(rows, toWrite: false), parsed.GetValue(each));
+        });
+    }
+
+    private static void Hold(ConsoleOutput output, ParseResult parsed, string path, string order, ExchangeShape? shape, int each)
+    {
+        var options = new ImportOptions();
+        var problems = new InputProblems(path);
+        var ordered = problems.Try(() => ComparisonFile.Read(order));
+        if (shape is null)
+            problems.Try(() => Delivery.Verify(path)); // what its manifest says, and then what its rows say
+        var delivered = problems.Try(() => shape is { } of ? ExchangeReader.Parse(of, path, ExchangeReader.Load(path), options).Delivered : Delivery.Rows(path));
+        var report = ordered is null || delivered is null ? null : OrderCheck.Of(ordered, delivered, each, shape is null ? null : options.Annotator); // a delivery says who judged
+        problems.Add((report?.Problems ?? []).Take(MostProblemsShown));
+        if (report?.Problems.Count > MostProblemsShown)
+            problems.Add(new Problem("", $"and {report.Problems.Count - MostProblemsShown} more: in all {report.Missing} judgments are missing, {report.Extra} too many, {report.Repeated} repeated, {report.Altered} rows altered"));
+        problems.ThrowIfAny();
+        if (parsed.GetValue(CommonOptions.Json))
+            output.Json(new { report!.Ordered, report.Delivered, report.Missing, report.Extra, report.Repeated, report.Altered });
+        else
+            output.Line($"{Printable.Text(path)} is as it was ordered: {Number(report!.Delivered)} of {Number(report.Ordered)} judgments; nothing is missing, too much, repeated or altered");
     }
 
     private static void Show(ConsoleOutput output, ParseResult parsed, DeliveryManifest manifest, string done)

@@ -64,6 +64,8 @@ internal static class LabelAggregation
     private static AggregationReport OfLabels(string name, Func<LabelSet, MethodSettings, AggregationResult> aggregate, string file, MethodSettings settings, Truth? truth)
     {
         var data = LabelSet.Read(file);
+        settings.Gold?.RequireOf(data);
+        truth?.RequireOf(data);
         var chosen = name == "auto" ? $"auto: {(Auto.LearnsConfusions(data) ? "dawid-skene" : "majority-vote")}" : name;
         return AggregationReport.Of(chosen, settings.Mode, aggregate(data, settings), truth);
     }

@@ -59,6 +59,11 @@ public sealed class ArenaPool
             await transaction.ExecuteAsync("INSERT INTO arena_shingles (shingle, prompt_id) VALUES (@shingle, @id)", new { shingle, id }).ConfigureAwait(false);
     }
 
+    /// <summary>The side of the split on which a text lies in the pool; null where the pool does not have it.</summary>
+    internal static async Task<PromptSplit?> SplitOfAsync(Transaction transaction, string prompt) =>
+        await transaction.FirstAsync<string>("SELECT split FROM arena_prompts WHERE normal_hash = @Hash", new { Hash = Secret.Hash(PromptPool.Normalise(prompt)) }).ConfigureAwait(false) is { } word
+            ? Enum.GetValues<PromptSplit>().First(split => Word(split) == word) : null;
+
     internal static async Task RemoveAsync(Transaction transaction, string voterId)
     {
         await transaction.ExecuteAsync("DELETE FROM arena_shingles WHERE prompt_id IN (SELECT id FROM arena_prompts WHERE voter_id = @voterId)", new { voterId }).ConfigureAwait(false);

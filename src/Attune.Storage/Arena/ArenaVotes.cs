@@ -16,7 +16,18 @@ public sealed record VoterReport(string Id, string Name, int Counted, int Void, 
 /// <summary>A vote with what it is about.</summary>
 /// <param name="State">The conversation.</param>
 /// <param name="Voter">The voter's name as judgments carry it.</param>
-public sealed record VotedTalk(ArenaState State, string Voter);
+/// <param name="Pooled">The side of the split on which the pool has its first message; null where the pool does not have it.</param>
+public sealed record VotedTalk(ArenaState State, string Voter, PromptSplit? Pooled)
+{
+    /// <summary>
+    /// The side of the split: that of its first message in the pool, so that people who ask the same do not land on two sides; of other messages their voter's.
+    /// </summary>
+    public PromptSplit Split(PoolRules rules)
+    {
+        ArgumentNullException.ThrowIfNull(rules);
+        return Pooled ?? PromptPool.SplitOf(State.Talk.VoterId, rules.HeldOutShare, rules.Seed);
+    }
+}
 
 /// <summary>What the arena's votes say: everything is computed from the rows each time.</summary>
 public static class ArenaVotes
@@ -89,7 +100,7 @@ public static class ArenaVotes
                     var turns = await transaction.QueryAsync<ArenaTurn>("SELECT * FROM arena_turns WHERE talk_id = @Id ORDER BY number", new { talk.Id }).ConfigureAwait(false);
                     var vote = await transaction.FirstAsync<ArenaBallot>("SELECT * FROM arena_votes WHERE talk_id = @Id", new { talk.Id }).ConfigureAwait(false);
                     var voter = await transaction.FirstAsync<string>($"SELECT {Name} FROM arena_voters v LEFT JOIN people p ON p.id = v.person_id WHERE v.id = @VoterId", new { talk.VoterId }).ConfigureAwait(false);
-                    all.Add(new(new(talk, turns, vote), voter!));
+                    all.Add(new(new(talk, turns, vote), voter!, await ArenaPool.SplitOfAsync(transaction, turns[0].Prompt).ConfigureAwait(false)));
                 }
                 return page.Of(all, voted => voted.State.Talk.Id);
             }, stop);

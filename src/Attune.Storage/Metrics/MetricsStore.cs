@@ -23,6 +23,9 @@ public sealed class MetricsStore
     private const long Hour = 3_600_000_000, Day = 24 * Hour; // microseconds
     private const string Counted = "j.purpose IN ('normal', 'calibration')";
 
+    // Ids that are made here ascend with time and begin with 0 until the year 2527; those of files that were brought in do not ascend and would hide them.
+    private const string MadeHere = "id < '1'";
+
     private static readonly string InForce = new JudgmentFilter(InForce: true).Sql;
 
     private readonly Database _database;
@@ -47,7 +50,7 @@ public sealed class MetricsStore
         return metrics with { Agreement = agreement };
     }
 
-    /// <summary>What changes with every answer, lease and step of a batch; the same while nothing happened. For whoever waits for news.</summary>
+    /// <summary>What changes with every answer, lease and step of a batch, and with data that is brought in; the same while nothing happened. For whoever waits for news.</summary>
     public Task<string> StampAsync(string projectId, CancellationToken stop = default) => _database.ReadAsync(
         async transaction =>
         {
@@ -57,7 +60,7 @@ public sealed class MetricsStore
             return $"{newest}.{lease}.{act}";
         }, stop);
 
-    private static Task<string?> NewestAsync(Transaction transaction, string projectId) => transaction.FirstAsync<string>("SELECT MAX(id) FROM judgments WHERE project_id = @projectId", new { projectId });
+    private static Task<string?> NewestAsync(Transaction transaction, string projectId) => transaction.FirstAsync<string>($"SELECT MAX(id) FROM judgments WHERE project_id = @projectId AND {MadeHere}", new { projectId });
 
     private static async Task<(ProjectMetrics Metrics, IReadOnlyList<DayStamp> Stamps)> CountAsync(Transaction transaction, string projectId, int days)
     {
@@ -89,7 +92,7 @@ public sealed class MetricsStore
 
     private static Task<IReadOnlyList<Bucket>> BucketsAsync(Transaction transaction, string projectId, long size, long first) => transaction.QueryAsync<Bucket>(
         $"""
-        SELECT j.at / {size} AS number, COUNT(*) AS count, MAX(j.id) AS newest FROM judgments j
+        SELECT j.at / {size} AS number, COUNT(*) AS count, COALESCE(MAX(CASE WHEN j.{MadeHere} THEN j.id END), '') AS newest FROM judgments j
         WHERE j.project_id = @projectId AND j.at >= @First AND {Counted}{InForce} GROUP BY j.at / {size} ORDER BY 1
         """, new { projectId, First = first * size });
 

@@ -9,7 +9,7 @@ public sealed record ProjectMetrics
     /// <summary>When this was read.</summary>
     public required DateTimeOffset At { get; init; }
 
-    /// <summary>The newest judgment of the log; null in an empty one.</summary>
+    /// <summary>The newest judgment that was given here; null where none was.</summary>
     public string? LastJudgmentId { get; init; }
 
     /// <summary>Tasks and answers: wanted, accepted, under way.</summary>

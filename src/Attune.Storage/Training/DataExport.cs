@@ -67,10 +67,43 @@ public static class DataExport
                 var feedback = await ProjectReader.ReadAsync(transaction, project.Id, order.BatchId).ConfigureAwait(false);
                 var judged = feedback.Judgments.Select(judgment => judgment.ComparisonId).ToHashSet(StringComparer.Ordinal);
                 var parts = await DataSets.PartsAsync(transaction, project, judged).ConfigureAwait(false);
-                DataCard.Require($"The export of {project.Name}", parts, order.Uses);
-                var preferences = feedback.Preferences(order.Aggregation);
-                string[] rows = [.. ExchangeWriter.Lines(order.Shape, feedback, preferences)];
-                return new ExportedData(rows, DataCard.Text($"Feedback of {project.Name}", Facts(order, feedback, rows.Length), parts), parts, feedback);
+                return Of(project.Name, feedback, parts, order);
+            }, stop);
+    }
+
+    /// <summary>The same of feedback that was read.</summary>
+    /// <param name="name">What it is called.</param>
+    /// <param name="feedback">The feedback.</param>
+    /// <param name="parts">Its parts with their terms.</param>
+    /// <param name="order">What is wanted of it.</param>
+    /// <exception cref="InputException">A part's terms forbid it; names all parts and uses.</exception>
+    public static ExportedData Of(string name, ProjectFeedback feedback, IReadOnlyList<TermsOfPart> parts, ExportOrder order)
+    {
+        ArgumentNullException.ThrowIfNull(feedback);
+        ArgumentNullException.ThrowIfNull(order);
+        DataCard.Require($"The export of {name}", parts, order.Uses);
+        string[] rows = [.. ExchangeWriter.Lines(order.Shape, feedback, feedback.Preferences(order.Aggregation))];
+        return new(rows, DataCard.Text($"Feedback of {name}", Facts(order, feedback, rows.Length), parts), parts, feedback);
+    }
+
+    /// <summary>Refuses an export of all of a project where the terms of a part of it do not allow what it is for.</summary>
+    /// <param name="database">The database.</param>
+    /// <param name="project">The project.</param>
+    /// <param name="uses">What it is for.</param>
+    /// <param name="alsoUnjudged">Whether it holds what nobody has judged, too.</param>
+    /// <param name="stop">Gives up.</param>
+    /// <exception cref="InputException">A part's terms forbid it; names all parts and uses.</exception>
+    public static Task RequireAsync(Database database, Project project, IReadOnlyList<DataUse> uses, bool alsoUnjudged, CancellationToken stop = default)
+    {
+        ArgumentNullException.ThrowIfNull(database);
+        ArgumentNullException.ThrowIfNull(project);
+        return database.ReadAsync(
+            async transaction =>
+            {
+                var given = await transaction.QueryAsync<string>(
+                    alsoUnjudged ? "SELECT DISTINCT subject_id FROM tasks WHERE project_id = @Id" : "SELECT DISTINCT t.subject_id FROM judgments j JOIN tasks t ON t.id = j.task_id WHERE j.project_id = @Id", new { project.Id }).ConfigureAwait(false);
+                DataCard.Require($"The export of {project.Name}", await DataSets.PartsAsync(transaction, project, given.ToHashSet(StringComparer.Ordinal)).ConfigureAwait(false), uses);
+                return true;
             }, stop);
     }
 

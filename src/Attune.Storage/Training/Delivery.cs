@@ -72,6 +72,8 @@ public static class Delivery
 {
     internal const string ManifestName = "manifest.json", FormatName = "attune-delivery";
 
+    private const string ComparisonsName = "comparisons.jsonl", JudgmentsName = "judgments.jsonl";
+
     private static readonly DateTimeOffset NoTime = new(1980, 1, 1, 0, 0, 0, TimeSpan.Zero); // the first that a zip can hold: bytes follow from the content alone
 
     private static readonly JsonSerializerOptions Json = new(StorageJson.Options) { WriteIndented = true, DefaultIgnoreCondition = System.Text.Json.Serialization.JsonIgnoreCondition.Never, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
@@ -148,6 +150,44 @@ public static class Delivery
         return problems.Count == 0 ? manifest : throw new InputException(path, problems);
     }
 
+    /// <summary>The rows of a delivery: its comparisons, and its judgments with what they are about.</summary>
+    /// <param name="path">The folder or .zip.</param>
+    /// <exception cref="InputException">It is none, or its files do not read; names the lines.</exception>
+    public static IReadOnlyList<DeliveredRow> Rows(string path)
+    {
+        var files = Read(path);
+        byte[] Of(string name) => files.TryGetValue(name, out var bytes) ? bytes : throw InputException.One(path, $"holds no {name}", "a delivery", "check the path, or ask for it again");
+        var problems = new List<Problem>();
+        var comparisons = Parsed(ComparisonsName, Of(ComparisonsName), Comparison.FromJson, problems);
+        var judgments = Parsed(JudgmentsName, Of(JudgmentsName), Judgment.FromJson, problems);
+        if (problems.Count > 0)
+            throw new InputException(path, problems);
+        var byId = comparisons.GroupBy(one => one.Row.Id, StringComparer.Ordinal).ToDictionary(group => group.Key, group => group.First().Row, StringComparer.Ordinal);
+        return
+        [
+            .. comparisons.Select(one => new DeliveredRow(one.Place, one.Row, [])),
+            .. judgments.Select(one => new DeliveredRow(one.Place, byId.TryGetValue(one.Row.ComparisonId, out var known) ? known
+                : new() { Id = one.Row.ComparisonId, Prompt = "", Answers = [], Order = [] }, [one.Row.AnnotatorId])),
+        ];
+    }
+
+    private static List<(string Place, T Row)> Parsed<T>(string name, byte[] content, Func<string, T> read, List<Problem> problems)
+    {
+        var rows = new List<(string, T)>();
+        foreach (var (number, line) in Encoding.UTF8.GetString(content).Split('\n').Index().Where(line => !string.IsNullOrWhiteSpace(line.Item)))
+        {
+            try
+            {
+                rows.Add(($"{name} line {number + 1}", read(line)));
+            }
+            catch (JsonException e)
+            {
+                problems.Add(Problem.Of($"{name} line {number + 1}", $"does not read ({e.Message.TrimEnd('.')})", "a row as it was delivered", "ask for the delivery again"));
+            }
+        }
+        return rows;
+    }
+
     private static IEnumerable<Problem> Faults(DeliveredFile file, SortedDictionary<string, byte[]> files)
     {
         if (!IsPlain(file.File))
@@ -178,8 +218,8 @@ public static class Delivery
         var files = new SortedDictionary<string, byte[]>(StringComparer.Ordinal)
         {
             ["preferences.jsonl"] = data.Bytes(),
-            ["judgments.jsonl"] = Lines(data.Feedback.Judgments.Select(judgment => (judgment with { Source = data.Feedback.SourceOf(judgment) }).ToJson())),
-            ["comparisons.jsonl"] = Lines(data.Feedback.Comparisons.Concat(data.Feedback.Turns.Select(turn => turn.Judged)).Select(judged => judged.Comparison.ToJson())),
+            [JudgmentsName] = Lines(data.Feedback.Judgments.Select(judgment => (judgment with { Source = data.Feedback.SourceOf(judgment) }).ToJson())),
+            [ComparisonsName] = Lines(data.Feedback.Comparisons.Concat(data.Feedback.Turns.Select(turn => turn.Judged)).Select(judged => judged.Comparison.ToJson())),
             [DataCard.FileName] = Encoding.UTF8.GetBytes(data.Card),
         };
         var manifest = new DeliveryManifest

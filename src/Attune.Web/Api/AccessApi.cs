@@ -33,11 +33,12 @@ internal static class AccessApi
     {
         api.Read.MapGet("/invitations", async ([AsParameters] Paging page, Database database, CancellationToken stop) =>
             await database.Access.InvitationsAsync(page.Request, stop).ConfigureAwait(false)).RequireAuthorization(Policies.Manager);
-        api.Read.MapGet("/projects/{project}/invitations", (string project, Database database, CancellationToken stop) => database.Access.OpenInvitationsAsync(project, stop))
-            .RequireProject(ProjectRight.Run).Produces<IReadOnlyList<Invitation>>();
+        api.Read.MapGet("/projects/{project}/invitations", async (string project, [AsParameters] Paging page, Database database, CancellationToken stop) =>
+            page.Request.Part(await database.Access.OpenInvitationsAsync(project, stop).ConfigureAwait(false), invitation => invitation.Id)).RequireProject(ProjectRight.Run);
         api.Write.MapDelete("/invitations/{invitation}", RevokeInvitationAsync).Produces(StatusCodes.Status204NoContent).ProducesProblem(StatusCodes.Status404NotFound);
         api.Write.MapPost("/invitations", InviteAsync).Produces<InvitationReply>().ProducesProblem(StatusCodes.Status403Forbidden);
-        api.Read.MapGet("/keys", (ClaimsPrincipal user, Database database, CancellationToken stop) => database.Access.KeysAsync(user.PersonId(), stop));
+        api.Read.MapGet("/keys", async ([AsParameters] Paging page, ClaimsPrincipal user, Database database, CancellationToken stop) =>
+            page.Request.Part(await database.Access.KeysAsync(user.PersonId(), stop).ConfigureAwait(false), key => key.Id));
         api.Write.MapPost("/keys", CreateKeyAsync).Produces<KeyReply>().ProducesProblem(StatusCodes.Status403Forbidden);
         api.Write.MapDelete("/keys/{key}", RevokeKeyAsync).Produces(StatusCodes.Status204NoContent).ProducesProblem(StatusCodes.Status404NotFound);
         api.Read.MapGet("/audit", async (string? project, [AsParameters] Paging page, Database database, CancellationToken stop) =>

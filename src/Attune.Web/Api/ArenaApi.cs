@@ -1,8 +1,11 @@
 using System.Security.Claims;
 using Attune.Feedback;
 using Attune.Feedback.Arena;
+using Attune.Feedback.Exchange;
+using Attune.Runs;
 using Attune.Storage;
 using Attune.Storage.Arena;
+using Attune.Storage.Training;
 using Attune.Web.Access;
 using Attune.Web.Arena;
 using Microsoft.AspNetCore.Mvc;
@@ -31,6 +34,17 @@ internal sealed record ArenaVoteBody(string Choice, string Token);
 /// <summary>Whether a voter's votes are left out, and why.</summary>
 internal sealed record ArenaExclusionBody(bool Excluded, string? Reason = null);
 
+/// <summary>What an export of votes shall be: as of a project, and of which <c>mode</c>, "blind" or "side-by-side"; of both without one.</summary>
+internal sealed record ArenaExportQuery(string? Shape, string? Aggregation, string? Mode, [FromQuery(Name = "for")] string? Uses)
+{
+    public Task<ExportedData> MakeAsync(Database database, ArenaDesk desk, CancellationToken stop)
+    {
+        ArenaMode? mode = string.IsNullOrEmpty(Mode) ? null : ArenaWords.TryMode(Mode) is { } known and not ArenaMode.Single ? known
+            : throw InputException.One("mode", $"is {Mode}", "blind or side-by-side", "leave it out for both");
+        return ArenaExport.MakeAsync(database, desk.Setup?.Plan, mode, new ExportQuery(Shape, Aggregation, null, Uses).Order(), stop);
+    }
+}
+
 /// <summary><c>/api/v1/arena/…</c>.</summary>
 internal static class ArenaApi
 {
@@ -40,12 +54,17 @@ internal static class ArenaApi
     public static void MapArena(this (RouteGroupBuilder Read, RouteGroupBuilder Write) api, RouteGroupBuilder work)
     {
         api.Read.MapGet("/arena/leaderboard", (ArenaDesk desk, CancellationToken stop) => desk.LeaderboardAsync(stop)).Produces<ArenaLeaderboard>();
-        api.Read.MapGet("/arena/voters", (Database database, CancellationToken stop) => ArenaVotes.VotersAsync(database, stop)).RequireAuthorization(Policies.Manager).Produces<IReadOnlyList<VoterReport>>();
-        api.Read.MapGet("/arena/export/comparisons.jsonl", (Database database, CancellationToken stop) => Results.Stream(to => ArenaExport.WriteComparisonsAsync(database, to, stop), JsonLines, "comparisons.jsonl"))
+        api.Read.MapGet("/arena/voters", async ([AsParameters] Paging page, Database database, CancellationToken stop) =>
+            page.Request.Part(await ArenaVotes.VotersAsync(database, stop).ConfigureAwait(false), voter => voter.Id)).RequireAuthorization(Policies.Manager);
+        api.Read.MapGet("/arena/export/comparisons.jsonl", ([FromQuery(Name = "for")] string? uses, ArenaDesk desk, Database database, CancellationToken stop) =>
+            Stream(desk, uses, "comparisons.jsonl", to => ArenaExport.WriteComparisonsAsync(database, desk.Setup?.Plan, to, stop)))
             .RequireAuthorization(Policies.Manager).Produces<string>(contentType: JsonLines);
-        api.Read.MapGet("/arena/export/judgments.jsonl", (Database database, CancellationToken stop) => Results.Stream(to => ArenaExport.WriteJudgmentsAsync(database, to, stop), JsonLines, "judgments.jsonl"))
+        api.Read.MapGet("/arena/export/judgments.jsonl", ([FromQuery(Name = "for")] string? uses, ArenaDesk desk, Database database, CancellationToken stop) =>
+            Stream(desk, uses, "judgments.jsonl", to => ArenaExport.WriteJudgmentsAsync(database, to, stop)))
             .RequireAuthorization(Policies.Manager).Produces<string>(contentType: JsonLines);
         api.Read.MapGet("/arena/export/prompts.jsonl", Prompts).RequireAuthorization(Policies.Manager).Produces<string>(contentType: JsonLines).ProducesProblem(StatusCodes.Status400BadRequest);
+        api.Read.MapGet("/arena/export/data.jsonl", DataAsync).RequireAuthorization(Policies.Manager).Produces<string>(contentType: JsonLines);
+        api.Read.MapGet("/arena/export/DATASET.md", CardAsync).RequireAuthorization(Policies.Manager).Produces<string>(contentType: "text/markdown");
         api.Write.MapPut("/arena/voters/{voter}", ExcludeAsync).RequireAuthorization(Policies.Manager).Produces(StatusCodes.Status204NoContent)
             .ProducesProblem(StatusCodes.Status404NotFound).ProducesProblem(StatusCodes.Status422UnprocessableEntity);
         work.MapPut("/arena/consent", ConsentAsync).Produces(StatusCodes.Status204NoContent).ProducesProblem(StatusCodes.Status404NotFound).ProducesProblem(StatusCodes.Status429TooManyRequests);
@@ -60,12 +79,27 @@ internal static class ArenaApi
     private static RouteHandlerBuilder Talks(RouteHandlerBuilder route) => route.Produces<ArenaTalkView>().ProducesProblem(StatusCodes.Status403Forbidden).ProducesProblem(StatusCodes.Status404NotFound)
         .ProducesProblem(StatusCodes.Status409Conflict).ProducesProblem(StatusCodes.Status422UnprocessableEntity).ProducesProblem(StatusCodes.Status429TooManyRequests);
 
-    private static IResult Prompts(string? split, Database database, CancellationToken stop)
+    private static IResult Stream(ArenaDesk desk, string? uses, string name, Func<Stream, Task> write)
+    {
+        var problems = new InputProblems("The export");
+        var wanted = DataTerms.Uses("for", uses ?? "train", problems);
+        problems.ThrowIfAny();
+        ArenaExport.Require(desk.Setup?.Plan, wanted);
+        return Results.Stream(write, JsonLines, name);
+    }
+
+    private static IResult Prompts(string? split, [FromQuery(Name = "for")] string? uses, ArenaDesk desk, Database database, CancellationToken stop)
     {
         PromptSplit? side = split switch { null or "" => null, "training" => PromptSplit.Training, "held-out" => PromptSplit.HeldOut, _ => (PromptSplit)(-1) };
         return side is (PromptSplit)(-1) ? Results.Problem($"The split is '{split}', expected training or held-out.", statusCode: StatusCodes.Status400BadRequest)
-            : Results.Stream(to => ArenaExport.WritePromptsAsync(database, side, to, stop), JsonLines, "prompts.jsonl");
+            : Stream(desk, uses, "prompts.jsonl", to => ArenaExport.WritePromptsAsync(database, side, to, stop));
     }
+
+    private static async Task<IResult> DataAsync([AsParameters] ArenaExportQuery query, ArenaDesk desk, Database database, CancellationToken stop) =>
+        Results.Bytes((await query.MakeAsync(database, desk, stop).ConfigureAwait(false)).Bytes(), JsonLines, "arena.jsonl");
+
+    private static async Task<IResult> CardAsync([AsParameters] ArenaExportQuery query, ArenaDesk desk, Database database, CancellationToken stop) =>
+        Results.Text((await query.MakeAsync(database, desk, stop).ConfigureAwait(false)).Card, "text/markdown; charset=utf-8");
 
     private static async Task<IResult> ExcludeAsync(string voter, [FromBody] ArenaExclusionBody body, ClaimsPrincipal user, Database database, CancellationToken stop)
     {

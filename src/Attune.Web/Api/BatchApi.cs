@@ -42,10 +42,11 @@ internal static class BatchApi
     public static void MapBatches(this (RouteGroupBuilder Read, RouteGroupBuilder Write) api)
     {
         const string Root = "/projects/{project}/batches";
-        api.Read.MapGet(Root, ListAsync).RequireProject(ProjectRight.Read).Produces<IReadOnlyList<BatchReply>>();
+        api.Read.MapGet(Root, ListAsync).RequireProject(ProjectRight.Read).Produces<Page<BatchReply>>();
         api.Write.MapPost(Root, CreateAsync).RequireProject(ProjectRight.Run).Produces<BatchReply>(StatusCodes.Status201Created).ProducesProblem(StatusCodes.Status400BadRequest);
         api.Read.MapGet($"{Root}/{{batch}}", FindAsync).RequireProject(ProjectRight.Read).Produces<BatchReply>();
-        api.Write.MapPost($"{Root}/{{batch}}/tasks", AddAsync).RequireProject(ProjectRight.Run).WithMetadata(new RequestSizeLimitAttribute(TaskApi.LargestImport)).Produces<AddedTasks>().ProducesProblem(StatusCodes.Status400BadRequest);
+        api.Write.MapPost($"{Root}/{{batch}}/tasks", AddAsync).RequireProject(ProjectRight.Run).WithMetadata(new RequestSizeLimitAttribute(TaskApi.LargestImport))
+            .TakesFile("Lines of comparisons.jsonl.").Produces<AddedTasks>().ProducesProblem(StatusCodes.Status400BadRequest);
         api.Read.MapGet($"{Root}/{{batch}}/delivery.zip", DownloadAsync).RequireProject(ProjectRight.Read).Produces<byte[]>(contentType: "application/zip").ProducesProblem(StatusCodes.Status400BadRequest);
         foreach (var step in (string[])["calibrate", "open", "close", "reopen", "deliver"])
         {
@@ -106,12 +107,13 @@ internal static class BatchApi
         return database.Batches.CreateAsync(project, name.Trim(), details, actor, stop);
     }
 
-    private static async Task<IResult> ListAsync(string project, Database database, CancellationToken stop)
+    private static async Task<IResult> ListAsync(string project, [AsParameters] Paging page, Database database, CancellationToken stop)
     {
+        var part = page.Request.Part(await database.Batches.ListAsync(project, stop).ConfigureAwait(false), batch => batch.Id);
         var replies = new List<BatchReply>();
-        foreach (var batch in await database.Batches.ListAsync(project, stop).ConfigureAwait(false))
+        foreach (var batch in part.Items)
             replies.Add(await BatchReply.OfAsync(database, batch, stop).ConfigureAwait(false));
-        return Results.Ok(replies);
+        return Results.Ok(new Page<BatchReply>(replies, part.Next));
     }
 
     private static async Task<IResult> CreateAsync(string project, [FromBody] NewBatch body, ClaimsPrincipal user, Database database, CancellationToken stop)

@@ -44,23 +44,34 @@ internal static class ExportApi
 
     public static void MapExports(this (RouteGroupBuilder Read, RouteGroupBuilder Write) api)
     {
-        api.Read.MapGet("/projects/{project}/export/judgments.jsonl", (string project, bool? inForce, Database database, CancellationToken stop) =>
-            Results.Stream(to => ProjectExport.WriteJudgmentsAsync(database, project, new(InForce: inForce ?? false), to, stop), JsonLines, "judgments.jsonl"))
+        api.Read.MapGet("/projects/{project}/export/judgments.jsonl", (string project, bool? inForce, [FromQuery(Name = "for")] string? uses, Database database, CancellationToken stop) =>
+            StreamAsync(database, project, uses, "judgments.jsonl", to => ProjectExport.WriteJudgmentsAsync(database, project, new(InForce: inForce ?? false), to, stop), stop))
             .RequireProject(ProjectRight.Read).Produces<string>(contentType: JsonLines);
-        api.Read.MapGet("/projects/{project}/export/comparisons.jsonl", (string project, Database database, CancellationToken stop) =>
-            Results.Stream(to => ProjectExport.WriteComparisonsAsync(database, project, to, stop), JsonLines, "comparisons.jsonl"))
+        api.Read.MapGet("/projects/{project}/export/comparisons.jsonl", (string project, [FromQuery(Name = "for")] string? uses, Database database, CancellationToken stop) =>
+            StreamAsync(database, project, uses, "comparisons.jsonl", to => ProjectExport.WriteComparisonsAsync(database, project, to, stop), stop))
             .RequireProject(ProjectRight.Read).Produces<string>(contentType: JsonLines);
-        api.Read.MapGet("/projects/{project}/export/texts.jsonl", (string project, Database database, CancellationToken stop) =>
-            Results.Stream(to => ProjectExport.WriteTextsAsync(database, project, to, stop), JsonLines, "texts.jsonl"))
+        api.Read.MapGet("/projects/{project}/export/texts.jsonl", (string project, [FromQuery(Name = "for")] string? uses, Database database, CancellationToken stop) =>
+            StreamAsync(database, project, uses, "texts.jsonl", to => ProjectExport.WriteTextsAsync(database, project, to, stop), stop))
             .RequireProject(ProjectRight.Read).Produces<string>(contentType: JsonLines);
         api.Read.MapGet("/projects/{project}/export/data.jsonl", DataAsync).RequireProject(ProjectRight.Read)
             .Produces<string>(contentType: JsonLines).ProducesProblem(StatusCodes.Status400BadRequest);
         api.Read.MapGet("/projects/{project}/export/DATASET.md", CardAsync).RequireProject(ProjectRight.Read)
             .Produces<string>(contentType: "text/markdown").ProducesProblem(StatusCodes.Status400BadRequest);
-        api.Read.MapGet("/projects/{project}/data-sets", (string project, Database database, CancellationToken stop) => DataSets.ListAsync(database, project, stop))
-            .RequireProject(ProjectRight.Read).Produces<IReadOnlyList<DataSet>>();
+        api.Read.MapGet("/projects/{project}/data-sets", async (string project, [AsParameters] Paging page, Database database, CancellationToken stop) =>
+            page.Request.Part(await DataSets.ListAsync(database, project, stop).ConfigureAwait(false), set => set.Id)).RequireProject(ProjectRight.Read);
         api.Write.MapPost("/projects/{project}/import", ImportAsync).RequireProject(ProjectRight.Run).WithMetadata(new RequestSizeLimitAttribute(TaskApi.LargestImport))
-            .Produces<ImportReport>().ProducesProblem(StatusCodes.Status400BadRequest).ProducesProblem(StatusCodes.Status413PayloadTooLarge);
+            .TakesFile("Rows in the shape that is named, as they were exported.").Produces<ImportReport>().ProducesProblem(StatusCodes.Status400BadRequest).ProducesProblem(StatusCodes.Status413PayloadTooLarge);
+    }
+
+    /// <summary>An export of lines, if the terms of the project's data allow what it is for.</summary>
+    /// <exception cref="InputException">They do not; names all parts and uses.</exception>
+    public static async Task<IResult> StreamAsync(Database database, string project, string? uses, string name, Func<Stream, Task> write, CancellationToken stop)
+    {
+        var problems = new InputProblems("The export");
+        var wanted = DataTerms.Uses("for", uses ?? "train", problems);
+        problems.ThrowIfAny();
+        await DataExport.RequireAsync(database, (await database.Projects.FindAsync(project, stop).ConfigureAwait(false))!, wanted, name != "judgments.jsonl", stop).ConfigureAwait(false);
+        return Results.Stream(write, JsonLines, name);
     }
 
     private static async Task<IResult> DataAsync(string project, [AsParameters] ExportQuery query, Database database, CancellationToken stop)

@@ -7,15 +7,12 @@ namespace Attune.Web.Api;
 /// <summary>The HTTP API, <c>/api/v1</c>: the one that the pages' scripts use too.</summary>
 internal static class HttpApi
 {
-    private const string Root = "/api/v1";
-
-    /// <summary>The description of the API, as OpenAPI.</summary>
-    public static void AddApiDescription(this IServiceCollection services) => services.AddOpenApi("v1", document =>
-        document.ShouldInclude = endpoint => endpoint.RelativePath?.StartsWith(Root[1..], StringComparison.Ordinal) == true);
+    /// <summary>What every address begins with.</summary>
+    public const string Root = "/api/v1";
 
     public static void MapApi(this WebApplication app)
     {
-        var api = app.MapGroup(Root).RequireAuthorization(Policies.Anyone).DisableAntiforgery().AddEndpointFilter(RefuseForgedAsync);
+        var api = app.MapGroup(Root).RequireAuthorization(Policies.Anyone).DisableAntiforgery().AddEndpointFilter(RefuseForgedAsync).WithRefusals();
         var (read, write) = (Scoped(api, "read"), Scoped(api, "write"));
         var work = Scoped(api, "work");
         work.MapWork();
@@ -37,7 +34,7 @@ internal static class HttpApi
         app.MapOpenApi("/api/{documentName}/openapi.json").RequireAuthorization(Policies.Anyone);
     }
 
-    private static RouteGroupBuilder Scoped(RouteGroupBuilder api, string scope) => api.MapGroup("").RequireAuthorization(policy => policy.RequireScope(scope));
+    private static RouteGroupBuilder Scoped(RouteGroupBuilder api, string scope) => api.MapGroup("").RequireAuthorization(policy => policy.RequireScope(scope)).WithMetadata(new KeyScope(scope));
 
     // A request with a cookie has to carry the page's token; one with a key cannot be forged by another site.
     private static async ValueTask<object?> RefuseForgedAsync(EndpointFilterInvocationContext call, EndpointFilterDelegate next)

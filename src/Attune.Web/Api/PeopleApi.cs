@@ -29,7 +29,7 @@ internal static class PeopleApi
         api.Read.MapGet("/me", MeAsync).Produces<PersonReply>();
         api.Read.MapGet("/people", ListAsync).RequireAuthorization(Policies.Manager).Produces<Page<PersonReply>>();
         api.Read.MapGet("/people/{person}", FindAsync).RequireAuthorization(Policies.Manager).Produces<PersonReply>();
-        api.Read.MapGet("/people/{person}/data", DataAsync).Produces<string>(contentType: "application/json");
+        api.Read.MapGet("/people/{person}/data", DataAsync).Produces<System.Text.Json.Nodes.JsonObject>(contentType: "application/json");
         api.Write.MapPut("/people/{person}/role", SetRoleAsync).RequireAuthorization(Policies.Owner).Produces(StatusCodes.Status204NoContent);
         api.Write.MapPut("/people/{person}/paused", SetPausedAsync).RequireAuthorization(Policies.Manager).Produces(StatusCodes.Status204NoContent);
         api.Write.MapPost("/people/{person}/reset", ResetAsync).RequireAuthorization(Policies.Manager).Produces<LinkReply>();

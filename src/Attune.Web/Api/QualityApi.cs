@@ -54,34 +54,35 @@ internal static class QualityApi
 {
     public static void MapQuality(this (RouteGroupBuilder Read, RouteGroupBuilder Write) api, IEndpointRouteBuilder work)
     {
-        api.Read.MapGet("/projects/{project}/measures", MeasuresAsync).RequireProject(ProjectRight.Read).Produces<IReadOnlyList<AnnotatorReply>>();
-        api.Read.MapGet("/projects/{project}/pairs", PairsAsync).RequireProject(ProjectRight.Read).Produces<IReadOnlyList<ChosenPair>>();
-        api.Read.MapGet("/projects/{project}/golden", GoldenAsync).RequireProject(ProjectRight.Read).Produces<IReadOnlyList<GoldenReply>>();
+        api.Read.MapGet("/projects/{project}/measures", MeasuresAsync).RequireProject(ProjectRight.Read).Produces<Page<AnnotatorReply>>();
+        api.Read.MapGet("/projects/{project}/pairs", PairsAsync).RequireProject(ProjectRight.Read).Produces<Page<ChosenPair>>();
+        api.Read.MapGet("/projects/{project}/golden", GoldenAsync).RequireProject(ProjectRight.Read).Produces<Page<GoldenReply>>();
         api.Write.MapPost("/projects/{project}/golden", AddGoldenAsync).RequireProject(ProjectRight.Run).WithMetadata(new RequestSizeLimitAttribute(TaskApi.LargestImport))
-            .Produces<AddedGolden>().ProducesProblem(StatusCodes.Status400BadRequest);
+            .TakesFile("Lines of comparisons with what is expected.").Produces<AddedGolden>().ProducesProblem(StatusCodes.Status400BadRequest);
         api.Write.MapPost("/projects/{project}/golden/make", MakeGoldenAsync).RequireProject(ProjectRight.Run).WithMetadata(new RequestSizeLimitAttribute(TaskApi.LargestImport))
             .Produces<AddedGolden>().ProducesProblem(StatusCodes.Status400BadRequest);
-        api.Read.MapGet("/projects/{project}/rules", RulesAsync).RequireProject(ProjectRight.Read).Produces<IReadOnlyList<RuleVersion>>();
+        api.Read.MapGet("/projects/{project}/rules", RulesAsync).RequireProject(ProjectRight.Read).Produces<Page<RuleVersion>>();
         api.Write.MapPost("/projects/{project}/rules", AddRulesAsync).RequireProject(ProjectRight.Run).Produces<VersionReply>().ProducesProblem(StatusCodes.Status400BadRequest);
         api.Write.MapPut("/projects/{project}/rules/on", SwitchAsync).RequireProject(ProjectRight.Run).Produces(StatusCodes.Status204NoContent);
         api.Read.MapGet("/projects/{project}/rules/{version:int}/dry-run", DryRunAsync).RequireProject(ProjectRight.Read).Produces<DryRunReply>();
-        api.Read.MapGet("/projects/{project}/firings", FiringsAsync).RequireProject(ProjectRight.Read).Produces<IReadOnlyList<FiringReply>>();
+        api.Read.MapGet("/projects/{project}/firings", FiringsAsync).RequireProject(ProjectRight.Read).Produces<Page<FiringReply>>();
         api.Write.MapPost("/projects/{project}/firings/overturn", OverturnAsync).RequireProject(ProjectRight.Run).Produces(StatusCodes.Status204NoContent).ProducesProblem(StatusCodes.Status400BadRequest);
-        api.Read.MapGet("/projects/{project}/appeals", AppealsAsync).RequireProject(ProjectRight.Read).Produces<IReadOnlyList<Notice>>();
+        api.Read.MapGet("/projects/{project}/appeals", AppealsAsync).RequireProject(ProjectRight.Read).Produces<Page<Notice>>();
         api.Write.MapPost("/projects/{project}/appeals/{notice}", DecideAsync).RequireProject(ProjectRight.Run).Produces(StatusCodes.Status204NoContent).ProducesProblem(StatusCodes.Status400BadRequest);
-        work.MapGet("/projects/{project}/notices", NoticesAsync).RequireProject(ProjectRight.Belong).Produces<IReadOnlyList<Notice>>();
+        work.MapGet("/projects/{project}/notices", NoticesAsync).RequireProject(ProjectRight.Belong).Produces<Page<Notice>>();
         work.MapPost("/projects/{project}/notices/{notice}/appeal", AppealAsync).RequireProject(ProjectRight.Belong).Produces(StatusCodes.Status204NoContent).ProducesProblem(StatusCodes.Status400BadRequest);
         work.MapGet("/leases/{lease}/feedback", FeedbackAsync).Produces<TaskFeedback>();
     }
 
-    private static async Task<IResult> MeasuresAsync(string project, Database database, CancellationToken stop) =>
-        Results.Ok(await AnnotatorReply.OfAsync(database, project, stop).ConfigureAwait(false));
+    private static async Task<IResult> MeasuresAsync(string project, [AsParameters] Paging page, Database database, CancellationToken stop) =>
+        Results.Ok(page.Request.Part(await AnnotatorReply.OfAsync(database, project, stop).ConfigureAwait(false), annotator => annotator.AnnotatorId));
 
-    private static async Task<IResult> PairsAsync(string project, Database database, CancellationToken stop) => Results.Ok(await database.Quality.PairsAsync(project, stop).ConfigureAwait(false));
+    private static async Task<IResult> PairsAsync(string project, [AsParameters] Paging page, Database database, CancellationToken stop) =>
+        Results.Ok(page.Request.Part(await database.Quality.PairsAsync(project, stop).ConfigureAwait(false), pair => pair.TaskId));
 
-    private static async Task<IResult> GoldenAsync(string project, Database database, CancellationToken stop) =>
-        Results.Ok((await database.Quality.GoldenAsync(project, stop).ConfigureAwait(false)).Select(golden => new GoldenReply(
-            golden.Task.Id, golden.Task.SubjectId, golden.Task.State, golden.Task.Accepted, golden.Right.Trials, (int)golden.Right.Successes, golden.ShouldRetire)).ToList());
+    private static async Task<IResult> GoldenAsync(string project, [AsParameters] Paging page, Database database, CancellationToken stop) =>
+        Results.Ok(page.Request.Part(await database.Quality.GoldenAsync(project, stop).ConfigureAwait(false), golden => golden.Task.Id).Select(golden => new GoldenReply(
+            golden.Task.Id, golden.Task.SubjectId, golden.Task.State, golden.Task.Accepted, golden.Right.Trials, (int)golden.Right.Successes, golden.ShouldRetire)));
 
     private static async Task<IResult> AddGoldenAsync(string project, bool? training, HttpRequest request, ClaimsPrincipal user, Database database, CancellationToken stop)
     {
@@ -95,7 +96,8 @@ internal static class QualityApi
     private static async Task<IResult> MakeGoldenAsync(string project, [FromBody] GoldenRequest body, ClaimsPrincipal user, Database database, CancellationToken stop) =>
         Results.Ok(new AddedGolden(await body.AddAsync(database, project, user.PersonId(), stop).ConfigureAwait(false)));
 
-    private static async Task<IResult> RulesAsync(string project, Database database, CancellationToken stop) => Results.Ok(await database.Rules.ListAsync(project, stop).ConfigureAwait(false));
+    private static async Task<IResult> RulesAsync(string project, [AsParameters] Paging page, Database database, CancellationToken stop) =>
+        Results.Ok(page.Request.Part(await database.Rules.ListAsync(project, stop).ConfigureAwait(false), rules => $"{rules.Version}"));
 
     private static async Task<IResult> AddRulesAsync(string project, [FromBody] YamlBody body, ClaimsPrincipal user, Database database, CancellationToken stop) =>
         Results.Ok(new VersionReply(await database.Rules.AddAsync(project, body.Yaml, user.PersonId(), stop).ConfigureAwait(false)));
@@ -107,19 +109,20 @@ internal static class QualityApi
         await database.Rules.DryRunAsync(project, version, stop).ConfigureAwait(false) is { } outcome
             ? Results.Ok(new DryRunReply([.. outcome.Firings.Select(FiringReply.Of)], outcome.Prevented)) : Results.NotFound();
 
-    private static async Task<IResult> FiringsAsync(string project, Database database, CancellationToken stop) =>
-        Results.Ok((await database.Rules.FiringsAsync(project, stop).ConfigureAwait(false)).Select(FiringReply.Of).ToList());
+    private static async Task<IResult> FiringsAsync(string project, [AsParameters] Paging page, Database database, CancellationToken stop) =>
+        Results.Ok(page.Request.Part(await database.Rules.FiringsAsync(project, stop).ConfigureAwait(false), done => done.Firing.Id).Select(FiringReply.Of));
 
     private static async Task<IResult> OverturnAsync(string project, [FromBody] OverturnBody body, ClaimsPrincipal user, Database database, CancellationToken stop) =>
         await database.Notices.OverturnAsync(project, body.Firing, body.Reason, user.PersonId(), stop).ConfigureAwait(false) ? Results.NoContent() : Results.NotFound();
 
-    private static async Task<IResult> AppealsAsync(string project, Database database, CancellationToken stop) => Results.Ok(await database.Notices.AppealsAsync(project, stop).ConfigureAwait(false));
+    private static async Task<IResult> AppealsAsync(string project, [AsParameters] Paging page, Database database, CancellationToken stop) =>
+        Results.Ok(page.Request.Part(await database.Notices.AppealsAsync(project, stop).ConfigureAwait(false), notice => notice.Id));
 
     private static async Task<IResult> DecideAsync(string project, string notice, [FromBody] AppealDecisionBody body, ClaimsPrincipal user, Database database, CancellationToken stop) =>
         await database.Notices.DecideAsync(project, notice, body.Overturn, body.Reason, user.PersonId(), stop).ConfigureAwait(false) ? Results.NoContent() : Results.NotFound();
 
-    private static async Task<IResult> NoticesAsync(string project, ClaimsPrincipal user, Database database, CancellationToken stop) =>
-        Results.Ok(await database.Notices.OfAsync(project, user.PersonId(), stop).ConfigureAwait(false));
+    private static async Task<IResult> NoticesAsync(string project, [AsParameters] Paging page, ClaimsPrincipal user, Database database, CancellationToken stop) =>
+        Results.Ok(page.Request.Part(await database.Notices.OfAsync(project, user.PersonId(), stop).ConfigureAwait(false), notice => notice.Id));
 
     private static async Task<IResult> AppealAsync(string project, string notice, [FromBody] AppealBody body, ClaimsPrincipal user, Database database, CancellationToken stop) =>
         await database.Notices.AppealAsync(project, notice, user.PersonId(), body.Text, stop).ConfigureAwait(false) ? Results.NoContent() : Results.NotFound();

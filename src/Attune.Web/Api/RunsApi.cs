@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Attune.Runs;
+using Attune.Storage;
 using Attune.Updates;
 using Attune.Web.Access;
 using Attune.Web.Live;
@@ -20,10 +21,10 @@ internal static class RunsApi
     public static void MapRuns(this RouteGroupBuilder read)
     {
         var runs = read.MapGroup("/runs").RequireAuthorization(Policies.Manager);
-        runs.MapGet("", (RunLibrary library) => library.IsOpen ? Results.Ok(library.List().Select(run => Reply(run))) : Results.NotFound()).Produces<IReadOnlyList<RunReply>>().ProducesProblem(StatusCodes.Status404NotFound);
+        runs.MapGet("", ([AsParameters] Paging page, RunLibrary library) => library.IsOpen ? Results.Ok(page.Request.Part(library.List(), run => run.Name).Select(run => Reply(run))) : Results.NotFound()).Produces<Page<RunReply>>().ProducesProblem(StatusCodes.Status404NotFound);
         runs.MapGet("/run", (string? name, RunLibrary library) => library.Find(name) is { } run ? Results.Ok(Reply(run, RunLibrary.Result(run))) : Results.NotFound()).Produces<RunReply>().ProducesProblem(StatusCodes.Status404NotFound);
-        runs.MapGet("/metrics", (string? name, int? after, RunLibrary library) => library.Find(name) is { } run
-            ? Results.Ok(RunLibrary.Metrics(run).Where(row => row.Step > (after ?? -1)).Select(Line)) : Results.NotFound()).Produces<IReadOnlyList<MetricsLine>>().ProducesProblem(StatusCodes.Status404NotFound);
+        runs.MapGet("/metrics", (string? name, int? after, int? size, RunLibrary library) => library.Find(name) is { } run
+            ? Results.Ok(new PageRequest { Size = size ?? new PageRequest().Size }.Part([.. RunLibrary.Metrics(run).Where(row => row.Step > (after ?? -1))], row => $"{row.Step}").Select(Line)) : Results.NotFound()).Produces<Page<MetricsLine>>().ProducesProblem(StatusCodes.Status404NotFound);
         runs.MapGet("/rollouts", (string? name, int? step, RunLibrary library) => library.Find(name) is { } run && step is { } asked && RunLibrary.Steps(run).Contains(asked)
             ? Results.Text(ResultFile.Json(RunLibrary.Rollouts(run, asked)), "application/json") : Results.NotFound()).Produces<IReadOnlyList<RolloutRecord>>().ProducesProblem(StatusCodes.Status404NotFound);
         runs.MapGet("/events", EventsAsync).Produces<string>(contentType: "text/event-stream").ProducesProblem(StatusCodes.Status404NotFound);

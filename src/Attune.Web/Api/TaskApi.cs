@@ -40,7 +40,7 @@ internal static class TaskApi
     {
         api.Read.MapGet("/projects/{project}/tasks", ListAsync).RequireProject(ProjectRight.Read).Produces<Page<TaskReply>>();
         api.Write.MapPost("/projects/{project}/tasks", AddAsync).RequireProject(ProjectRight.Run).WithMetadata(new RequestSizeLimitAttribute(LargestImport))
-            .Produces<AddedTasks>().ProducesProblem(StatusCodes.Status400BadRequest).ProducesProblem(StatusCodes.Status413PayloadTooLarge);
+            .TakesFile("Lines of comparisons.jsonl or tasks.jsonl.").Produces<AddedTasks>().ProducesProblem(StatusCodes.Status400BadRequest).ProducesProblem(StatusCodes.Status413PayloadTooLarge);
         api.Write.MapPost("/projects/{project}/tasks/{task}/withdraw", WithdrawAsync).RequireProject(ProjectRight.Run).Produces(StatusCodes.Status204NoContent);
         api.Read.MapGet("/projects/{project}/reports", async (string project, bool? open, [AsParameters] Paging page, Database database, CancellationToken stop) =>
             Results.Ok(await database.Leases.ReportsAsync(project, page.Request, open ?? false, stop).ConfigureAwait(false))).RequireProject(ProjectRight.Read).Produces<Page<TaskReport>>();

@@ -3,6 +3,7 @@ using Attune.Storage;
 using Attune.Storage.Trees;
 using Attune.Web.Access;
 using Attune.Web.Work;
+using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Routing;
 
 namespace Attune.Web.Api;
@@ -23,9 +24,6 @@ public sealed record TreeLine(string TreeId, TreeNode Prompt);
 /// <summary>A tree as those who run the project see it.</summary>
 public sealed record TreeReply(string Id, TreeState State, DateTimeOffset CreatedAt, DateTimeOffset? EndedAt);
 
-/// <summary>What the list of contributors holds.</summary>
-public sealed record ContributionsReply(IReadOnlyList<Contribution> Items);
-
 /// <summary><c>/api/v1/projects/{project}/trees</c>, <c>…/contributions</c> and <c>…/export/trees.jsonl</c>.</summary>
 internal static class TreeApi
 {
@@ -34,11 +32,10 @@ internal static class TreeApi
         api.MapGet("/projects/{project}/trees", async (string project, Word<TreeState>? state, [AsParameters] Paging page, Database database, CancellationToken stop) =>
             Results.Ok((await database.Trees.ListAsync(project, state?.Member, page.Request, stop).ConfigureAwait(false)).Select(tree => new TreeReply(tree.Id, tree.State, tree.CreatedAt, tree.EndedAt))))
             .RequireProject(ProjectRight.Read).Produces<Page<TreeReply>>();
-        api.MapGet("/projects/{project}/contributions", async (string project, Database database, CancellationToken stop) =>
-            Results.Ok(new ContributionsReply(await database.Trees.ContributionsAsync(project, stop).ConfigureAwait(false))))
-            .RequireProject(ProjectRight.Read).Produces<ContributionsReply>();
-        api.MapGet("/projects/{project}/export/trees.jsonl", (string project, Database database, CancellationToken stop) =>
-            Results.Stream(to => ProjectExport.WriteTreesAsync(database, project, to, stop), "application/jsonl", "trees.jsonl"))
+        api.MapGet("/projects/{project}/contributions", async (string project, [AsParameters] Paging page, Database database, CancellationToken stop) =>
+            page.Request.Part(await database.Trees.ContributionsAsync(project, stop).ConfigureAwait(false), one => one.Pseudonym)).RequireProject(ProjectRight.Read);
+        api.MapGet("/projects/{project}/export/trees.jsonl", (string project, [FromQuery(Name = "for")] string? uses, Database database, CancellationToken stop) =>
+            ExportApi.StreamAsync(database, project, uses, "trees.jsonl", to => ProjectExport.WriteTreesAsync(database, project, to, stop), stop))
             .RequireProject(ProjectRight.Read).Produces<string>(contentType: "application/jsonl");
     }
 

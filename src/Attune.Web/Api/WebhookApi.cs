@@ -37,8 +37,8 @@ internal static class WebhookApi
     public static void MapWebhooks(this (RouteGroupBuilder Read, RouteGroupBuilder Write) api)
     {
         const string Root = "/projects/{project}/webhooks";
-        api.Read.MapGet(Root, async (string project, Database database, CancellationToken stop) =>
-            Results.Ok((await database.Webhooks.ListAsync(project, stop).ConfigureAwait(false)).Select(webhook => WebhookReply.Of(webhook)))).RequireProject(ProjectRight.Run).Produces<IReadOnlyList<WebhookReply>>();
+        api.Read.MapGet(Root, async (string project, [AsParameters] Paging page, Database database, CancellationToken stop) =>
+            page.Request.Part(await database.Webhooks.ListAsync(project, stop).ConfigureAwait(false), webhook => webhook.Id).Select(webhook => WebhookReply.Of(webhook))).RequireProject(ProjectRight.Run);
         api.Write.MapPost(Root, CreateAsync).RequireProject(ProjectRight.Run).Produces<WebhookReply>(StatusCodes.Status201Created).ProducesProblem(StatusCodes.Status400BadRequest);
         api.Write.MapPut($"{Root}/{{webhook}}", async (string project, string webhook, [FromBody] WebhookActiveBody body, ClaimsPrincipal user, Database database, CancellationToken stop) =>
             Done(await database.Webhooks.SetActiveAsync(project, webhook, body.Active, user.PersonId(), stop).ConfigureAwait(false))).RequireProject(ProjectRight.Run).Produces(StatusCodes.Status204NoContent);

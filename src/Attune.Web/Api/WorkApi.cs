@@ -50,14 +50,15 @@ internal static class WorkApi
 {
     public static void MapWork(this IEndpointRouteBuilder api)
     {
-        api.MapPost("/projects/{project}/next", NextAsync).RequireProject(ProjectRight.Belong);
+        api.MapPost("/projects/{project}/next", NextAsync).RequireProject(ProjectRight.Belong).Produces<NextReply>();
         var leases = api.MapGroup("/leases");
-        leases.MapPost("/heartbeat", HeartbeatAsync);
-        leases.MapPost("/submit", SubmitAsync);
-        leases.MapPost("/release", ReleaseAsync);
-        leases.MapPut("/{lease}/draft", SaveDraftAsync);
-        leases.MapGet("/{lease}/draft", ReadDraftAsync);
-        leases.MapPost("/{lease}/undo", UndoAsync);
+        leases.MapPost("/heartbeat", HeartbeatAsync).Produces<HeartbeatReply>().ProducesProblem(StatusCodes.Status404NotFound).ProducesProblem(StatusCodes.Status410Gone);
+        leases.MapPost("/submit", SubmitAsync).Produces<SubmitReply>().ProducesProblem(StatusCodes.Status404NotFound).ProducesProblem(StatusCodes.Status409Conflict)
+            .ProducesProblem(StatusCodes.Status422UnprocessableEntity);
+        leases.MapPost("/release", ReleaseAsync).Produces(StatusCodes.Status204NoContent).ProducesProblem(StatusCodes.Status404NotFound).ProducesProblem(StatusCodes.Status410Gone);
+        leases.MapPut("/{lease}/draft", SaveDraftAsync).Produces(StatusCodes.Status204NoContent);
+        leases.MapGet("/{lease}/draft", ReadDraftAsync).Produces<DraftBody>();
+        leases.MapPost("/{lease}/undo", UndoAsync).Produces<NextReply>().ProducesProblem(StatusCodes.Status409Conflict);
     }
 
     private static async Task<IResult> NextAsync(string project, [FromBody] NextRequest? request, ClaimsPrincipal user, Database database, CancellationToken stop)

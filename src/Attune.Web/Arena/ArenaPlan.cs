@@ -1,3 +1,4 @@
+using Attune.Feedback.Exchange;
 using Attune.Runs;
 
 namespace Attune.Web.Arena;
@@ -22,6 +23,9 @@ public sealed record ArenaPlan : IChecked
 
     /// <summary>The share of people whose prompts are held out, from 0 to 1.</summary>
     public double HeldOutShare { get; init; } = 0.1;
+
+    /// <summary>Where the votes come from and what may be done with them; null where nothing is stated: then they may be trained with, and nothing else.</summary>
+    public DataTerms? Terms { get; init; }
 
     /// <summary>Decides who is held out, and the bootstrap's draws.</summary>
     public ulong Seed { get; init; } = 1;
@@ -49,6 +53,9 @@ public sealed record ArenaPlan : IChecked
 
     /// <summary>What every model is told; null for nothing.</summary>
     public string? SystemPrompt { get; init; }
+
+    /// <summary>The terms that exports of votes obey.</summary>
+    public DataTerms TermsInForce => Terms ?? DataTerms.OfUnknown with { Source = "people who came to the arena", Consent = $"the arena's text, version {ConsentVersion}" };
 
     /// <summary>Reads a file.</summary>
     /// <exception cref="InputException">It cannot be read, or something in it is wrong; lists every problem.</exception>

@@ -91,7 +91,7 @@ public sealed partial class AttuneClient
     public Task ErasePersonAsync(string person, bool texts = false, CancellationToken stop = default) => DoAsync(HttpMethod.Delete, $"people/{Uri.EscapeDataString(person)}?texts={(texts ? "true" : "false")}", null, stop);
 
     /// <summary>The person's keys.</summary>
-    public Task<IReadOnlyList<ApiKey>> KeysAsync(CancellationToken stop = default) => SendAsync<IReadOnlyList<ApiKey>>(HttpMethod.Get, "keys", null, stop);
+    public IAsyncEnumerable<ApiKey> KeysAsync(CancellationToken stop = default) => AllAsync<ApiKey>("keys", stop);
 
     /// <summary>Revokes a key.</summary>
     public Task RevokeKeyAsync(string key, CancellationToken stop = default) => DoAsync(HttpMethod.Delete, $"keys/{Uri.EscapeDataString(key)}", null, stop);

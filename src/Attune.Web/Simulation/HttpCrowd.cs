@@ -30,9 +30,6 @@ public sealed record HttpCrowdOptions
     /// <summary>The share of answers with which something goes wrong: given back, sent twice, taken back, cut off on the way.</summary>
     public double Mishaps { get; init; }
 
-    /// <summary>Ends when so many answers were acknowledged; null when no task is left.</summary>
-    public int? Answers { get; init; }
-
     /// <summary>Ends after so long, each annotator with the answer that they are at; null when no task is left.</summary>
     public TimeSpan? Duration { get; init; }
 
@@ -55,7 +52,7 @@ public sealed record CrowdRun(
 /// <summary>A simulated crowd that judges over HTTP, all at once: for tests of a server, for benchmarks, and for showing a project at work without people.</summary>
 public static class HttpCrowd
 {
-    /// <summary>Lets the crowd work until no task is left or enough answers were given.</summary>
+    /// <summary>Lets the crowd work until no task is left or its time is over.</summary>
     /// <param name="options">Who, where, how.</param>
     /// <param name="isDone">Whether a project without a task at the moment will have none any more; asked when somebody finds none.</param>
     /// <param name="stop">Ends it where it stands.</param>
@@ -87,7 +84,7 @@ internal sealed class CrowdDiary(HttpCrowdOptions options, Func<CancellationToke
     private readonly long _began = TimeProvider.System.GetTimestamp();
     private volatile bool _isDone;
 
-    public bool IsEnough => (options.Answers is { } enough && _acknowledged.Count >= enough) || (options.Duration is { } duration && TimeProvider.System.GetElapsedTime(_began) >= duration);
+    public bool IsEnough => options.Duration is { } duration && TimeProvider.System.GetElapsedTime(_began) >= duration;
 
     public void NoteAnswer(string member, string judgmentId, TimeSpan? latency)
     {

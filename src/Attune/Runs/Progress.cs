@@ -9,7 +9,30 @@ namespace Attune.Runs;
 /// <param name="Remaining">Time to the end at that rate; null when unknown.</param>
 /// <param name="Detail">What a watcher wants to see beside it: "loss 2.31".</param>
 public sealed record ProgressReport(
-    string Stage, long Done, long Total, string Unit, double? PerSecond = null, TimeSpan? Remaining = null, string Detail = "");
+    string Stage, long Done, long Total, string Unit, double? PerSecond = null, TimeSpan? Remaining = null, string Detail = "")
+{
+    /// <summary>As a line: "ppo  37/100 steps  37 %  2.1 steps/s  0:30 left  reward 0.42".</summary>
+    public string Line()
+    {
+        var parts = new List<string> { Stage };
+        parts.Add(Total > 0 ? $"{Done}/{Total} {Unit}" : $"{Done} {Unit}");
+        if (Total > 0)
+            parts.Add($"{100 * Done / Total} %");
+        if (PerSecond is { } rate)
+            parts.Add($"{rate.ToString(rate >= 100 ? "0" : rate >= 1 ? "0.0" : "0.000")} {Unit}/s");
+        if (Remaining is { } left && Done < Total)
+            parts.Add($"{Clock(left)} left");
+        if (Detail.Length > 0)
+            parts.Add(Detail);
+        return string.Join("  ", parts);
+    }
+
+    private static string Clock(TimeSpan time)
+    {
+        var seconds = (long)Math.Ceiling(time.TotalSeconds);
+        return seconds >= 3600 ? $"{seconds / 3600}:{seconds / 60 % 60:00}:{seconds % 60:00}" : $"{seconds / 60}:{seconds % 60:00}";
+    }
+}
 
 /// <summary>Where progress goes: a terminal, a log, a test, nowhere.</summary>
 public interface IProgressSink

@@ -49,6 +49,32 @@ public sealed class FeedbackVerbTests : IDisposable
     }
 
     [Fact]
+    public async Task A_delivery_is_held_against_what_was_ordered_row_by_row()
+    {
+        await Bring(4);
+        await Printed.By("feedback", "deliver", In("all"), "--project", "Pairs", "--db", In("a.db"));
+        File.Copy(In("all/comparisons.jsonl"), In("ordered.jsonl"));
+
+        var whole = await Printed.By("feedback", "verify", In("all"), "--ordered", In("ordered.jsonl"));
+        var json = await Printed.By("feedback", "verify", In("pairs.jsonl"), "--shape", "trl", "--ordered", In("ordered.jsonl"), "--json");
+        var rows = await File.ReadAllLinesAsync(In("pairs.jsonl"));
+        await File.WriteAllLinesAsync(In("sent.jsonl"), [rows[0], rows[1].Replace("cat", "bat", StringComparison.Ordinal), rows[0], "{\"prompt\":\"new\",\"chosen\":\"a\",\"rejected\":\"b\"}", rows[2]]);
+        var sent = await Printed.By("feedback", "verify", In("sent.jsonl"), "--shape", "trl", "--ordered", In("ordered.jsonl"));
+        var judgments = await File.ReadAllLinesAsync(In("all/judgments.jsonl"));
+        await File.WriteAllLinesAsync(In("all/judgments.jsonl"), [judgments[0], judgments[1], judgments[1], judgments[3]]);
+        var changed = await Printed.By("feedback", "verify", In("all"), "--ordered", In("ordered.jsonl"));
+        var alone = await Printed.By("feedback", "verify", In("all"), "--each", "2");
+
+        Assert.Equal((0, $"{In("all")} is as it was ordered: 4 of 4 judgments; nothing is missing, too much, repeated or altered\n"), (whole.ExitCode, whole.Result));
+        Assert.Equal((0, 4), (json.ExitCode, JsonDocument.Parse(json.Result).RootElement.GetProperty("delivered").GetInt32()));
+        Assert.Equal([2, 2, 2], new[] { sent.ExitCode, changed.ExitCode, alone.ExitCode });
+        Assert.Matches(@"sent\.jsonl has 5 problems\n +line 2 +differs from i-\w+ as it was ordered: an answer has 'bat dog' .*\n +line 3 +is judgment 2 of i-\w+, expected 1; .*\n +line 4 +is of i-\w+, 'new', which was not ordered", sent.Log);
+        Assert.Matches(@"judgments\.jsonl +has the checksum .*\n +judgments\.jsonl line 3 +repeats judgments\.jsonl line 2: i-\w+ by imported, ", changed.Log);
+        Assert.Matches(@"\n +i-\w+ +has 0 judgments, expected 1; have the rest delivered\n$", changed.Log);
+        Assert.Contains("--ordered has 1 problem\n  is missing", alone.Log);
+    }
+
+    [Fact]
     public async Task A_bad_file_makes_no_database()
     {
         await File.WriteAllTextAsync(In("bad.jsonl"), "{\"prompt\":\"a\"}\nnothing\n");

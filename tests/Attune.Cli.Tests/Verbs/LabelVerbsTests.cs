@@ -9,6 +9,13 @@ public sealed class LabelVerbsTests : IDisposable
     private readonly string _folder = Directory.CreateTempSubdirectory("attune-labels-").FullName;
     private readonly string _labels, _truth, _pairs;
 
+    /// <summary>What <c>--json</c> prints of every method, in this order; docs/formats.md says what each is.</summary>
+    private static readonly string[] Keys =
+    [
+        "method", "mode", "rows", "labels", "probabilities", "skills", "scores", "scoreIntervals", "priors", "confusions", "taskEase", "strategies", "leftBiases", "tieStrength", "coefficients",
+        "iterations", "stopped", "objective", "accuracy", "truthTasks", "consistency", "uncertainty",
+    ];
+
     /// <summary>Ann and Ben are right on all of six tasks, Cy on the first five; a ≻ b and b ≻ c twice each, a ≻ c and c ≻ a once each.</summary>
     public LabelVerbsTests()
     {
@@ -49,6 +56,7 @@ public sealed class LabelVerbsTests : IDisposable
         string[] gold = method == "gold-majority" ? ["--gold", _truth] : [];
         var json = await Json(["aggregate", "--labels", _labels, "--method", method, "--truth", _truth, "--json", .. gold]);
 
+        Assert.Equal(Keys, json.EnumerateObject().Select(one => one.Name));
         Assert.StartsWith(method, json.GetProperty("method").GetString());
         Assert.Equal("yes", json.GetProperty("labels").GetProperty("t0").GetString());
         Assert.Equal(1, json.GetProperty("probabilities").GetProperty("t1").EnumerateObject().Sum(share => share.Value.GetDouble()), 1e-9);
@@ -60,7 +68,9 @@ public sealed class LabelVerbsTests : IDisposable
     [InlineData("bradley-terry"), InlineData("noisy-bradley-terry"), InlineData("plackett-luce"), InlineData("elo"), InlineData("win-rate"), InlineData("counting")]
     public async Task Every_method_of_comparisons_prints_scores(string method)
     {
-        var scores = (await Json("aggregate", "--labels", _pairs, "--method", method, "--json")).GetProperty("scores");
+        var json = await Json("aggregate", "--labels", _pairs, "--method", method, "--json");
+        Assert.Equal(Keys, json.EnumerateObject().Select(one => one.Name));
+        var scores = json.GetProperty("scores");
         Assert.True(scores.GetProperty("a").GetDouble() > scores.GetProperty("c").GetDouble());
     }
 
@@ -127,6 +137,32 @@ public sealed class LabelVerbsTests : IDisposable
         Assert.Contains("--distance  stands beside a log of judgments, expected --labels to read; ", ofTable.Log);
         Assert.Contains("says nothing to read, expected one of a log of judgments, --labels, --benchmark; ", none.Log);
         Assert.Contains("--gold  is missing, expected a CSV file with the columns task,truth", gold.Log);
+    }
+
+    [Fact]
+    public async Task A_table_of_a_spreadsheet_reads_as_a_plain_one_does()
+    {
+        var lines = (await File.ReadAllLinesAsync(_labels)).Select(line => line.Split(',')).Select((fields, row) => $"\"{fields[1]}\",{(row == 0 ? "note" : "\"a, \"\"b\"\"\"")},{fields[2]}, {fields[0]}".Replace(", yes", ",yes", StringComparison.Ordinal).Replace(", no", ",no", StringComparison.Ordinal));
+        var other = Write("sheet.csv", "\uFEFF" + string.Join("\r\n", lines) + "\r\n\r\n");
+        string[] With(string file) => ["aggregate", "--labels", file, "--method", "dawid-skene", "--json"];
+
+        Assert.Equal((await Printed.By(With(_labels))).Result, (await Printed.By(With(other))).Result);
+    }
+
+    [Fact]
+    public async Task Truth_and_gold_that_do_not_go_with_the_labels_are_refused()
+    {
+        var tasks = await Printed.By("aggregate", "--labels", _labels, "--truth", Write("t.csv", "task,truth\nu1,yes\n"), "--method", "wawa");
+        var words = await Printed.By("aggregate", "--labels", _labels, "--truth", Write("t.csv", "task,truth\nt0,1\nt1,0\n"), "--method", "wawa");
+        var gold = await Printed.By("aggregate", "--labels", _labels, "--gold", Write("g.csv", "task,truth\nu1,yes\nt0,yes\nt1,nay\n"), "--method", "dawid-skene", "--out", At("out.json"));
+        var wide = await Printed.By("aggregate", "--labels", Write("w.csv", "task,worker,label\nt0,ann,yes, I think\n"));
+
+        Assert.All([tasks, words, gold, wide], one => Assert.Equal((2, ""), (one.ExitCode, one.Result)));
+        Assert.Contains("has the truth of 1 tasks, none of which the labels name", tasks.Log);
+        Assert.Contains("has truths such as '1', none of which anybody answered, expected labels like no, yes; ", words.Log);
+        Assert.Contains("line 4  has the truth 'nay' of 't1', which no worker answered anywhere, expected one of no, yes; ", gold.Log);
+        Assert.Contains("line 2  has 4 fields, expected 3 as the first line has; ", wide.Log);
+        Assert.False(File.Exists(At("out.json")));
     }
 
     [Fact]

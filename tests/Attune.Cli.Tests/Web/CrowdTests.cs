@@ -13,6 +13,16 @@ public sealed class CrowdTests
     [PostgresFact]
     public async Task Forty_annotators_over_http_lose_nothing_on_Postgres_either() => await Prove(DatabaseKind.Postgres);
 
+    [Fact]
+    public void Whoever_has_less_than_a_quarter_of_the_median_starves()
+    {
+        (string, int)[] Crowd(int least) => [("ann", 100), ("ben", 4000), ("cy", least), ("di", 90), ("ed", 110)];
+        Assert.Empty(KillProof.Starved(Crowd(25)));
+        Assert.Equal("cy starved: 24 answers, expected at least a quarter of the median of 100", Assert.Single(KillProof.Starved(Crowd(24))));
+        Assert.Equal(["cy", "di"], KillProof.Starved([("cy", 0), ("di", 0), ("ed", 1)]).Select(fault => fault.Split(' ')[0])); // the median is 0 too
+        Assert.Empty(KillProof.Starved([]));
+    }
+
     private static async Task Prove(DatabaseKind kind)
     {
         var folder = Directory.CreateTempSubdirectory("attune-crowd-");

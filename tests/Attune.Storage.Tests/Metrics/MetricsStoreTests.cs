@@ -92,6 +92,37 @@ public sealed class MetricsStoreTests
         Assert.Equal("week 1", Assert.Single((await test.Database.Metrics.ReadAsync(project.Id)).Batches).Name);
     }
 
+    [Theory, OnSqlite, OnPostgres]
+    public async Task An_answer_is_news_also_where_judgments_were_brought_in_and_others_hold_newer_leases(DatabaseKind kind)
+    {
+        await using var test = await TestDatabase.Open(kind);
+        var (project, people) = await test.Project(2);
+        await test.Database.Tasks.AddAsync(project.Id, TestDatabase.Pairs(3), null);
+        var lease = (await test.Database.Leases.NextAsync(project.Id, people[0].Id)).Lease!;
+        var before = await test.Database.Metrics.StampAsync(project.Id);
+        var brought = new Judgment
+        {
+            Id = "import-ffff",
+            ComparisonId = lease.Task.SubjectId,
+            AnnotatorId = people[1].Pseudonym,
+            Order = [0, 1],
+            Outcome = Outcome.Choice,
+            Ranks = [2, 1],
+            InstructionVersion = "1",
+            At = DateTimeOffset.UnixEpoch,
+        };
+        await test.Database.Judgments.AppendAsync(project.Id, [brought], null);
+        test.Clock.Advance(TimeSpan.FromSeconds(1));
+        await test.Database.Leases.NextAsync(project.Id, people[1].Id);
+        var stamp = await test.Database.Metrics.StampAsync(project.Id);
+        Assert.NotEqual(before, stamp);
+
+        await test.Database.Leases.SubmitAsync(lease.Token, people[0].Id, lease.Answer(Outcome.Choice, [1, 2]));
+
+        Assert.NotEqual(stamp, await test.Database.Metrics.StampAsync(project.Id));
+        Assert.StartsWith("0", (await test.Database.Metrics.ReadAsync(project.Id)).LastJudgmentId);
+    }
+
     private static Task Answer(TestDatabase test, Project project, string person, int best) => AnswerByTask(test, project, person, _ => best);
 
     private static async Task AnswerByTask(TestDatabase test, Project project, string person, Func<int, int> best)

@@ -74,14 +74,11 @@ public sealed record AggregationReport
     public double? Uncertainty { get; init; }
 
     /// <summary>What a method says of labels.</summary>
-    /// <exception cref="InputException">The truth names none of the tasks.</exception>
     public static AggregationReport Of(string method, AggregationMode mode, AggregationResult result, Truth? truth)
     {
         ArgumentNullException.ThrowIfNull(result);
         var (data, classes) = (result.Data, result.Data.Labels.Count);
         var known = truth is null ? (int?)null : data.Tasks.Count(task => truth.Of(task).Count > 0);
-        if (known == 0)
-            throw InputException.One("--truth", $"has the truth of {truth!.Count} tasks, none of which the labels name", "the truth of some of these tasks", $"name the file that goes with them; the first task here is '{data.Tasks[0]}'");
         IReadOnlyDictionary<string, double> Row(double[] values, int row) => ByName(data.Labels, values.AsSpan(row * classes, classes).ToArray());
         IReadOnlyDictionary<string, IReadOnlyDictionary<string, double>> ConfusionsOfWorker(int worker) => ConfusionsOf(data, result.Confusions!, worker);
         var areChances = result.Skills is { } skills && skills.All(skill => skill is >= 0 and <= 1) && method is not ("glad" or "m-msr");

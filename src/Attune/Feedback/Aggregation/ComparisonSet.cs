@@ -93,7 +93,7 @@ public sealed class ComparisonSet
     {
         var rows = new List<PairRow>();
         string[] columns = ["left", "right", "winner", .. withWorkers ? new[] { "worker" } : [], .. withLengths ? new[] { "left_length", "right_length" } : []];
-        CsvFile.Read(path, columns, fields =>
+        CsvFile.Read(path, columns, (_, fields) =>
         {
             var (left, right) = (fields[0], fields[1]);
             if (left == right)

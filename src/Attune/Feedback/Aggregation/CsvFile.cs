@@ -15,14 +15,15 @@ public static class CsvFile
     /// <summary>Hands on the named columns of each row.</summary>
     /// <param name="path">The file.</param>
     /// <param name="columns">The columns that it has to have, in any order and among any others; none may be empty in a row.</param>
-    /// <param name="take">Called for each row with its fields in the order of <paramref name="columns"/>; what it refuses it throws as <see cref="FormatException"/>.</param>
-    public static void Read(string path, IReadOnlyList<string> columns, Action<string[]> take)
+    /// <param name="take">Called for each row with its line and its fields in the order of <paramref name="columns"/>; what it refuses it throws as <see cref="FormatException"/>.</param>
+    public static void Read(string path, IReadOnlyList<string> columns, Action<int, string[]> take)
     {
         using var reader = LineReader.Open(path);
         var problems = new List<Problem>();
         var more = 0;
         var fields = new List<string>();
         int[]? places = null;
+        var width = 0;
         while (reader.Next() is { } line)
         {
             try
@@ -32,9 +33,9 @@ public static class CsvFile
                     continue;
                 Split(text, fields);
                 if (places is null)
-                    places = Places(path, columns, fields);
+                    (places, width) = (Places(path, columns, fields), fields.Count);
                 else
-                    take(Pick(columns, places, fields));
+                    take(line.Number, Pick(columns, places, fields, width));
             }
             catch (Exception bad) when (bad is FormatException or RowException)
             {
@@ -86,8 +87,10 @@ public static class CsvFile
         return [.. columns.Select(column => names.IndexOf(column))];
     }
 
-    private static string[] Pick(IReadOnlyList<string> columns, int[] places, List<string> fields)
+    private static string[] Pick(IReadOnlyList<string> columns, int[] places, List<string> fields, int width)
     {
+        if (fields.Count > width)
+            throw new FormatException($"has {fields.Count} fields, expected {width} as the first line has; put a field with a comma in it in double quotes");
         var picked = new string[places.Length];
         for (var i = 0; i < places.Length; i++)
         {

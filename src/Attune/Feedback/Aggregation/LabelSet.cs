@@ -93,7 +93,7 @@ public sealed class LabelSet
     public static LabelSet Read(string path, IEnumerable<string>? knownLabels = null)
     {
         var builder = new Builder();
-        CsvFile.Read(path, ["task", "worker", "label"], fields => builder.Add(fields[0], fields[1], fields[2]));
+        CsvFile.Read(path, ["task", "worker", "label"], (_, fields) => builder.Add(fields[0], fields[1], fields[2]));
         return builder.Count > 0 ? builder.Build(knownLabels) : throw Runs.InputException.One(path, "has a header and no label", "at least one", "name another file");
     }
 

@@ -10,7 +10,7 @@ public static class RankingFile
     public static IReadOnlyList<IReadOnlyList<string>> Read(string path)
     {
         var rankings = new List<IReadOnlyList<string>>();
-        CsvFile.Read(path, ["ranking"], fields =>
+        CsvFile.Read(path, ["ranking"], (_, fields) =>
         {
             var items = fields[0].Split('>', StringSplitOptions.TrimEntries);
             if (items.Length < 2 || items.Contains("") || items.Distinct(StringComparer.Ordinal).Count() != items.Length)
@@ -24,7 +24,7 @@ public static class RankingFile
     /// <exception cref="InputException">There are ties.</exception>
     internal static IReadOnlyList<IReadOnlyList<string>> Of(ComparisonSet data) =>
         data.Result.Contains(Winner.Tie)
-            ? throw InputException.One("The comparisons", "hold ties", "a winner each, for a ranking", "take bradley-terry, where a tie is half a win for each")
+            ? throw InputException.One("The comparisons", $"hold {data.Result.Count(result => result == Winner.Tie)} ties, the first between {data.Items[data.Left[Array.IndexOf(data.Result, Winner.Tie)]]} and {data.Items[data.Right[Array.IndexOf(data.Result, Winner.Tie)]]}", "a winner each, for a ranking", "take bradley-terry, where a tie is half a win for each")
             : [.. Enumerable.Range(0, data.Count).Select(i => data.Result[i] == Winner.Left
                 ? new[] { data.Items[data.Left[i]], data.Items[data.Right[i]] }
                 : [data.Items[data.Right[i]], data.Items[data.Left[i]]])];

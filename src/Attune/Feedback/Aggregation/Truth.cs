@@ -5,7 +5,11 @@ namespace Attune.Feedback.Aggregation;
 /// <summary>What is right for some tasks: golden tasks, or the truth that an aggregation is measured against. A task may have several right labels.</summary>
 public sealed class Truth
 {
+    private const int MostProblemsShown = 20;
+
     private readonly Dictionary<string, List<string>> _labels = new(StringComparer.Ordinal);
+    private readonly Dictionary<(string Task, string Label), int> _lines = []; // of the file, where it is one
+    private string _name = "The truth";
 
     /// <summary>How many tasks have a truth.</summary>
     public int Count => _labels.Count;
@@ -24,19 +28,43 @@ public sealed class Truth
     /// <exception cref="InputException">The file does not read; it names the lines and what is wrong with them.</exception>
     public static Truth Read(string path)
     {
-        var truth = new Truth();
+        var truth = new Truth { _name = path };
         var named = CsvFile.Header(path);
-        CsvFile.Read(path, ["task", named.Contains("label") && !named.Contains("truth") ? "label" : "truth"], fields => truth.Add(fields[0], fields[1]));
-        return truth;
+        CsvFile.Read(path, ["task", named.Contains("label") && !named.Contains("truth") ? "label" : "truth"], (line, fields) =>
+        {
+            truth.Add(fields[0], fields[1]);
+            truth._lines.TryAdd((fields[0], fields[1]), line);
+        });
+        return truth.Count > 0 ? truth : throw InputException.One(path, "has a header and no task", "at least one", "name another file");
     }
 
     /// <summary>The right labels of a task; none where it is not known.</summary>
     public IReadOnlyList<string> Of(string task) => _labels.TryGetValue(task, out var labels) ? labels : [];
 
+    /// <summary>Refuses a truth that has nothing to do with a set: of none of its tasks, or none of its labels. Tasks that the set does not have are passed over.</summary>
+    /// <exception cref="InputException">It belongs to other labels.</exception>
+    public void RequireOf(LabelSet data)
+    {
+        ArgumentNullException.ThrowIfNull(data);
+        var shared = data.Tasks.Where(_labels.ContainsKey).ToList();
+        if (shared.Count == 0)
+            throw InputException.One(_name, $"has the truth of {Count} tasks, none of which the labels name", "the truth of some of these tasks", $"name the file that goes with them; the first task here is '{data.Tasks[0]}'");
+        var first = _labels[shared[0]][0];
+        if (!shared.Exists(task => _labels[task].Exists(label => data.LabelNumber(label) >= 0)))
+            throw InputException.One(_name, $"has truths such as '{first}', none of which anybody answered", $"labels like {string.Join(", ", data.Labels.Take(MostProblemsShown))}", "write both files with the same labels");
+    }
+
     /// <summary>Each task of the set with its right labels as shares that sum to 1, or null where it has no truth: <c>[task][label]</c>.</summary>
-    /// <exception cref="InputException">A truth is no label of the set.</exception>
+    /// <exception cref="InputException">Truths are no labels of the set; lists them, by line where they come of a file.</exception>
     internal double[]?[] Shares(LabelSet data)
     {
+        var problems = data.Tasks.SelectMany(task => Of(task).Where(label => data.LabelNumber(label) < 0).Select(label => Problem.Of(
+            _lines.TryGetValue((task, label), out var line) ? $"line {line}" : $"task '{task}'", $"has the truth '{label}' of '{task}', which no worker answered anywhere",
+            $"one of {string.Join(", ", data.Labels.Take(MostProblemsShown))}", "correct it, or remove the line"))).ToList();
+        if (problems.Count > MostProblemsShown)
+            problems = [.. problems.Take(MostProblemsShown), new("", $"and {problems.Count - MostProblemsShown} more")];
+        if (problems.Count > 0)
+            throw new InputException(_name, problems);
         var shares = new double[]?[data.Tasks.Count];
         for (var task = 0; task < shares.Length; task++)
         {
@@ -45,13 +73,7 @@ public sealed class Truth
                 continue;
             var share = new double[data.Labels.Count];
             foreach (var label in right)
-            {
-                var number = data.LabelNumber(label);
-                if (number < 0)
-                    throw InputException.One($"The truth of task '{data.Tasks[task]}'", $"is '{label}', which no worker answered anywhere",
-                        $"one of {string.Join(", ", data.Labels.Take(20))}", "correct it, or name it among the known labels");
-                share[number] += 1.0 / right.Count;
-            }
+                share[data.LabelNumber(label)] += 1.0 / right.Count;
             shares[task] = share;
         }
         return shares;

@@ -36,6 +36,7 @@ public static class ExchangeReader
             {
                 if (fault is not null)
                     throw new FormatException(fault);
+                builder.Place = place;
                 read(row);
             }
             catch (FormatException e)

@@ -26,14 +26,19 @@ public sealed record ImportOptions
 /// <param name="Judgments">The judgments; of each annotator on a comparison the last alone.</param>
 /// <param name="Rows">Rows read.</param>
 /// <param name="Repeated">Judgments whose place a later one took.</param>
-public sealed record ImportedFeedback(IReadOnlyList<JudgedComparison> Comparisons, IReadOnlyList<Judgment> Judgments, int Rows, int Repeated);
+/// <param name="Delivered">Each row as it stands in the file.</param>
+public sealed record ImportedFeedback(IReadOnlyList<JudgedComparison> Comparisons, IReadOnlyList<Judgment> Judgments, int Rows, int Repeated, IReadOnlyList<DeliveredRow> Delivered);
 
 /// <summary>Puts rows together: equal prompts with equal answers become one comparison, whoever judged it and in whatever order they saw it.</summary>
 internal sealed class ImportBuilder
 {
     private readonly Dictionary<string, JudgedComparison> _comparisons = new(StringComparer.Ordinal);
     private readonly Dictionary<(string, string), Judgment> _judgments = [];
+    private readonly List<(string Place, Comparison Comparison, List<string> Annotators)> _rows = [];
     private int _repeated;
+
+    /// <summary>Where the row stands that is read now.</summary>
+    public string Place { get; set; } = "";
 
     /// <summary>Adds a comparison; gives it, and where each given answer stands in it.</summary>
     /// <param name="judged">The id may be empty. Answers may stand in any order: that of the file would say which was chosen.</param>
@@ -43,6 +48,7 @@ internal sealed class ImportBuilder
         var order = Enumerable.Range(0, given.Count).OrderBy(i => given[i].Id, StringComparer.Ordinal).ThenBy(i => given[i].Text, StringComparer.Ordinal).ThenBy(i => given[i].Source, StringComparer.Ordinal).ToArray();
         var content = order.Aggregate(new Seed(0).For("import").For(judged.Comparison.Prompt), (seed, i) => seed.For(given[i].Text));
         var id = judged.Comparison.Id.Length > 0 ? judged.Comparison.Id : $"i-{content.Value:x16}";
+        _rows.Add((Place, judged.Comparison with { Id = id }, []));
         if (!_comparisons.TryGetValue(id, out var there))
         {
             _comparisons[id] = there = judged with
@@ -68,7 +74,8 @@ internal sealed class ImportBuilder
         if (_judgments.ContainsKey(key))
             _repeated++;
         _judgments[key] = judgment;
+        _rows[^1].Annotators.Add(judgment.AnnotatorId);
     }
 
-    public ImportedFeedback Done(int rows) => new([.. _comparisons.Values], [.. _judgments.Values], rows, _repeated);
+    public ImportedFeedback Done(int rows) => new([.. _comparisons.Values], [.. _judgments.Values], rows, _repeated, [.. _rows.Select(row => new DeliveredRow(row.Place, row.Comparison, row.Annotators))]);
 }

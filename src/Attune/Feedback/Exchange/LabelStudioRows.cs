@@ -14,13 +14,35 @@ internal sealed class LabelStudioRows(ImportBuilder builder, ImportOptions optio
     public void Read(JsonElement row)
     {
         var data = row.Part("data", JsonValueKind.Object);
-        foreach (var annotation in Objects(row, "annotations"))
+        var judged = 0;
+        foreach (var annotation in Objects(row, "annotations").Where(annotation => !(annotation.TryGetProperty("was_cancelled", out var cancelled) && cancelled.ValueKind == JsonValueKind.True)))
         {
-            if (!(annotation.TryGetProperty("was_cancelled", out var cancelled) && cancelled.ValueKind == JsonValueKind.True))
-                Read(data, annotation, Annotator(annotation), options.Source);
+            Read(data, annotation, Annotator(annotation), options.Source);
+            judged++;
         }
         foreach (var prediction in Objects(row, "predictions"))
+        {
             Read(data, prediction, prediction.NameOrNull("model_version") ?? "model", JudgmentSource.Model);
+            judged++;
+        }
+        if (judged == 0)
+            AddToJudge(data);
+    }
+
+    /// <summary>A task that nobody has answered: two fields, or else the items of a list, wait to be judged here.</summary>
+    private void AddToJudge(JsonElement data)
+    {
+        var isList = options.Answers is [var named] ? data.PartOrNull(named, JsonValueKind.Array) is not null : options.Answers is null && data.EnumerateObject().Any(field => field.Value.ValueKind == JsonValueKind.Array && field.Value.GetArrayLength() > 1);
+        if (isList)
+            Add(data, [.. Items(data).Select(item => item.Text)]);
+        else
+            AddPair(data);
+    }
+
+    private (Comparison, int[]) AddPair(JsonElement data)
+    {
+        var (left, right) = ForeignFields.Pair(data, options);
+        return Add(data, [data.Text(left), data.Text(right)]);
     }
 
     private static IEnumerable<JsonElement> Objects(JsonElement row, string key) => (row.PartOrNull(key, JsonValueKind.Array)?.EnumerateArray() ?? default)
@@ -62,8 +84,7 @@ internal sealed class LabelStudioRows(ImportBuilder builder, ImportOptions optio
         var selected = result.Part("value", JsonValueKind.Object).Text("selected");
         if (selected is not ("left" or "right"))
             throw new FormatException($"has selected {selected}, expected left or right");
-        var (left, right) = ForeignFields.Pair(data, options);
-        var (comparison, place) = Add(data, [data.Text(left), data.Text(right)]);
+        var (comparison, place) = AddPair(data);
         var best = place[selected == "left" ? 0 : 1];
         return (comparison, Blank(place) with { Outcome = Outcome.Choice, Ranks = best == 0 ? [1, 2] : [2, 1] });
     }

@@ -29,7 +29,7 @@ public sealed class LabelSetTests
     public void A_file_reads_with_quotes_other_columns_and_gzip()
     {
         using var folder = new TemporaryFolder();
-        var text = "id,worker,task,label\r\n1,w1,t1,\"say \"\"a, b\"\"\"\r\n\r\n2,w2,t1,b";
+        var text = "\uFEFFid, worker ,task,label\r\n1,w1,t1,\"say \"\"a, b\"\"\"\r\n\r\n2,w2,t1,b";
         var plain = LabelSet.Read(folder.Write("labels.csv", text));
         Assert.Equal(["b", "say \"a, b\""], plain.Labels);
         Assert.Equal(["w1", "w2"], plain.Workers);
@@ -54,6 +54,38 @@ public sealed class LabelSetTests
               line 5  opens a quote that does not close, expected it on the same line; close it, or double a quote that belongs to the text
               line 6  has '1' behind a closing quote, expected a comma; double the quotes within a field
             """, refused.Message);
+    }
+
+    [Fact]
+    public void A_line_with_more_fields_than_the_header_is_refused_rather_than_cut()
+    {
+        using var folder = new TemporaryFolder();
+        var bad = folder.Write("labels.csv", "task,worker,label,note\nt1,w1,a,\nt1,w2,a, or b,sure\nt2,w1,\"a, or b\",sure,very");
+
+        Assert.Equal($"""
+            {bad} has 2 problems
+              line 3  has 5 fields, expected 4 as the first line has; put a field with a comma in it in double quotes
+              line 4  has 5 fields, expected 4 as the first line has; put a field with a comma in it in double quotes
+            """, Assert.Throws<InputException>(() => LabelSet.Read(bad)).Message);
+    }
+
+    [Fact]
+    public void Truths_of_other_tasks_or_in_other_words_are_refused_and_bad_gold_is_named_by_line()
+    {
+        using var folder = new TemporaryFolder();
+        var data = LabelSet.Of([new("t1", "w1", "yes"), new("t2", "w1", "no")]);
+        Truth Read(string rows) => Truth.Read(folder.Write("truth.csv", "task,truth\n" + rows));
+        var path = folder.PathOf("truth.csv");
+
+        Assert.Equal($"{path} has 1 problem\n  has the truth of 1 tasks, none of which the labels name, expected the truth of some of these tasks; name the file that goes with them; the first task here is 't1'",
+            Assert.Throws<InputException>(() => Read("t9,yes").RequireOf(data)).Message);
+        Assert.Equal($"{path} has 1 problem\n  has truths such as '1', none of which anybody answered, expected labels like no, yes; write both files with the same labels",
+            Assert.Throws<InputException>(() => Read("t1,1\nt2,0").RequireOf(data)).Message);
+        var gold = Read("t9,yes\nt1,yes\nt2,nay"); // a task that is not here yet is passed over
+        gold.RequireOf(data);
+        Assert.Equal($"{path} has 1 problem\n  line 4  has the truth 'nay' of 't2', which no worker answered anywhere, expected one of no, yes; correct it, or remove the line",
+            Assert.Throws<InputException>(() => DawidSkene.Run(data, new() { Gold = gold })).Message);
+        Assert.Contains("has a header and no task", Assert.Throws<InputException>(() => Read("")).Message);
     }
 
     [Fact]
@@ -91,7 +123,7 @@ public sealed class LabelSetTests
     {
         var data = LabelSet.Of([new("t1", "w1", "a")]);
         var gold = Truth.Of([("t1", "b")]);
-        Assert.Contains("is 'b', which no worker answered anywhere", Assert.Throws<InputException>(() => DawidSkene.Run(data, new() { Gold = gold })).Message);
+        Assert.Contains("has the truth 'b' of 't1', which no worker answered anywhere, expected one of a; correct it, or remove the line", Assert.Throws<InputException>(() => DawidSkene.Run(data, new() { Gold = gold })).Message);
         Assert.Equal("b", DawidSkene.Run(LabelSet.Of(data.Rows(), ["b"]), new() { Gold = gold }).LabelOf("t1"));
     }
 }

@@ -36,7 +36,7 @@ public sealed class PairsGoldenTests
     private static void Compare(string folder, string algorithm, PairResult actual, double tolerance)
     {
         var compared = 0;
-        CsvFile.Read(Fixtures.Path($"data/pairwise/{folder}/golden.csv"), ["algorithm", "item", "score"], fields =>
+        CsvFile.Read(Fixtures.Path($"data/pairwise/{folder}/golden.csv"), ["algorithm", "item", "score"], (_, fields) =>
         {
             if (fields[0] != algorithm)
                 return;
