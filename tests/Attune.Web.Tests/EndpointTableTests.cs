@@ -41,6 +41,7 @@ public sealed class EndpointTableTests
         POST   /projects/{ProjectId}/members                       302 400 400 400 400 400 302 302 -
         GET    /api/{documentName}/openapi.json                    401 200 200 200 200 200 200 200 -
         POST   /api/v1/projects/{project}/next                     401 200 200 200 200 200 200 403 work {}
+        POST   /api/v1/projects/{project}/consent                  401 204 204 204 204 204 204 403 work {"version":"1"}
         POST   /api/v1/leases/heartbeat                            401 404 404 404 404 404 404 403 work {"token":"x"}
         POST   /api/v1/leases/submit                               401 404 404 404 404 404 404 403 work {"token":"x","answer":{"step":1}}
         POST   /api/v1/leases/release                              401 404 404 404 404 404 404 403 work {"token":"x"}

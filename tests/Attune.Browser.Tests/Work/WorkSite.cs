@@ -4,6 +4,7 @@ using Attune.Storage.People;
 using Attune.Storage.Work;
 using Attune.Web;
 using Attune.Web.Chat;
+using Attune.Web.Texts;
 using Attune.Web.Work;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Identity;
@@ -136,7 +137,7 @@ public sealed class ScriptedModel : IChatModel
     public string Name => "scripted";
 
     /// <summary>What it fails with; null answers.</summary>
-    public string? Failure { get; set; }
+    public Phrase? Failure { get; set; }
 
     public Task<IReadOnlyList<string>> SampleAsync(ChatRequest request, CancellationToken stop)
     {

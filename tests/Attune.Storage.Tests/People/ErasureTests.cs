@@ -19,8 +19,8 @@ public sealed class ErasureTests
         var session = await test.Database.Access.BeginSessionAsync(people[0].Id, TimeSpan.FromDays(1));
         var key = await test.Database.Access.CreateKeyAsync(people[0].Id, "script", [], null, people[0].Id);
         await test.Database.Access.InviteAsync(Role.Annotator, null, "person0@example.org", TimeSpan.FromDays(1), null);
-        await test.Database.Access.NoteFailureAsync("person0@example.org");
-        await test.Database.People.ConsentAsync(people[0].Id, "1");
+        await test.Database.Access.BeginTryAsync([new("account person0@example.org", 8, EndsWithSuccess: true)], TimeSpan.FromMinutes(15));
+        await test.Database.People.ConsentAsync(people[0].Id, project.Id, "1");
 
         await test.Database.Erasure.EraseAsync(people[0].Id, alsoTexts: false, people[1].Id);
 
