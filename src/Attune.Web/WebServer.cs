@@ -116,6 +116,7 @@ public static class WebServer
         app.UseAntiforgery();
         app.MapAssets();
         app.MapSignOut();
+        app.MapLanguageChoice();
         app.MapOAuthSignIn(options.OAuth);
         app.MapApi();
         app.MapRazorComponents<Pages.App>();

@@ -15,6 +15,7 @@ public sealed class EndpointTableTests
     private const string Table = """
         GET    /assets/{version}/{**name}                          200 200 200 200 200 200 200 200 -
         POST   /sign-out                                           400 400 400 400 400 400 400 400 -
+        POST   /language                                           400 400 400 400 400 400 400 400 -
         GET    /sign-in                                            200 200 200 200 200 200 200 200 -
         POST   /sign-in                                            400 400 400 400 400 400 400 400 -
         GET    /invitation/{Token}                                 200 200 200 200 200 200 200 200 -

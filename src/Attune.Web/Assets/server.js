@@ -38,16 +38,24 @@ export async function call(method, path, body) {
   return { status: response.status, ok: response.ok, content };
 }
 
+// What the server says of why it cannot take something now, and that nothing is lost; null where it says nothing, as a proxy in its place.
+export function kept(reply) {
+  const why = reply.content?.detail ?? reply.content?.title;
+  return why ? words.kept.replace('{0}', why) : null;
+}
+
 // Tries until there is an answer. 401 and 429 and what is the server's own trouble pass; everything else is final.
 async function persist(path, body) {
   for (let wait = 500; ; wait = Math.min(wait * 2, 15000)) {
+    let why = words.waiting;
     try {
       const reply = await call('POST', path, body);
       if (reply.status < 500 && reply.status !== 429) return reply;
+      why = kept(reply) ?? why;
     } catch {
       // no network: wait and try again
     }
-    say(words.waiting);
+    say(why);
     await Promise.race([
       new Promise(resolve => { setTimeout(resolve, wait); }),
       new Promise(resolve => { addEventListener('online', resolve, { once: true }); }),

@@ -34,6 +34,9 @@ public sealed class Wording
     /// <summary>The language in use, as a tag.</summary>
     public string Language { get; }
 
+    /// <summary>What a language calls itself.</summary>
+    public static string NameOf(string language) => Languages[language]["language"];
+
     /// <summary>"ltr" or "rtl".</summary>
     public string Direction => this["direction"];
 
