@@ -178,9 +178,9 @@ public sealed class ArenaApiTests
         var person = await site.Person();
         var visit = await site.Agreed(pool: true, person);
         await visit.Ok(HttpMethod.Post, $"/api/v1/arena/talks/{await visit.Battle("Where is my umbrella?")}/vote", new { choice = "a", token = "t" });
-        Assert.Contains("umbrella", await site.Database.Erasure.ExportAsync(person.Id));
+        Assert.Contains("umbrella", await site.Database.Erasure.ExportAsync(person.Id, null));
         await site.Database.Erasure.EraseAsync(person.Id, alsoTexts: false, null);
-        Assert.DoesNotContain("umbrella", await site.Database.Erasure.ExportAsync(person.Id));
+        Assert.DoesNotContain("umbrella", await site.Database.Erasure.ExportAsync(person.Id, null));
         Assert.Single(await ArenaVotes.CountedAsync(site.Database));
     }
 

@@ -19,8 +19,18 @@ public sealed class PersonErasure
     internal PersonErasure(Database database) => _database = database;
 
     /// <summary>Everything that is known about a person, as an indented JSON document; no hashes of passwords or tokens.</summary>
+    /// <param name="personId">Of whom.</param>
+    /// <param name="actorId">Who asks for it; null for the program itself.</param>
+    /// <param name="stop">Gives up.</param>
     /// <exception cref="InputException">There is no such person.</exception>
-    public Task<string> ExportAsync(string personId, CancellationToken stop = default) => _database.ReadAsync(
+    public async Task<string> ExportAsync(string personId, string? actorId, CancellationToken stop = default)
+    {
+        var document = await DocumentAsync(personId, stop).ConfigureAwait(false);
+        await _database.WriteAsync(transaction => _database.Audit.RecordAsync(transaction, actorId, "person.export", personId), stop).ConfigureAwait(false);
+        return document;
+    }
+
+    private Task<string> DocumentAsync(string personId, CancellationToken stop) => _database.ReadAsync(
         async transaction =>
         {
             async Task<JsonArray> Rows(string sql) =>

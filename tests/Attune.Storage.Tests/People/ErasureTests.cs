@@ -45,7 +45,7 @@ public sealed partial class ErasureTests
         var skipped = (await LeaseTests.Next(test, project, joined))!;
         await database.Leases.ReleaseAsync(skipped.Token, "broken: my cat says so");
 
-        using var data = JsonDocument.Parse(await database.Erasure.ExportAsync(id));
+        using var data = JsonDocument.Parse(await database.Erasure.ExportAsync(id, null));
         foreach (var part in Named.Values.OfType<string>())
             Assert.True(data.RootElement.TryGetProperty(part, out _), part);
         foreach (var part in new[] { "identity", "languages", "skills", "skillChanges", "memberships", "consents", "invitations", "passwordResets", "keys", "sessions", "leases", "judgments", "acts" })
@@ -139,7 +139,7 @@ public sealed partial class ErasureTests
         await LeaseTests.NextAndSubmit(test, project, people[0]);
         await test.Database.People.SetPasswordAsync(people[0].Id, "the hash", null);
 
-        var text = await test.Database.Erasure.ExportAsync(people[0].Id);
+        var text = await test.Database.Erasure.ExportAsync(people[0].Id, null);
 
         using var document = JsonDocument.Parse(text);
         Assert.Equal("person0@example.org", document.RootElement.GetProperty("identity")[0].GetProperty("email").GetString());
