@@ -82,6 +82,18 @@ public static class Backup
         }
     }
 
+    /// <summary>Reads an export into an empty database of either engine. One that is not there yet is made with all of it, or not at all.</summary>
+    /// <exception cref="InputException">The folder is not whole, a line is bad, or the database holds something. Nothing is made or changed.</exception>
+    public static async Task<BackupReport> ImportAsync(string folder, string url, CancellationToken stop = default)
+    {
+        ImportFolder.Verify(folder);
+        var target = DatabaseUrl.Parse(url);
+        if (target.Kind == DatabaseKind.Sqlite && !File.Exists(target.Target))
+            return await RestoreAsync(folder, url, force: false, stop).ConfigureAwait(false);
+        await using var database = await Database.OpenAsync(url, null, stop).ConfigureAwait(false);
+        return new(database.Url.ToString(), Rows(await ImportFolder.ReadAsync(database, folder, stop).ConfigureAwait(false)));
+    }
+
     private static async Task<IReadOnlyDictionary<string, long>> FilledAsync(string folder, string to, CancellationToken stop)
     {
         await using (var filled = await Database.OpenAsync(to, null, stop).ConfigureAwait(false))

@@ -33,6 +33,8 @@ internal sealed class SessionHandler(IOptionsMonitor<SessionSchemeOptions> optio
 
     protected override async Task<AuthenticateResult> HandleAuthenticateAsync()
     {
+        if (Request.Path.StartsWithSegments("/assets"))
+            return AuthenticateResult.NoResult(); // everybody's; a page that says that the database is away looks like one all the same
         // Keys open the API alone: on a page they would reach past their scopes.
         if (Requests.IsApi(Request) && Bearer() is { } key)
         {

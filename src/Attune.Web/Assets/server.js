@@ -7,6 +7,7 @@ export const words = work.words;
 
 const parcels = `attune-parcel-${work.person}-`;
 const last = `attune-last-${work.person}`;
+const sent = 'attune-sent';
 export const draftOf = lease => `attune-draft-${lease}`;
 
 export function say(text) {
@@ -89,6 +90,7 @@ export async function deliver(parcel) {
     return false;
   }
   localStorage.removeItem(draftOf(parcel.lease));
+  if (reply.ok && parcel.fields) sessionStorage.setItem(sent, '1');
   if (parcel.fields) localStorage.setItem(last, JSON.stringify({ lease: parcel.lease, fields: parcel.fields }));
   location.reload();
   return true;
@@ -104,6 +106,14 @@ export async function deliverWaiting() {
     }
   }
   return false;
+}
+
+// The page after an answer: who listens to it begins at the content, and hears that the answer arrived unless something else was said since.
+export function welcome() {
+  if (!sessionStorage.getItem(sent)) return;
+  sessionStorage.removeItem(sent);
+  document.getElementById('content').focus({ preventScroll: true });
+  setTimeout(() => { if (root.querySelector('[data-state]').textContent === '') say(words.sent); }, 200); // what a live region holds from the start is not read out
 }
 
 export function offerUndo() {
