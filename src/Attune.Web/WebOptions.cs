@@ -18,7 +18,7 @@ public sealed record WebOptions
     /// <summary>Addresses of reverse proxies whose <c>X-Forwarded-For</c> and <c>X-Forwarded-Proto</c> are believed.</summary>
     public IReadOnlyList<string> Proxies { get; init; } = [];
 
-    /// <summary>How long a session lasts without a sign of life.</summary>
+    /// <summary>How long a session lasts from signing in.</summary>
     public TimeSpan SessionLength { get; init; } = TimeSpan.FromDays(14);
 
     /// <summary>
