@@ -5,6 +5,7 @@ using Attune.Storage;
 using Attune.Storage.Arena;
 using Attune.Web.Access;
 using Attune.Web.Arena;
+using Attune.Web.Texts;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Routing;
 
@@ -112,7 +113,7 @@ internal static class ArenaApi
         if (await desk.VoterAsync(context).ConfigureAwait(false) is not { } voter)
             return Results.Problem("You have not agreed to the arena's text as it stands; PUT /arena/consent first.", statusCode: StatusCodes.Status403Forbidden);
         var reply = await step(voter).ConfigureAwait(false);
-        return reply.Fault is null ? Results.Ok(ArenaTalkView.Of(reply.State!)) : Results.Problem(reply.Fault, statusCode: reply.Status);
+        return reply.Fault is null ? Results.Ok(ArenaTalkView.Of(reply.State!)) : Results.Problem(new Wording(context).Of(reply.Fault), statusCode: reply.Status);
     }
 
     private static IResult NoArena() => Results.Problem("This server has no arena.", statusCode: StatusCodes.Status404NotFound);

@@ -7,6 +7,7 @@ using Attune.Text;
 using Attune.Torch;
 using Attune.Web.Access;
 using Attune.Web.Chat;
+using Attune.Web.Texts;
 using Microsoft.Extensions.Hosting;
 
 namespace Attune.Web.Arena;
@@ -15,7 +16,7 @@ namespace Attune.Web.Arena;
 /// <param name="Status">As of HTTP: 200 where it was done.</param>
 /// <param name="State">The conversation as it stands; null where there is none.</param>
 /// <param name="Fault">What went wrong, as a whole sentence; null where nothing did.</param>
-public sealed record ArenaReply(int Status, ArenaState? State, string? Fault);
+public sealed record ArenaReply(int Status, ArenaState? State, Phrase? Fault);
 
 /// <summary>
 /// What pages and API of the arena do: who may come, how often, what is sampled and kept. Both models are asked at the same time, once however often a
@@ -100,9 +101,9 @@ public sealed class ArenaDesk : IDisposable
         ArgumentNullException.ThrowIfNull(models);
         var wanted = mode switch { ArenaMode.Single => 1, ArenaMode.SideBySide => 2, _ => 0 };
         if (string.IsNullOrWhiteSpace(token) || token.Length > LongestToken)
-            return new(StatusCodes.Status422UnprocessableEntity, null, $"The token has {token?.Length ?? 0} characters, expected 1 to {LongestToken}.");
+            return new(StatusCodes.Status422UnprocessableEntity, null, new("arena.fault.token", token?.Length ?? 0, LongestToken));
         if (models.Count != wanted || models.Distinct(StringComparer.Ordinal).Count() != wanted || models.Any(model => !Setup!.Names.Contains(model)))
-            return new(StatusCodes.Status422UnprocessableEntity, null, $"Chosen are {(models.Count == 0 ? "no models" : string.Join(", ", models))}, expected {wanted} different ones of the arena.");
+            return new(StatusCodes.Status422UnprocessableEntity, null, new("arena.fault.models", models.Count == 0 ? "–" : string.Join(", ", models), wanted));
         if (!MayAsk(PersonOf(context) ?? Requests.NetworkOf(context)))
             return TooOften();
         var state = await _database.Arena.BeginAsync(voter.Id, token, mode, mode == ArenaMode.Blind ? Setup!.Names : models, Setup!.Sampling, context.RequestAborted).ConfigureAwait(false);
@@ -117,9 +118,9 @@ public sealed class ArenaDesk : IDisposable
         var plan = Setup!.Plan;
         prompt = prompt?.ReplaceLineEndings("\n");
         if (string.IsNullOrWhiteSpace(prompt) || prompt.Length > plan.MaximumCharacters || prompt.Contains('\0', StringComparison.Ordinal))
-            return new(StatusCodes.Status422UnprocessableEntity, null, $"The message has {prompt?.Length ?? 0} characters, expected 1 to {plan.MaximumCharacters} that are not all blank or zero.");
+            return new(StatusCodes.Status422UnprocessableEntity, null, new("told.chat-message", prompt?.Length ?? 0, plan.MaximumCharacters));
         if (number < 1 || number > plan.MaximumTurns)
-            return new(StatusCodes.Status422UnprocessableEntity, null, $"This is turn {number}, expected 1 to {plan.MaximumTurns}; vote, or begin another conversation.");
+            return new(StatusCodes.Status422UnprocessableEntity, null, new("arena.fault.turn", number, plan.MaximumTurns));
         var asked = Reply(await _database.Arena.AskAsync(talkId, voter.Id, number, prompt, Setup.Pool, context.RequestAborted).ConfigureAwait(false));
         if (asked.Fault is not null || asked.State!.Turns[number - 1].AnsweredAt is not null)
             return asked;
@@ -131,11 +132,11 @@ public sealed class ArenaDesk : IDisposable
         {
             var state = await work.Value.WaitAsync(context.RequestAborted).ConfigureAwait(false);
             return state?.Turns.FirstOrDefault(turn => turn.Number == number) is { AnsweredAt: not null } turn && turn.Prompt == prompt ? new(StatusCodes.Status200OK, state, null)
-                : new(StatusCodes.Status409Conflict, state, "The conversation went on elsewhere meanwhile; load it again.");
+                : new(StatusCodes.Status409Conflict, state, new("arena.fault.elsewhere"));
         }
         catch (ChatModelException e)
         {
-            return new(StatusCodes.Status502BadGateway, asked.State, e.Message);
+            return new(StatusCodes.Status502BadGateway, asked.State, e.Phrase);
         }
         finally
         {
@@ -150,9 +151,9 @@ public sealed class ArenaDesk : IDisposable
         ArgumentNullException.ThrowIfNull(context);
         ArgumentNullException.ThrowIfNull(voter);
         if (ArenaWords.Choice(choice) is not { } chosen)
-            return new(StatusCodes.Status422UnprocessableEntity, null, $"The choice is '{choice}', expected a, b, tie or both-bad.");
+            return new(StatusCodes.Status422UnprocessableEntity, null, new("arena.fault.choice", choice));
         if (string.IsNullOrWhiteSpace(token) || token.Length > LongestToken)
-            return new(StatusCodes.Status422UnprocessableEntity, null, $"The token has {token?.Length ?? 0} characters, expected 1 to {LongestToken}.");
+            return new(StatusCodes.Status422UnprocessableEntity, null, new("arena.fault.token", token?.Length ?? 0, LongestToken));
         var rules = new VoteRules { NamesMaker = Setup!.Makers.IsIn, VotesPerDay = Setup.Plan.VotesPerDay, Address = PersonOf(context) is null ? Requests.NetworkOf(context) : null };
         return Reply(await _database.Arena.VoteAsync(talkId, voter.Id, chosen, token, rules, context.RequestAborted).ConfigureAwait(false));
     }
@@ -222,11 +223,11 @@ public sealed class ArenaDesk : IDisposable
     private static ArenaReply Reply(ArenaResult result) => result switch
     {
         ArenaResult.Kept kept => new(StatusCodes.Status200OK, kept.State, null),
-        ArenaResult.Conflict conflict => new(StatusCodes.Status409Conflict, null, $"Nothing was changed: {conflict.Fault}."),
-        _ => new(StatusCodes.Status404NotFound, null, "No conversation of yours has this address."),
+        ArenaResult.Conflict conflict => new(StatusCodes.Status409Conflict, null, new("told.chat-conflict", new Phrase($"arena.fault.{conflict.Fault}", conflict.Number, conflict.Turns))),
+        _ => new(StatusCodes.Status404NotFound, null, new("arena.fault.unknown")),
     };
 
-    private ArenaReply TooOften() => new(StatusCodes.Status429TooManyRequests, null, $"These are more than {Setup!.Plan.MessagesPerMinute} messages in a minute; wait a little.");
+    private ArenaReply TooOften() => new(StatusCodes.Status429TooManyRequests, null, new("told.chat-often", Setup!.Plan.MessagesPerMinute));
 
     private bool MayAsk(string who)
     {
