@@ -39,9 +39,9 @@ internal static class OwnWords
     private static bool Redact(JsonNode node, string key, HashSet<string> own)
     {
         if (node is JsonObject fields)
-            return fields.ToList().Count(field => field.Value is not null && Redact(field.Value, field.Key, own)) > 0;
+            return fields.ToList().Aggregate(false, (found, field) => (field.Value is not null && Redact(field.Value, field.Key, own)) || found);
         if (node is JsonArray items)
-            return items.ToList().Count(item => item is not null && Redact(item, key, own)) > 0;
+            return items.ToList().Aggregate(false, (found, item) => (item is not null && Redact(item, key, own)) || found);
         if (!Written.Contains(key) || node.GetValueKind() != JsonValueKind.String)
             return false;
         var text = node.GetValue<string>();
