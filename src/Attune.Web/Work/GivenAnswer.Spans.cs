@@ -39,7 +39,7 @@ public sealed partial record GivenAnswer
         var (categories, severities) = (settings.Spans.CategoriesOf(task.HasSources), settings.Spans.SeveritiesOf(task.HasSources).Count);
         var keys = TrustKeys(task, order).Select(key => key.Shown).ToHashSet(StringComparer.Ordinal);
         if (Answers?.FirstOrDefault(answer => !keys.Contains(answer.Key) || !SpansTask.Trust.Contains(answer.Value)) is { Key: { } bad } trust)
-            return new("fault.trust", trust.Value, bad, string.Join(", ", SpansTask.Trust), keys.Count == 0 ? "-" : string.Join(", ", keys));
+            return new("fault.trust", trust.Value, bad, string.Join(", ", SpansTask.Trust), keys.Count == 0 ? (object)new Phrase("fault.no-source") : string.Join(", ", keys));
         return spans.Select(span => FaultOf(span, task, order, categories, severities)).FirstOrDefault(fault => fault is not null)
             ?? (spans.DistinctBy(span => (span.Answer, span.Start, span.Length, span.Category)).Count() < spans.Count ? new Phrase("fault.mark-twice") : null);
     }
@@ -56,7 +56,7 @@ public sealed partial record GivenAnswer
         if (!categories.Any(category => category.Id == span.Category))
             return new("fault.mark-category", span.Category, string.Join(", ", categories.Select(category => category.Id)));
         if (severities == 0 ? span.Severity is not null : span.Severity is not { } severity || severity < 1 || severity > severities)
-            return new("fault.mark-severity", span.Severity?.ToString() ?? "-", severities == 0 ? "-" : $"1-{severities}");
+            return new("fault.mark-severity", span.Severity is { } given ? (object)given : new Phrase("fault.none"), severities == 0 ? new Phrase("fault.none") : new Phrase("fault.range", severities));
         return span.Note?.Length > LongestNote ? new("fault.mark-note", span.Note.Length, LongestNote) : null;
     }
 
