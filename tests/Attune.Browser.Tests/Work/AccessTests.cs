@@ -89,7 +89,7 @@ public sealed class AccessTests(WorkSite site)
 
     private static string Word => new('w', 300);
 
-    private static string Long => string.Join("\n\n", Enumerable.Range(1, 4).Select(n => $"{(n == 1 ? "## A heading\n\n" : "")}{n}. A *paragraph* with `code` and 👩‍👩‍👧 and e\u0301\u0301\u0301, {Word}\n\n> quoted")) + "\n\n| a | b |\n|---|---|\n| " + Word + " | 2 |";
+    private static string Long => string.Join("\n\n", Enumerable.Range(1, 4).Select(n => $"{(n == 1 ? "# A heading\n\n" : "")}{n}. A *paragraph* with `code` and 👩‍👩‍👧 and e\u0301\u0301\u0301, {Word}\n\n> quoted")) + "\n\n| a | b |\n|---|---|\n| " + Word + " | 2 |";
 
     [Theory]
     [InlineData(360, ColorScheme.Light)]
