@@ -18,10 +18,14 @@ public sealed record WebOptions
     /// <summary>Addresses of reverse proxies whose <c>X-Forwarded-For</c> and <c>X-Forwarded-Proto</c> are believed.</summary>
     public IReadOnlyList<string> Proxies { get; init; } = [];
 
-    /// <summary>How long a session lasts without a sign of life.</summary>
+    /// <summary>How long a session lasts from signing in.</summary>
     public TimeSpan SessionLength { get; init; } = TimeSpan.FromDays(14);
 
-    /// <summary>Failed tries to sign in, by address or by network address, after which it is locked for <see cref="LockWindow"/>.</summary>
+    /// <summary>
+    /// Failed tries to sign in to one account from one network, after which that network waits there for <see cref="LockWindow"/>; so does one that fails five
+    /// times as often at whatever account, and an account at which all networks together fail ten times as often. As many guesses of links and keys lock
+    /// a network out of these.
+    /// </summary>
     public int FailuresBeforeLock { get; init; } = 8;
 
     /// <summary>How long failed tries count.</summary>
@@ -46,7 +50,8 @@ public sealed record WebOptions
     public OAuthPlan? OAuth { get; init; }
 
     /// <summary>Whether it can be reached from this machine alone.</summary>
-    public bool IsLoopback => Uri.TryCreate(Listen, UriKind.Absolute, out var uri) && (uri.IsLoopback || (IPAddress.TryParse(uri.Host, out var address) && IPAddress.IsLoopback(address)));
+    public bool IsLoopback => IsOne(Listen) && BindingAddress.Parse(Listen).Host is var host
+        && (host.Equals("localhost", StringComparison.OrdinalIgnoreCase) || (IPAddress.TryParse(host, out var address) && IPAddress.IsLoopback(address))); // any other name makes Kestrel listen everywhere
 
     /// <summary>Refuses what cannot be served.</summary>
     /// <exception cref="InputException">Lists all problems.</exception>
@@ -59,7 +64,7 @@ public sealed record WebOptions
 
     private IEnumerable<Problem> Check()
     {
-        if (!IsHttp(Listen))
+        if (!IsOne(Listen))
             yield return Problem.Of("--listen", $"is {Listen}", "http://ADDRESS:PORT", "http://127.0.0.1:8400 is usual");
         if (PublicAddress is not null && !IsHttp(PublicAddress))
             yield return Problem.Of("--public", $"is {PublicAddress}", "an address that begins with https:// or http://", "give the one that people type");
@@ -70,4 +75,7 @@ public sealed record WebOptions
     }
 
     private static bool IsHttp(string text) => Uri.TryCreate(text, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https";
+
+    // Kestrel takes several addresses with semicolons between, of which only the first would be looked at here.
+    private static bool IsOne(string address) => !address.Contains(';') && Uri.TryCreate(address, UriKind.Absolute, out var uri) && uri is { Scheme: "http", PathAndQuery: "/", UserInfo: "" };
 }

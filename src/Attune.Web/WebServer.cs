@@ -17,6 +17,7 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.HttpOverrides;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging;
 
 namespace Attune.Web;
@@ -48,6 +49,7 @@ public static class WebServer
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
+            kestrel.Configure(new ConfigurationBuilder().Build()); // no file or variable makes it listen elsewhere than the options say: they were checked
             kestrel.Limits.MaxRequestBodySize = LargestBody;
         });
         builder.Logging.SetMinimumLevel(LogLevel.Warning);
@@ -68,7 +70,7 @@ public static class WebServer
     {
         services.AddSingleton(database).AddSingleton(options);
         services.AddSingleton<IPasswordHasher<Person>, PasswordHasher<Person>>();
-        services.AddSingleton<SignIn>();
+        services.AddSingleton<SignIn>().AddSingleton<GuessLock>();
         services.AddSingleton<ChatDesk>();
         services.AddSingleton<ArenaDesk>();
         services.AddSingleton<QualityService>().AddHostedService(provider => provider.GetRequiredService<QualityService>());
@@ -84,6 +86,7 @@ public static class WebServer
         {
             antiforgery.Cookie.Name = "attune-form";
             antiforgery.Cookie.SameSite = SameSiteMode.Strict;
+            antiforgery.Cookie.SecurePolicy = CookieSecurePolicy.SameAsRequest;
             antiforgery.SuppressXFrameOptionsHeader = true; // the content policy says the same, for every page
         });
         services.AddRequestLimits(options);
@@ -99,6 +102,7 @@ public static class WebServer
         {
             var forwarded = new ForwardedHeadersOptions { ForwardedHeaders = ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto };
             forwarded.KnownProxies.Clear();
+            forwarded.KnownIPNetworks.Clear(); // the framework's own list believes every program of this machine
             foreach (var proxy in options.Proxies)
                 forwarded.KnownProxies.Add(IPAddress.Parse(proxy));
             app.UseForwardedHeaders(forwarded);
@@ -112,6 +116,7 @@ public static class WebServer
         app.UseAntiforgery();
         app.MapAssets();
         app.MapSignOut();
+        app.MapLanguageChoice();
         app.MapOAuthSignIn(options.OAuth);
         app.MapApi();
         app.MapRazorComponents<Pages.App>();

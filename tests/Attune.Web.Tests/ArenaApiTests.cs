@@ -27,6 +27,9 @@ public sealed class ArenaApiTests
         await Refused(visit, 409, HttpMethod.Post, $"/api/v1/arena/talks/{id}/vote", new { choice = "a", token = "twice" });
         await Refused(visit, 409, HttpMethod.Post, $"/api/v1/arena/talks/{id}/vote", new { choice = "a", token = "once" });
         await Refused(visit, 409, HttpMethod.Put, $"/api/v1/arena/talks/{id}/turns/3", new { prompt = "More." });
+        visit.Language = "de"; // what visitors are told is in their language
+        using (var told = await visit.Json(HttpMethod.Post, $"/api/v1/arena/talks/{id}/vote", new { choice = "a", token = "twice" }))
+            Assert.Equal("Nichts wurde geändert: dieses Gespräch hat schon seine Stimme.", JsonSerializer.Deserialize<JsonElement>(await told.Content.ReadAsStringAsync()).GetProperty("detail").GetString());
 
         var counted = Assert.Single(await ArenaVotes.CountedAsync(site.Database));
         Assert.Equal((after.GetProperty("models")[0].GetString(), after.GetProperty("models")[1].GetString()), (counted.ModelA, counted.ModelB));
@@ -258,9 +261,9 @@ public sealed class ArenaApiTests
         var person = await site.Person();
         var visit = await site.Agreed(pool: true, person);
         await visit.Ok(HttpMethod.Post, $"/api/v1/arena/talks/{await visit.Battle("Where is my umbrella?")}/vote", new { choice = "a", token = "t" });
-        Assert.Contains("umbrella", await site.Database.Erasure.ExportAsync(person.Id));
+        Assert.Contains("umbrella", await site.Database.Erasure.ExportAsync(person.Id, null));
         await site.Database.Erasure.EraseAsync(person.Id, alsoTexts: false, null);
-        Assert.DoesNotContain("umbrella", await site.Database.Erasure.ExportAsync(person.Id));
+        Assert.DoesNotContain("umbrella", await site.Database.Erasure.ExportAsync(person.Id, null));
         Assert.Single(await ArenaVotes.CountedAsync(site.Database));
     }
 

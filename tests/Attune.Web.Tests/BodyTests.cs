@@ -87,6 +87,55 @@ public sealed class BodyTests
         Assert.Empty(await site.Database.Judgments.ReadAsync(project.Id, new()));
     }
 
+    // Everything that can be wrong with an answer, by kind of task; the settings are those of the task below.
+    public static TheoryData<TaskKind, string> WrongAnswers => new()
+    {
+        { TaskKind.Pair, """{"step":9}""" }, { TaskKind.Pair, "{}" }, { TaskKind.Pair, """{"step":1,"bothBad":true}""" }, { TaskKind.Pair, """{"best":1}""" }, { TaskKind.Pair, """{"step":1,"notes":["a"]}""" },
+        { TaskKind.Pair, """{"step":1,"text":"a"}""" }, { TaskKind.Pair, """{"step":1,"answers":{"a":"b"}}""" }, { TaskKind.Pair, """{"step":1,"spans":[]}""" }, { TaskKind.Pair, """{"step":1,"flags":[""]}""" },
+        { TaskKind.Pair, """{"step":1,"flags":[null]}""" }, { TaskKind.Pair, """{"step":1,"seconds":-1}""" }, { TaskKind.Pair, """{"step":1,"seconds":1,"activeSeconds":2}""" },
+        { TaskKind.Rank, """{"ranks":[1]}""" }, { TaskKind.Rank, """{"ranks":[1,3]}""" }, { TaskKind.Rank, """{"ranks":[0,1]}""" }, { TaskKind.Rank, """{"ranks":[-1,1]}""" },
+        { TaskKind.Best, """{"best":2}""" }, { TaskKind.Rate, """{"ratings":[{"axis":"overall","value":8,"steps":7,"answer":0}]}""" }, { TaskKind.Rate, """{"ratings":[{"axis":"overall","value":1,"steps":7,"answer":5}]}""" },
+        { TaskKind.Question, "{}" }, { TaskKind.Question, """{"answers":{"q":"maybe"}}""" }, { TaskKind.Question, """{"answers":{"z":"yes"}}""" }, { TaskKind.Question, """{"answers":{"q":"yes","z":"yes"}}""" }, { TaskKind.Question, """{"step":1}""" },
+        { TaskKind.Verify, """{"answers":{"accept":"no"}}""" }, { TaskKind.Write, "{}" }, { TaskKind.Write, """{"cannotJudge":true}""" },
+        { TaskKind.Spans, "{}" }, { TaskKind.Spans, """{"spans":[{"answer":3,"start":0,"length":1,"category":"false","severity":1}]}""" }, { TaskKind.Spans, """{"spans":[{"answer":0,"start":0,"length":99,"category":"false","severity":1}]}""" },
+        { TaskKind.Spans, """{"spans":[{"answer":0,"start":0,"length":1,"category":"false","severity":1}]}""" }, { TaskKind.Spans, """{"spans":[{"answer":0,"start":0,"length":2,"category":"x","severity":1}]}""" },
+        { TaskKind.Spans, """{"spans":[{"answer":0,"start":0,"length":2,"category":"false"}]}""" }, { TaskKind.Spans, """{"spans":[],"answers":{"trust#0/1":"trustworthy"}}""" },
+    };
+
+    [Theory]
+    [MemberData(nameof(WrongAnswers))]
+    public async Task What_is_wrong_with_an_answer_is_said_in_the_language_of_who_gave_it(TaskKind kind, string answer)
+    {
+        const string Two = "\"prompt\":\"p\",\"answers\":[{\"source\":\"a\",\"text\":\"👩 one\"},{\"source\":\"b\",\"text\":\"two\"}]";
+        var task = kind switch
+        {
+            TaskKind.Question => """{"kind":"question","id":"t","prompt":"p","questions":[{"id":"q","text":"Good?","type":"yes-no"}]}""",
+            TaskKind.Verify => """{"kind":"verify","id":"t","prompt":"p","text":"a text","round":0}""",
+            TaskKind.Write => """{"kind":"write","id":"t","prompt":"p"}""",
+            TaskKind.Spans => """{"kind":"spans","id":"t","prompt":"p","answers":[{"text":"👩 one"}]}""",
+            _ => $$"""{"kind":"{{kind.ToString().ToLowerInvariant()}}","id":"t",{{Two}}}""",
+        };
+        await using var site = await Site.Open();
+        var project = await site.Database.Projects.CreateAsync("Answers", new() { Kind = kind, Overlap = 1, MaximumOverlap = 1 }, null);
+        await Web.Work.TaskImport.Parse("t", Encoding.UTF8.GetBytes(task)).AddAsync(site.Database, project, null, default);
+        var program = await site.Program(await site.Member(project), "work");
+        var token = (await program.Ok(HttpMethod.Post, $"/api/v1/projects/{project.Id}/next", new { })).GetProperty("task").GetProperty("token").GetString();
+        var said = new List<string>();
+        foreach (var language in new[] { "en", "de" })
+        {
+            program.Language = language;
+            using var reply = await program.Json(HttpMethod.Post, "/api/v1/leases/submit", raw: $$"""{"token":"{{token}}","answer":{{answer}}}""");
+            var problem = JsonSerializer.Deserialize<JsonElement>(await reply.Content.ReadAsStringAsync());
+            Assert.Equal((HttpStatusCode.UnprocessableEntity, "answer"), (reply.StatusCode, problem.GetProperty("code").GetString()));
+            said.Add(problem.GetProperty("detail").GetString()!);
+        }
+        Assert.StartsWith("The answer ", said[0]);
+        Assert.StartsWith("Die Antwort ", said[1]);
+        Assert.DoesNotMatch(@"\b(has|expected|the|is|says|marks|with|leave)\b", said[1]);
+        Assert.DoesNotMatch(@"\{\d\}", said[0] + said[1]);
+        Assert.Empty(await site.Database.Judgments.ReadAsync(project.Id, new()));
+    }
+
     [Fact]
     public async Task Problems_that_pages_show_are_in_the_language_of_who_reads_them()
     {

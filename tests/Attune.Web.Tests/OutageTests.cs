@@ -31,6 +31,7 @@ public sealed class OutageTests
             Assert.Contains($"href=\"/work/{project.Id}?from=here\"", text); // asks for the page, sends nothing again
             Assert.DoesNotContain("attune-pg-", text); // where the database is concerns nobody here
             Assert.True(page.Headers.Contains("Content-Security-Policy"));
+            Assert.Contains("--paper", await browser.Page(SiteAssets.Address("site.css"))); // the page's looks need no database
             using var refused = await program.Json(HttpMethod.Post, "/api/v1/leases/submit", Answer(token));
             Assert.Equal((HttpStatusCode.ServiceUnavailable, "application/problem+json"), (refused.StatusCode, refused.Content.Headers.ContentType!.MediaType));
             Assert.DoesNotContain("attune-pg-", await refused.Content.ReadAsStringAsync());

@@ -90,7 +90,123 @@ public sealed class SignInTests
         Assert.Equal(HttpStatusCode.Redirect, (await before.Get("/")).StatusCode);
         Assert.Contains("do not fit", await Problem(await TryAsync(site.Visit(), Password)));
         Assert.Equal(HttpStatusCode.Redirect, (await TryAsync(site.Visit(), "quite another one")).StatusCode);
-        Assert.Contains("used already", await Problem(await visit.Post($"/reset/{token}", "reset", ("Password", "yet another one"))));
+        Assert.Contains("used already", await visit.Page($"/reset/{token}"));
+        Assert.DoesNotContain("name=\"Password\"", await visit.Page($"/reset/{token}"));
+    }
+
+    [Fact]
+    public async Task A_stranger_elsewhere_locks_nobody_out_and_one_network_cannot_try_everybody()
+    {
+        await using var site = await Site.Open(new() { FailuresBeforeLock = 2, Proxies = ["127.0.0.1"] });
+        await site.Person(password: Password, email: "ada@example.org");
+        for (var i = 0; i < 3; i++)
+            await TryAsync(From(site, "203.0.113.9"), "another sentence");
+        Assert.Contains("Too many tries", await Problem(await TryAsync(From(site, "203.0.113.9"), Password)));
+        Assert.Equal(HttpStatusCode.Redirect, (await TryAsync(From(site, "203.0.113.10"), Password)).StatusCode);
+        for (var i = 0; i < 10; i++)
+            await TryAsync(From(site, "2001:db8:1:1::1"), "another sentence", $"somebody{i}@example.org");
+        Assert.Contains("Too many tries", await Problem(await TryAsync(From(site, "2001:db8:1:1:ffff::2"), Password))); // another address of the same network
+        Assert.Equal(HttpStatusCode.Redirect, (await TryAsync(From(site, "2001:db8:1:2::1"), Password)).StatusCode);
+    }
+
+    [Fact]
+    public async Task Many_networks_against_one_account_wait_too()
+    {
+        await using var site = await Site.Open(new() { FailuresBeforeLock = 2, Proxies = ["127.0.0.1"] });
+        await site.Person(password: Password, email: "ada@example.org");
+        for (var i = 0; i < 20; i++)
+            await TryAsync(From(site, $"203.0.113.{i}"), "another sentence");
+        Assert.Contains("Too many tries", await Problem(await TryAsync(From(site, "203.0.113.99"), Password)));
+        site.Clock.Advance(TimeSpan.FromMinutes(15));
+        Assert.Equal(HttpStatusCode.Redirect, (await TryAsync(From(site, "203.0.113.99"), Password)).StatusCode);
+    }
+
+    [Fact]
+    public async Task Tries_at_the_same_time_are_no_way_around_the_lock()
+    {
+        await using var site = await Site.Open(new() { FailuresBeforeLock = 3 });
+        await site.Person(password: Password, email: "ada@example.org");
+        var replies = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => TryAsync(site.Visit(), "another sentence")));
+        Assert.Equal(3, (await Task.WhenAll(replies.Select(Problem))).Count(problem => problem.Contains("do not fit", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public async Task Guessed_links_and_keys_lock_the_guessers_network_out_and_nobody_else()
+    {
+        await using var site = await Site.Open(new() { FailuresBeforeLock = 4, Proxies = ["127.0.0.1"] });
+        var person = await site.Person(Role.Owner);
+        var invitation = (await site.Database.Access.InviteAsync(Role.Annotator, null, null, TimeSpan.FromDays(7), null)).Token;
+        var reset = (await site.Database.Access.BeginResetAsync((await site.Database.People.IdentityAsync(person.Id))!.Email!, TimeSpan.FromDays(1)))!;
+        var key = (await site.Program(person, "read")).Key!;
+        var (guesser, other) = (From(site, "203.0.113.9"), From(site, "203.0.113.10"));
+        for (var i = 0; i < 20; i++) // one wrong key all day long is no guess
+            Assert.Equal(HttpStatusCode.Unauthorized, (await WithKey(guesser, "mistyped").Get("/api/v1/me")).StatusCode);
+        Assert.Contains("never was", await guesser.Page("/invitation/guess-1"));
+        Assert.Contains("never was", await guesser.Page("/reset/guess-2"));
+        Assert.Equal(HttpStatusCode.Unauthorized, (await WithKey(guesser, "guess-3").Get("/api/v1/me")).StatusCode);
+
+        using var locked = await WithKey(guesser, key).Get("/api/v1/me");
+        Assert.Equal((HttpStatusCode.TooManyRequests, TimeSpan.FromMinutes(15), "application/problem+json"), (locked.StatusCode, locked.Headers.RetryAfter!.Delta!.Value, locked.Content.Headers.ContentType!.MediaType));
+        foreach (var path in new[] { $"/invitation/{invitation}", $"/reset/{reset}" })
+        {
+            using var page = await guesser.Get(path);
+            Assert.Equal(HttpStatusCode.TooManyRequests, page.StatusCode);
+            Assert.Contains("too many links", await page.Content.ReadAsStringAsync());
+            Assert.DoesNotContain("name=\"Form.Password\"", await page.Content.ReadAsStringAsync());
+        }
+        Assert.Equal(HttpStatusCode.OK, (await WithKey(other, key).Get("/api/v1/me")).StatusCode);
+        Assert.Contains("Form.Password", await other.Page($"/invitation/{invitation}"));
+        var here = From(site, "203.0.113.9");
+        here.Cookies.Add(here.Address, new Cookie("attune-session", await site.Database.Access.BeginSessionAsync(person.Id, TimeSpan.FromDays(1))));
+        Assert.Equal(HttpStatusCode.OK, (await here.Get("/")).StatusCode); // who is signed in goes on
+        site.Clock.Advance(TimeSpan.FromMinutes(15));
+        Assert.Equal(HttpStatusCode.OK, (await WithKey(guesser, key).Get("/api/v1/me")).StatusCode);
+    }
+
+    [Theory]
+    [InlineData("http://0.0.0.0:0", "an owner with a password")]
+    [InlineData("http://[::]:0", "an owner with a password")]
+    [InlineData("http://example.org:0", "an owner with a password")] // a name that is not localhost is every address
+    [InlineData("http://loopback:0", "an owner with a password")]
+    [InlineData("http://127.0.0.1:0;http://0.0.0.0:0", "http://ADDRESS:PORT")]
+    [InlineData("http://localhost/;http://0.0.0.0:0", "http://ADDRESS:PORT")]
+    public async Task No_address_that_others_reach_is_listened_on_without_an_owner(string listen, string says)
+    {
+        await using var site = await Site.Open();
+        Assert.Contains(says, (await Assert.ThrowsAsync<InputException>(() => WebServer.BuildAsync(site.Database, new() { Listen = listen }))).Message);
+    }
+
+    [Fact]
+    public async Task No_setting_from_elsewhere_makes_it_listen_on_more()
+    {
+        await using var site = await Site.Open();
+        await using var app = await WebServer.BuildAsync(site.Database, new() { Listen = "http://127.0.0.1:0" }, builder =>
+        {
+            builder.Configuration["Kestrel:Endpoints:More:Url"] = "http://127.0.0.1:0"; // as a file or a variable of the environment would
+            builder.Configuration["http_ports"] = "0";
+        });
+        await app.StartAsync();
+        Assert.Single(app.Urls);
+    }
+
+    [Fact]
+    public async Task Forwarded_headers_are_believed_of_the_named_proxy_alone_and_make_cookies_secure()
+    {
+        foreach (var (proxies, isBelieved) in new (string[], bool)[] { ([], false), (["203.0.113.1"], false), (["127.0.0.1"], true) })
+        {
+            await using var site = await Site.Open(new() { Proxies = proxies });
+            await site.Person(password: Password, email: "ada@example.org");
+            var visit = From(site, "203.0.113.9");
+            visit.Headers["X-Forwarded-Proto"] = "https";
+            using var page = await visit.Get("/sign-in");
+            Assert.Equal(isBelieved, page.Headers.Contains("Strict-Transport-Security"));
+            Assert.Equal(isBelieved, page.Headers.GetValues("Set-Cookie").Single(cookie => cookie.StartsWith("attune-form", StringComparison.Ordinal)).Contains("secure", StringComparison.OrdinalIgnoreCase));
+            var form = page.Headers.GetValues("Set-Cookie").Single(cookie => cookie.StartsWith("attune-form", StringComparison.Ordinal)).Split(';')[0];
+            visit.Headers["Cookie"] = form; // a secure cookie is not sent back over plain HTTP by the client
+            using var reply = await visit.Send(HttpMethod.Post, "/sign-in", new FormUrlEncodedContent(
+                [new("_handler", "sign-in"), new("__RequestVerificationToken", Visit.Token(await page.Content.ReadAsStringAsync())), new("Form.Email", "ada@example.org"), new("Form.Password", Password)]));
+            Assert.Equal(isBelieved, reply.Headers.GetValues("Set-Cookie").Single(cookie => cookie.StartsWith("attune-session", StringComparison.Ordinal)).Contains("secure", StringComparison.OrdinalIgnoreCase));
+        }
     }
 
     [Fact]
@@ -102,6 +218,19 @@ public sealed class SignInTests
         Assert.Contains("an owner with a password", refused.Message);
         await site.Person(Role.Owner, Password);
         await using var app = await WebServer.BuildAsync(site.Database, open);
+    }
+
+    private static Visit From(Site site, string address)
+    {
+        var visit = site.Visit();
+        visit.Headers["X-Forwarded-For"] = address;
+        return visit;
+    }
+
+    private static Visit WithKey(Visit visit, string key)
+    {
+        visit.Key = key;
+        return visit;
     }
 
     private static Task<HttpResponseMessage> TryAsync(Visit visit, string password, string email = "ada@example.org") =>

@@ -27,6 +27,9 @@ internal sealed class Visit : IDisposable
     /// <summary>An API key to send.</summary>
     public string? Key { get; set; }
 
+    /// <summary>Other headers to send.</summary>
+    public Dictionary<string, string> Headers { get; } = [];
+
     /// <summary>The language to ask for.</summary>
     public string? Language { get; set; }
 
@@ -68,6 +71,8 @@ internal sealed class Visit : IDisposable
             request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", Key);
         if (Language is not null)
             request.Headers.AcceptLanguage.ParseAdd(Language);
+        foreach (var (name, value) in Headers)
+            request.Headers.TryAddWithoutValidation(name, value);
         if (token is not null)
             request.Headers.Add("RequestVerificationToken", token);
         return await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead); // a stream of events has no end

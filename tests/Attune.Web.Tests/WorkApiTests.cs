@@ -1,10 +1,37 @@
 using System.Net;
 using System.Text.Json;
+using Attune.Storage.People;
 
 namespace Attune.Web.Tests;
 
 public sealed class WorkApiTests
 {
+    [Fact]
+    public async Task No_task_is_given_before_the_consent_text_is_agreed_to_in_its_version_and_each_project_asks_for_itself()
+    {
+        await using var site = await Site.Open();
+        var (one, two) = (await site.Project(), await site.Project(name: "Shapes"));
+        foreach (var project in new[] { one, two })
+            await site.Database.Projects.SetSettingsAsync(project.Id, project.Settings with { ConsentText = "I agree." }, null);
+        var person = await site.Member(one);
+        await site.Database.Projects.SetMemberAsync(two.Id, person.Id, Role.Annotator, null);
+        var (program, browser) = (await site.Program(person, "work"), await site.SignedIn(person));
+        async Task<string?> Why(string project) => (await program.Ok(HttpMethod.Post, $"/api/v1/projects/{project}/next", new { })).GetProperty("why").GetString();
+
+        Assert.Equal("needs-consent", await Why(one.Id));
+        Assert.Equal(HttpStatusCode.Conflict, (await program.Json(HttpMethod.Post, $"/api/v1/projects/{one.Id}/consent", new { version = "2" })).StatusCode);
+        Assert.Equal("needs-consent", await Why(one.Id));
+        await program.Ok(HttpMethod.Post, $"/api/v1/projects/{one.Id}/consent", new { version = "1" });
+        Assert.Null(await Why(one.Id));
+        Assert.Equal("needs-consent", await Why(two.Id));
+        Assert.Contains("I agree.", await browser.Page($"/work/{two.Id}"));
+        Assert.Contains("data-answer", await (await browser.Post($"/work/{two.Id}", "consent")).Content.ReadAsStringAsync());
+        Assert.Contains("data-answer", await browser.Page($"/work/{one.Id}")); // agreeing there took nothing back here
+        await site.Database.Projects.SetSettingsAsync(one.Id, (await site.Database.Projects.FindAsync(one.Id))!.Settings with { ConsentVersion = "2" }, null);
+        Assert.Equal("needs-consent", await Why(one.Id));
+        Assert.Equal(2, (await site.Database.Audit.ListAsync(null, new() { Size = 200 })).Items.Count(entry => entry.Act == "person.consent"));
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]

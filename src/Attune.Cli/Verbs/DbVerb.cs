@@ -74,12 +74,7 @@ internal static class DbVerb
     {
         var from = new Argument<string>("folder") { Description = "What 'attune db export' wrote" };
         var verb = new Verb("import", "Read an export into an empty database, all of it or nothing.", "attune db import backups/monday --db postgres://attune@localhost:5432/attune") { from, Url, CommonOptions.Json };
-        return verb.Does(output, (parsed, stop) => Report(output, parsed, "imported to", Run(async () =>
-        {
-            ImportFolder.Verify(parsed.GetRequiredValue(from)); // before a new database is made
-            await using var database = await Database.OpenAsync(parsed.GetValue(Url)!, null, stop);
-            return Of($"{database.Url}", await ImportFolder.ReadAsync(database, parsed.GetRequiredValue(from), stop));
-        })));
+        return verb.Does(output, (parsed, stop) => Report(output, parsed, "imported to", Run(() => Backup.ImportAsync(parsed.GetRequiredValue(from), parsed.GetValue(Url)!, stop))));
     }
 
     private static BackupReport Of(string path, ExportManifest manifest) => new(path, manifest.Tables.ToDictionary(table => Path.GetFileNameWithoutExtension(table.File), table => table.Rows));

@@ -109,11 +109,11 @@ public sealed class ArenaStore
             if (there is { AnsweredAt: not null } && there.Prompt == prompt)
                 return new ArenaResult.Kept(state);
             if (state.Talk.RevealedAt is not null)
-                return new ArenaResult.Conflict("this conversation is over");
+                return new ArenaResult.Conflict(ArenaFault.Over);
             if (there is { AnsweredAt: not null })
-                return new ArenaResult.Conflict($"turn {number} has its answers already, to another message");
+                return new ArenaResult.Conflict(ArenaFault.OtherMessage, number);
             if (there is null && (number != state.Turns.Count + 1 || state.Turns is [.., { AnsweredAt: null }]))
-                return new ArenaResult.Conflict($"turn {number} cannot begin after {state.Turns.Count(turn => turn.AnsweredAt is not null)} answered turns");
+                return new ArenaResult.Conflict(ArenaFault.Skips, number, state.Turns.Count(turn => turn.AnsweredAt is not null));
             await transaction.ExecuteAsync(
                 """
                 INSERT INTO arena_turns (talk_id, number, prompt, asked_at) VALUES (@talkId, @number, @prompt, @Now)
@@ -151,11 +151,11 @@ public sealed class ArenaStore
             if (await StateAsync(transaction, talkId, voterId, transaction.Engine.ForUpdate).ConfigureAwait(false) is not { } state)
                 return new ArenaResult.Unknown();
             if (state.Vote is { } vote)
-                return vote.Token == token && vote.Choice == ArenaWords.Of(choice) ? new ArenaResult.Kept(state) : new ArenaResult.Conflict("this conversation has its vote already");
+                return vote.Token == token && vote.Choice == ArenaWords.Of(choice) ? new ArenaResult.Kept(state) : new ArenaResult.Conflict(ArenaFault.Voted);
             if (state.Talk.Kind == ArenaMode.Single)
-                return new ArenaResult.Conflict("with one model there is nothing to vote on");
+                return new ArenaResult.Conflict(ArenaFault.OneModel);
             if (state.Talk.RevealedAt is not null)
-                return new ArenaResult.Conflict("the models were named before there was a vote");
+                return new ArenaResult.Conflict(ArenaFault.Named);
             var origin = rules.Address is null ? null : await OriginAsync(transaction, rules.Address).ConfigureAwait(false);
             var reason = await VoidReasonAsync(transaction, state, rules, origin).ConfigureAwait(false);
             await transaction.ExecuteAsync(

@@ -138,6 +138,28 @@ public sealed record ArenaBallot
 /// <param name="Vote">Its vote; null before.</param>
 public sealed record ArenaState(ArenaTalk Talk, IReadOnlyList<ArenaTurn> Turns, ArenaBallot? Vote);
 
+/// <summary>Why a conversation of the arena can neither go on nor be voted on so.</summary>
+public enum ArenaFault
+{
+    /// <summary>It is over.</summary>
+    Over,
+
+    /// <summary>The turn has its answers already, to another message.</summary>
+    OtherMessage,
+
+    /// <summary>The turns before it are not there.</summary>
+    Skips,
+
+    /// <summary>It has its vote already.</summary>
+    Voted,
+
+    /// <summary>With one model there is nothing to vote on.</summary>
+    OneModel,
+
+    /// <summary>The models were named before there was a vote.</summary>
+    Named,
+}
+
 /// <summary>What became of something that a voter wanted.</summary>
 public abstract record ArenaResult
 {
@@ -154,7 +176,9 @@ public abstract record ArenaResult
 
     /// <summary>Nothing was changed.</summary>
     /// <param name="Fault">Why not.</param>
-    public sealed record Conflict(string Fault) : ArenaResult;
+    /// <param name="Number">The turn that was meant, where it is one.</param>
+    /// <param name="Turns">Answered turns, where they matter.</param>
+    public sealed record Conflict(ArenaFault Fault, int Number = 0, int Turns = 0) : ArenaResult;
 }
 
 /// <summary>Words of columns and requests.</summary>

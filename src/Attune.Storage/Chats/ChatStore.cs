@@ -59,9 +59,9 @@ public sealed class ChatStore
             if (turns.FirstOrDefault(turn => turn.Number == number) is { } there)
                 return await AgainAsync(transaction, there, prompt).ConfigureAwait(false);
             if (number != turns.Count + 1)
-                return new ChatResult.Conflict($"turn {number} cannot begin after {turns.Count} turns");
+                return new ChatResult.Conflict(ChatFault.Skips, number, turns.Count);
             if (turns.Count > 0 && turns[^1].Chosen is null)
-                return new ChatResult.Conflict($"turn {number} cannot begin before an answer of turn {turns.Count} is chosen");
+                return new ChatResult.Conflict(ChatFault.Unchosen, number, turns.Count);
             var order = new Seed((ulong)lease!.Seed).For("turn").For(number).Permutation(AnswersPerTurn);
             var begun = new ChatTurn { LeaseId = leaseId, Number = number, Prompt = prompt, SideOrder = JsonSerializer.Serialize(order), AskedAt = transaction.Now };
             await transaction.ExecuteAsync("INSERT INTO chat_turns (lease_id, number, prompt, side_order, asked_at) VALUES (@LeaseId, @Number, @Prompt, @SideOrder, @AskedAt)", begun).ConfigureAwait(false);
@@ -92,14 +92,14 @@ public sealed class ChatStore
                 return refusal;
             var turns = await TurnsAsync(transaction, leaseId).ConfigureAwait(false);
             if (turns.FirstOrDefault(turn => turn.Number == number) is not { Answers: not null } there)
-                return new ChatResult.Conflict($"turn {number} has no answers to choose from");
+                return new ChatResult.Conflict(ChatFault.Unanswered, number, turns.Count);
             if (place < 0 || place >= there.Order.Count || strength is < 0 or > Judgment.MaximumStrength)
-                return new ChatResult.Conflict($"place {place} with strength {strength?.ToString() ?? "none"} is no choice, expected a place from 0 to {there.Order.Count - 1} and a strength from 0 to {Judgment.MaximumStrength}");
+                return new ChatResult.Conflict(ChatFault.NoChoice, number, turns.Count);
             var chosen = there with { Chosen = there.Order[place], Strength = strength, ChosenAt = transaction.Now };
             if ((there.Chosen, there.Strength) == (chosen.Chosen, chosen.Strength))
                 return new ChatResult.Kept(there);
             if (number < turns.Count)
-                return new ChatResult.Conflict($"the conversation went on after turn {number}, so its choice stays");
+                return new ChatResult.Conflict(ChatFault.WentOn, number, turns.Count);
             await transaction.ExecuteAsync("UPDATE chat_turns SET chosen = @Chosen, strength = @Strength, chosen_at = @ChosenAt WHERE lease_id = @LeaseId AND number = @Number", chosen).ConfigureAwait(false);
             return new ChatResult.Kept(chosen);
         }, stop);
@@ -109,7 +109,7 @@ public sealed class ChatStore
         if (there.Prompt == prompt)
             return new ChatResult.Kept(there);
         if (there.Answers is not null)
-            return new ChatResult.Conflict($"turn {there.Number} has its answers already, to another message");
+            return new ChatResult.Conflict(ChatFault.OtherMessage, there.Number, there.Number);
         await transaction.ExecuteAsync("UPDATE chat_turns SET prompt = @prompt WHERE lease_id = @LeaseId AND number = @Number", new { prompt, there.LeaseId, there.Number }).ConfigureAwait(false);
         return new ChatResult.Kept(there with { Prompt = prompt });
     }

@@ -54,6 +54,28 @@ public sealed record ChatTurn
     };
 }
 
+/// <summary>Why a turn can neither begin nor be decided so.</summary>
+public enum ChatFault
+{
+    /// <summary>The turns before it are not there.</summary>
+    Skips,
+
+    /// <summary>Nothing is chosen in the turn before it.</summary>
+    Unchosen,
+
+    /// <summary>It has no answers to choose from.</summary>
+    Unanswered,
+
+    /// <summary>There is no such place or strength.</summary>
+    NoChoice,
+
+    /// <summary>The conversation went on after it, so its choice stays.</summary>
+    WentOn,
+
+    /// <summary>It has its answers already, to another message.</summary>
+    OtherMessage,
+}
+
 /// <summary>What became of a turn that somebody wanted to begin or to decide.</summary>
 public abstract record ChatResult
 {
@@ -73,5 +95,7 @@ public abstract record ChatResult
 
     /// <summary>The conversation stands otherwise; nothing was changed.</summary>
     /// <param name="Fault">Why not.</param>
-    public sealed record Conflict(string Fault) : ChatResult;
+    /// <param name="Number">The turn that was meant.</param>
+    /// <param name="Turns">Turns that there are.</param>
+    public sealed record Conflict(ChatFault Fault, int Number, int Turns) : ChatResult;
 }

@@ -42,8 +42,15 @@ internal sealed class SqliteEngine : Engine
         {
             if (!File.Exists(url.Target))
                 throw InputException.One(url.ToString(), "is not there", "a database", "check the path");
-            using var probe = Connect(url, "PRAGMA query_only = ON");
-            Recognise(url, probe, mayMark: false);
+            try
+            {
+                using var probe = Connect(url, "PRAGMA query_only = ON");
+                Recognise(url, probe, mayMark: false);
+            }
+            catch (SqliteException e)
+            {
+                throw Explain(url, e);
+            }
             return new(url, options, null, null);
         }
         var held = TakeLock(url);

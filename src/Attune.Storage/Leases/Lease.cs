@@ -127,6 +127,9 @@ public enum NothingReason
     /// <summary>Nothing is left that they could do, for now.</summary>
     NoTask,
 
+    /// <summary>They have not agreed to the project's consent text, or not seen its warning, in the version that holds.</summary>
+    NeedsConsent,
+
     /// <summary>They have not passed the project's qualification, and no attempt is left.</summary>
     NotQualified,
 }

@@ -38,6 +38,8 @@ public sealed partial class LeaseStore
             return new(null, NothingReason.ProjectClosed);
         if (await AllowedAsync(transaction, projectId, personId).ConfigureAwait(false) is not { } pseudonym)
             return new(null, NothingReason.NotAllowed);
+        if (!await PersonStore.HasConsentedAsync(transaction, personId, project).ConfigureAwait(false))
+            return new(null, NothingReason.NeedsConsent);
         await ExpireAsync(transaction, projectId).ConfigureAwait(false);
 
         var open = await transaction.QueryAsync<Lease>("SELECT * FROM leases WHERE person_id = @personId AND project_id = @projectId AND state = 'active' ORDER BY id", new { personId, projectId }).ConfigureAwait(false);

@@ -52,12 +52,20 @@ public sealed record ApiKey
 /// <summary>Something made together with the token that is shown once.</summary>
 public sealed record Issued<T>(T Value, string Token);
 
+/// <summary>How often something may fail before it waits.</summary>
+/// <param name="Subject">What is counted: an account, a network. Kept as a hash.</param>
+/// <param name="Most">Failures after which it waits.</param>
+/// <param name="EndsWithSuccess">Whether a try that succeeds makes all before it forgotten, or only does not count itself.</param>
+public sealed record FailureLimit(string Subject, int Most, bool EndsWithSuccess);
+
 /// <summary>
 /// How people and programs get in: invitations, password resets, sessions, API keys, and the lock after failed tries. Tokens are kept as hashes
 /// (<see cref="Secret"/>); each invitation and reset works once. Not here: passwords, which the caller hashes.
 /// </summary>
 public sealed class AccessStore
 {
+    private static readonly TimeSpan FailuresAreKept = TimeSpan.FromDays(1); // longer than any window, and no longer than that
+
     private readonly Database _database;
 
     internal AccessStore(Database database) => _database = database;
@@ -152,6 +160,10 @@ public sealed class AccessStore
             return (string?)token;
         }, stop);
 
+    /// <summary>Whether a password reset can still be used.</summary>
+    public async Task<bool> HoldsResetAsync(string token, CancellationToken stop = default) => await _database.ReadAsync(transaction => transaction.CountAsync(
+        "SELECT COUNT(*) FROM password_resets WHERE token_hash = @Hash AND used_at IS NULL AND expires_at > @Now", new { Hash = Secret.Hash(token), transaction.Now }), stop).ConfigureAwait(false) > 0;
+
     /// <summary>Uses a password reset, once: sets the new hash, ends all sessions. Whether it could be used.</summary>
     public Task<bool> ResetPasswordAsync(string token, string passwordHash, CancellationToken stop = default) => _database.WriteAsync(
         async transaction =>
@@ -222,22 +234,69 @@ public sealed class AccessStore
             await _database.Audit.RecordAsync(transaction, actorId, "key.revoke", id).ConfigureAwait(false);
         }, stop);
 
-    /// <summary>Notes a failed try to sign in.</summary>
-    /// <param name="subject">What is locked after too many: an address, a network address. Kept as a hash.</param>
+    /// <summary>
+    /// Notes a try to sign in before it is made, as if it had failed, so that many at the same time are no way around the count. Whether it may be made:
+    /// where too many have failed nothing is noted.
+    /// </summary>
+    /// <param name="limits">What is counted.</param>
+    /// <param name="window">How long failures count.</param>
     /// <param name="stop">Gives up.</param>
-    public Task NoteFailureAsync(string subject, CancellationToken stop = default) => _database.WriteAsync(
-        transaction => transaction.ExecuteAsync(
-            "INSERT INTO sign_in_failures (id, subject_hash, at) VALUES (@Id, @Hash, @Now)", new { Id = transaction.NewId(), Hash = Subject(subject), transaction.Now }), stop);
+    public Task<bool> BeginTryAsync(IReadOnlyList<FailureLimit> limits, TimeSpan window, CancellationToken stop = default) => _database.WriteAsync(
+        async transaction =>
+        {
+            await transaction.ExecuteAsync("DELETE FROM sign_in_failures WHERE at <= @Before", new { Before = transaction.Now - FailuresAreKept }).ConfigureAwait(false);
+            foreach (var limit in limits)
+            {
+                if (await FailuresAsync(transaction, limit.Subject, window).ConfigureAwait(false) >= limit.Most)
+                    return false;
+            }
+            foreach (var limit in limits)
+            {
+                await transaction.ExecuteAsync(
+                    "INSERT INTO sign_in_failures (id, subject_hash, at) VALUES (@Id, @Hash, @Now)", new { Id = transaction.NewId(), Hash = Subject(limit.Subject), transaction.Now }).ConfigureAwait(false);
+            }
+            return true;
+        }, stop);
+
+    /// <summary>Says that the try succeeded: it counts no more, and what ended with it is forgotten.</summary>
+    public Task EndTryAsync(IReadOnlyList<FailureLimit> limits, CancellationToken stop = default) => _database.WriteAsync(
+        async transaction =>
+        {
+            foreach (var limit in limits)
+            {
+                var which = limit.EndsWithSuccess ? "subject_hash = @Hash" : "id = (SELECT MAX(id) FROM sign_in_failures WHERE subject_hash = @Hash)";
+                await transaction.ExecuteAsync($"DELETE FROM sign_in_failures WHERE {which}", new { Hash = Subject(limit.Subject) }).ConfigureAwait(false);
+            }
+            return true;
+        }, stop);
+
+    /// <summary>Notes that somebody showed a token that was never made here: a guess. The same one again is no other guess, and one that was used or has expired is none.</summary>
+    /// <param name="subject">Who is locked out after too many: a network address. Kept as a hash.</param>
+    /// <param name="token">What was shown.</param>
+    /// <param name="stop">Gives up.</param>
+    public Task NoteGuessAsync(string subject, string token, CancellationToken stop = default) => _database.WriteAsync(
+        async transaction =>
+        {
+            var made = await transaction.CountAsync(
+                """
+                SELECT (SELECT COUNT(*) FROM invitations WHERE token_hash = @Hash) + (SELECT COUNT(*) FROM password_resets WHERE token_hash = @Hash)
+                    + (SELECT COUNT(*) FROM api_keys WHERE key_hash = @Hash)
+                """, new { Hash = Secret.Hash(token) }).ConfigureAwait(false);
+            if (made > 0)
+                return;
+            await transaction.ExecuteAsync("DELETE FROM sign_in_failures WHERE at <= @Before", new { Before = transaction.Now - FailuresAreKept }).ConfigureAwait(false);
+            await transaction.ExecuteAsync(
+                "INSERT INTO sign_in_failures (id, subject_hash, at) VALUES (@Id, @Hash, @Now) ON CONFLICT (id) DO UPDATE SET at = excluded.at",
+                new { Id = Secret.Hash($"{subject}\n{token}"), Hash = Subject(subject), transaction.Now }).ConfigureAwait(false);
+        }, stop);
 
     /// <summary>How many tries have failed within the window: the caller locks where there are too many.</summary>
-    public async Task<int> FailuresAsync(string subject, TimeSpan window, CancellationToken stop = default) => (int)await _database.ReadAsync(
-        transaction => transaction.CountAsync("SELECT COUNT(*) FROM sign_in_failures WHERE subject_hash = @Hash AND at > @Since", new { Hash = Subject(subject), Since = transaction.Now - window }), stop).ConfigureAwait(false);
+    public Task<int> FailuresAsync(string subject, TimeSpan window, CancellationToken stop = default) => _database.ReadAsync(transaction => FailuresAsync(transaction, subject, window), stop);
 
-    /// <summary>Forgets failed tries, after one that succeeded.</summary>
-    public Task ForgetFailuresAsync(string subject, CancellationToken stop = default) =>
-        _database.WriteAsync(transaction => transaction.ExecuteAsync("DELETE FROM sign_in_failures WHERE subject_hash = @Hash", new { Hash = Subject(subject) }), stop);
+    private static async Task<int> FailuresAsync(Transaction transaction, string subject, TimeSpan window) => (int)await transaction.CountAsync(
+        "SELECT COUNT(*) FROM sign_in_failures WHERE subject_hash = @Hash AND at > @Since", new { Hash = Subject(subject), Since = transaction.Now - window }).ConfigureAwait(false);
 
-    internal static string Subject(string subject) => Secret.Hash(subject.Trim().ToLowerInvariant());
+    private static string Subject(string subject) => Secret.Hash(subject.Trim().ToLowerInvariant());
 
     private static Task<Invitation?> ValidAsync(Transaction transaction, string token, string lockRow) => transaction.FirstAsync<Invitation>(
         $"SELECT * FROM invitations WHERE token_hash = @Hash AND used_at IS NULL AND expires_at > @Now{lockRow}", new { Hash = Secret.Hash(token), transaction.Now });

@@ -67,12 +67,6 @@ public sealed record Identity
 
     /// <summary>The hasher's text; null without a password.</summary>
     public string? PasswordHash { get; init; }
-
-    /// <summary>The consent text they agreed to; null before.</summary>
-    public string? ConsentVersion { get; init; }
-
-    /// <summary>When they agreed.</summary>
-    public DateTimeOffset? ConsentAt { get; init; }
 }
 
 /// <summary>A person to add.</summary>

@@ -20,8 +20,18 @@ public sealed class PersonErasure
     internal PersonErasure(Database database) => _database = database;
 
     /// <summary>Everything that is known about a person, as an indented JSON document; no hashes of passwords or tokens.</summary>
+    /// <param name="personId">Of whom.</param>
+    /// <param name="actorId">Who asks for it; null for the program itself.</param>
+    /// <param name="stop">Gives up.</param>
     /// <exception cref="InputException">There is no such person.</exception>
-    public Task<string> ExportAsync(string personId, CancellationToken stop = default) => _database.ReadAsync(
+    public async Task<string> ExportAsync(string personId, string? actorId, CancellationToken stop = default)
+    {
+        var document = await DocumentAsync(personId, stop).ConfigureAwait(false);
+        await _database.WriteAsync(transaction => _database.Audit.RecordAsync(transaction, actorId, "person.export", personId), stop).ConfigureAwait(false);
+        return document;
+    }
+
+    private Task<string> DocumentAsync(string personId, CancellationToken stop) => _database.ReadAsync(
         async transaction =>
         {
             async Task<JsonArray> Rows(string sql) =>
@@ -31,18 +41,31 @@ public sealed class PersonErasure
             var document = new JsonObject
             {
                 ["person"] = person.DeepClone(),
-                ["identity"] = await Rows("SELECT email, display_name, consent_version, consent_at FROM identities WHERE person_id = @personId").ConfigureAwait(false),
+                ["identity"] = await Rows("SELECT email, display_name FROM identities WHERE person_id = @personId").ConfigureAwait(false),
                 ["languages"] = await Rows("SELECT language FROM person_languages WHERE person_id = @personId ORDER BY language").ConfigureAwait(false),
                 ["skills"] = await Rows("SELECT skill, level FROM person_skills WHERE person_id = @personId ORDER BY skill").ConfigureAwait(false),
                 ["memberships"] = await Rows("SELECT project_id, role, state, created_at FROM memberships WHERE person_id = @personId ORDER BY project_id").ConfigureAwait(false),
                 ["keys"] = await Rows("SELECT name, scopes, created_at, expires_at, revoked_at FROM api_keys WHERE person_id = @personId ORDER BY id").ConfigureAwait(false),
-                ["leases"] = await Rows("SELECT id, task_id, state, granted_at, expires_at, ended_at FROM leases WHERE person_id = @personId ORDER BY id").ConfigureAwait(false),
+                ["sessions"] = await Rows("SELECT created_at, expires_at FROM sessions WHERE person_id = @personId ORDER BY created_at").ConfigureAwait(false),
+                ["passwordResets"] = await Rows("SELECT created_at, expires_at, used_at FROM password_resets WHERE person_id = @personId ORDER BY created_at").ConfigureAwait(false),
+                ["invitations"] = await Rows("SELECT role, project_id, email, created_at, used_at FROM invitations WHERE used_by = @personId ORDER BY id").ConfigureAwait(false),
+                ["consents"] = await Rows("SELECT project_id, version, at FROM consents WHERE person_id = @personId ORDER BY project_id, version").ConfigureAwait(false),
+                ["leases"] = await Rows("SELECT id, task_id, state, instruction_version, granted_at, expires_at, ended_at, reason FROM leases WHERE person_id = @personId ORDER BY id").ConfigureAwait(false),
                 ["drafts"] = await Rows("SELECT d.lease_id, d.content, d.saved_at FROM drafts d JOIN leases l ON l.id = d.lease_id WHERE l.person_id = @personId ORDER BY d.lease_id").ConfigureAwait(false),
                 ["chatTurns"] = await Rows(
                     "SELECT t.lease_id, t.number, t.prompt, t.answers, t.chosen, t.strength, t.asked_at FROM chat_turns t JOIN leases l ON l.id = t.lease_id WHERE l.person_id = @personId ORDER BY t.lease_id, t.number").ConfigureAwait(false),
                 ["notices"] = await Rows("SELECT project_id, kind, message, at, appeal, appealed_at, decision, decision_reason FROM notices WHERE person_id = @personId ORDER BY id").ConfigureAwait(false),
                 ["bans"] = await Rows("SELECT project_id, kind, begins_at, ends_at, lifted_at FROM bans WHERE person_id = @personId ORDER BY id").ConfigureAwait(false),
                 ["qualifications"] = await Rows("SELECT project_id, attempt, wanted, correct, passed, ended_at FROM qualifications WHERE person_id = @personId ORDER BY id").ConfigureAwait(false),
+                ["skillChanges"] = await Rows("SELECT skill, level, at FROM skill_changes WHERE person_id = @personId ORDER BY id").ConfigureAwait(false),
+                ["standings"] = await Rows("SELECT project_id, skill, updated_at FROM standings WHERE person_id = @personId ORDER BY project_id").ConfigureAwait(false),
+                ["ruleFirings"] = await Rows("SELECT project_id, version, at, content, overturned_at FROM rule_firings WHERE person_id = @personId ORDER BY project_id, id").ConfigureAwait(false),
+                ["rejections"] = await Rows("SELECT r.judgment_id, r.at, r.lifted_at FROM rejections r JOIN judgments j ON j.id = r.judgment_id WHERE j.person_id = @personId ORDER BY r.judgment_id").ConfigureAwait(false),
+                ["repeats"] = await Rows("SELECT task_id, first_lease_id, created_at FROM repeats WHERE person_id = @personId ORDER BY task_id").ConfigureAwait(false),
+                ["messages"] = await Rows("SELECT id, tree_id, role, text, state, created_at FROM messages WHERE author_id = @personId ORDER BY id").ConfigureAwait(false),
+                ["batchDecisions"] = await Rows("SELECT batch_id, kind, passed, reason, at FROM batch_decisions WHERE actor_id = @personId ORDER BY id").ConfigureAwait(false),
+                ["appealsDecided"] = await Rows("SELECT project_id, decision, decision_reason, decided_at FROM notices WHERE decided_by = @personId ORDER BY id").ConfigureAwait(false),
+                ["arena"] = await Rows("SELECT consent_version, consented_at, pools_since, excluded_at, excluded_reason, created_at FROM arena_voters WHERE person_id = @personId").ConfigureAwait(false),
                 ["arenaTurns"] = await Rows(
                     "SELECT t.id AS talk_id, t.mode, n.number, n.prompt, n.answer_a, n.answer_b, n.asked_at FROM arena_turns n JOIN arena_talks t ON t.id = n.talk_id JOIN arena_voters v ON v.id = t.voter_id WHERE v.person_id = @personId ORDER BY t.id, n.number").ConfigureAwait(false),
                 ["arenaVotes"] = await Rows("SELECT b.talk_id, b.choice, b.void_reason, b.given_at FROM arena_votes b JOIN arena_voters v ON v.id = b.voter_id WHERE v.person_id = @personId ORDER BY b.id").ConfigureAwait(false),
@@ -80,16 +103,14 @@ public sealed class PersonErasure
     {
         var email = await transaction.FirstAsync<string>("SELECT email FROM identities WHERE person_id = @personId", new { personId }).ConfigureAwait(false);
         if (email is not null)
-        {
             await transaction.ExecuteAsync("UPDATE invitations SET email = NULL WHERE email = @email", new { email }).ConfigureAwait(false);
-            await transaction.ExecuteAsync("DELETE FROM sign_in_failures WHERE subject_hash = @Hash", new { Hash = AccessStore.Subject(email) }).ConfigureAwait(false);
-        }
+        await transaction.ExecuteAsync("DELETE FROM sign_in_failures").ConfigureAwait(false); // whose they are cannot be seen, as addresses are hashed there with networks
         await transaction.ExecuteAsync("UPDATE leases SET reason = NULL WHERE person_id = @personId", new { personId }).ConfigureAwait(false);
         await transaction.ExecuteAsync("DELETE FROM drafts WHERE lease_id IN (SELECT id FROM leases WHERE person_id = @personId)", new { personId }).ConfigureAwait(false);
         await transaction.ExecuteAsync("DELETE FROM chat_turns WHERE lease_id IN (SELECT id FROM leases WHERE person_id = @personId)", new { personId }).ConfigureAwait(false); // judgments hold what counts
         if (await transaction.FirstAsync<string>("SELECT id FROM arena_voters WHERE person_id = @personId", new { personId }).ConfigureAwait(false) is { } voter)
             await ArenaStore.ForgetWordsAsync(transaction, voter).ConfigureAwait(false);
-        foreach (var table in (string[])["identities", "sessions", "api_keys", "password_resets", "person_languages", "person_skills", "memberships", "standings"])
+        foreach (var table in (string[])["identities", "sessions", "api_keys", "password_resets", "person_languages", "person_skills", "memberships", "standings", "consents"])
             await transaction.ExecuteAsync($"DELETE FROM {table} WHERE person_id = @personId", new { personId }).ConfigureAwait(false);
         await transaction.ExecuteAsync("UPDATE people SET state = 'erased', role = 'annotator' WHERE id = @personId", new { personId }).ConfigureAwait(false);
     }

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using Attune.Runs;
+using Attune.Storage.Work;
 
 namespace Attune.Storage.People;
 
@@ -105,14 +106,19 @@ public sealed class PersonStore
             }, stop);
     }
 
-    /// <summary>Records that a person agreed to a consent text.</summary>
-    public Task ConsentAsync(string personId, string version, CancellationToken stop = default) => _database.WriteAsync(
+    /// <summary>Records that a person agreed to a project's consent text, in its version.</summary>
+    public Task ConsentAsync(string personId, string projectId, string version, CancellationToken stop = default) => _database.WriteAsync(
         async transaction =>
         {
-            await transaction.ExecuteAsync(
-                "UPDATE identities SET consent_version = @version, consent_at = @Now WHERE person_id = @personId", new { personId, version, transaction.Now }).ConfigureAwait(false);
-            await _database.Audit.RecordAsync(transaction, personId, "person.consent", personId, details: new { version }).ConfigureAwait(false);
+            if (await transaction.ExecuteAsync(
+                "INSERT INTO consents (person_id, project_id, version, at) VALUES (@personId, @projectId, @version, @Now) ON CONFLICT DO NOTHING", new { personId, projectId, version, transaction.Now }).ConfigureAwait(false) > 0)
+                await _database.Audit.RecordAsync(transaction, personId, "person.consent", personId, projectId, new { version }).ConfigureAwait(false);
         }, stop);
+
+    /// <summary>Whether somebody has agreed to what a project shows before the first task: it shows nothing, they are no human, or they did.</summary>
+    internal static async Task<bool> HasConsentedAsync(Transaction transaction, string personId, Project project) => !project.Settings.AsksConsent || await transaction.CountAsync(
+        "SELECT COUNT(*) FROM people p WHERE p.id = @personId AND (p.source <> 'human' OR EXISTS (SELECT 1 FROM consents c WHERE c.person_id = p.id AND c.project_id = @Id AND c.version = @ConsentVersion))",
+        new { personId, project.Id, project.Settings.ConsentVersion }).ConfigureAwait(false) > 0;
 
     /// <summary>Replaces a person's languages.</summary>
     public Task SetLanguagesAsync(string personId, IReadOnlyList<string> languages, CancellationToken stop = default) =>

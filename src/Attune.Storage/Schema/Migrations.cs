@@ -26,6 +26,7 @@ internal static partial class Migrations
         "data_sets", "data_set_tasks",
         "arena_voters", "arena_talks", "arena_turns", "arena_votes", "arena_prompts", "arena_shingles",
         "webhooks", "webhook_deliveries",
+        "consents",
     ];
 
     public static async Task<SchemaChange> ApplyAsync(Engine engine, string name, CancellationToken stop)

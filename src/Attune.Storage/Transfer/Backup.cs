@@ -62,20 +62,13 @@ public static class Backup
             return await RestorePostgresAsync(path, url, force, stop).ConfigureAwait(false);
         if (File.Exists(target.Target) && !force)
             throw InputException.One(target.ToString(), "is there already", "a new file", "add --force to replace it, or name another");
+        if (Directory.Exists(path))
+            ImportFolder.Verify(path); // before anything is made
         var temporary = $"{target.Target}.part-{Environment.ProcessId}";
         try
         {
-            if (Directory.Exists(path))
-            {
-                await using var filled = await Database.OpenAsync(temporary, null, stop).ConfigureAwait(false);
-                await ImportFolder.ReadAsync(filled, path, stop).ConfigureAwait(false);
-            }
-            else
-            {
-                Directory.CreateDirectory(Path.GetDirectoryName(temporary)!);
-                File.Copy(path, temporary);
-            }
-            var rows = await VerifyAsync(temporary, stop).ConfigureAwait(false);
+            Directory.CreateDirectory(Path.GetDirectoryName(temporary)!);
+            var rows = Directory.Exists(path) ? await FilledAsync(path, temporary, stop).ConfigureAwait(false) : await CopiedAsync(path, temporary, stop).ConfigureAwait(false);
             SqliteEngine.Replace(target, temporary);
             return new(target.ToString(), rows);
         }
@@ -86,6 +79,49 @@ public static class Backup
         finally
         {
             Discard(temporary);
+        }
+    }
+
+    /// <summary>Reads an export into an empty database of either engine. One that is not there yet is made with all of it, or not at all.</summary>
+    /// <exception cref="InputException">The folder is not whole, a line is bad, or the database holds something. Nothing is made or changed.</exception>
+    public static async Task<BackupReport> ImportAsync(string folder, string url, CancellationToken stop = default)
+    {
+        ImportFolder.Verify(folder);
+        var target = DatabaseUrl.Parse(url);
+        if (target.Kind == DatabaseKind.Sqlite && !File.Exists(target.Target))
+            return await RestoreAsync(folder, url, force: false, stop).ConfigureAwait(false);
+        await using var database = await Database.OpenAsync(url, null, stop).ConfigureAwait(false);
+        return new(database.Url.ToString(), Rows(await ImportFolder.ReadAsync(database, folder, stop).ConfigureAwait(false)));
+    }
+
+    private static async Task<IReadOnlyDictionary<string, long>> FilledAsync(string folder, string to, CancellationToken stop)
+    {
+        await using (var filled = await Database.OpenAsync(to, null, stop).ConfigureAwait(false))
+            await ImportFolder.ReadAsync(filled, folder, stop).ConfigureAwait(false);
+        return await VerifyAsync(to, stop).ConfigureAwait(false);
+    }
+
+    // A backup of an older program is brought to this one's schema. What is wrong is told of the backup, not of its copy.
+    private static async Task<IReadOnlyDictionary<string, long>> CopiedAsync(string backup, string to, CancellationToken stop)
+    {
+        try
+        {
+            File.Copy(backup, to);
+            await SqliteEngine.Open(DatabaseUrl.Parse(to), new() { ReadOnly = true }).DisposeAsync().ConfigureAwait(false); // what is none of ours is not made one
+            await (await Database.OpenAsync(to, null, stop).ConfigureAwait(false)).DisposeAsync().ConfigureAwait(false);
+            return await VerifyAsync(to, stop).ConfigureAwait(false);
+        }
+        catch (InputException e)
+        {
+            throw new InputException(backup, [.. e.Problems]);
+        }
+        catch (UnauthorizedAccessException)
+        {
+            throw InputException.One(backup, "cannot be opened", "a file that this user may read", "change its permissions");
+        }
+        catch (Exception e) when (e is SqliteException or StorageException { Fault: StorageFault.Damaged })
+        {
+            throw InputException.One(backup, $"is damaged ({((e as SqliteException ?? e.InnerException)?.Message ?? e.Message).TrimEnd('.')})", "a sound database", "use another backup");
         }
     }
 

@@ -1,10 +1,12 @@
 using System.Data.Common;
 using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using Attune.Feedback;
 using Attune.Runs;
 using Attune.Storage.Engines;
 using Attune.Storage.Schema;
+using Attune.Storage.Work;
 
 namespace Attune.Storage.Transfer;
 
@@ -12,6 +14,11 @@ namespace Attune.Storage.Transfer;
 public static class ImportFolder
 {
     private const int MostProblems = 20;
+    private const int LongestManifest = 1 << 20;
+    private const int LongestLine = 256 << 20; // bytes; several times what a request may hold
+
+    // Neither a half character nor one of another encoding is passed over: it would be another text.
+    private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     /// <summary>Checks every file and line, then adds all rows in one change.</summary>
     /// <exception cref="InputException">The folder is not whole or a line is bad, with file, line and reason; or the database holds something. Nothing is changed.</exception>
@@ -36,17 +43,28 @@ public static class ImportFolder
     /// <exception cref="InputException">They are not; lists every file that differs.</exception>
     public static ExportManifest Verify(string folder)
     {
+        if (File.Exists(folder))
+            throw InputException.One(folder, "is a file", "a folder that 'attune db export' wrote", "name its folder; a backup goes back with 'attune db restore'");
         var path = Path.Combine(folder, ExportFolder.Manifest);
         if (!File.Exists(path))
             throw InputException.One(folder, $"has no {ExportFolder.Manifest}", "a folder that 'attune db export' wrote", "name another");
         ExportManifest manifest;
         try
         {
-            manifest = JsonSerializer.Deserialize<ExportManifest>(File.ReadAllText(path), ExportFolder.Json) ?? throw new JsonException("is null");
+            using var file = File.OpenRead(path);
+            if (file.Length > LongestManifest)
+                throw InputException.One(path, $"has {file.Length} bytes", $"at most {LongestManifest}, as 'attune db export' writes it", "export again");
+            manifest = JsonSerializer.Deserialize<ExportManifest>(file, ExportFolder.Json) ?? throw new JsonException("It is null");
+            if (manifest.Tables.Contains(null!))
+                throw new JsonException("It holds a null");
         }
         catch (JsonException e)
         {
-            throw InputException.One(path, $"cannot be read ({e.Message.TrimEnd('.')})", "what 'attune db export' wrote", "export again");
+            throw InputException.One(path, $"cannot be read ({StorageJson.Why(e)})", "what 'attune db export' wrote", "export again");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw InputException.One(path, $"cannot be opened ({e.Message.TrimEnd('.')})", "a file that this user may read", "change its permissions");
         }
         if (manifest.Format != ExportFolder.Format || manifest.Schema != Migrations.Newest)
             throw InputException.One(path, $"is of format {manifest.Format}, schema {manifest.Schema}", $"{ExportFolder.Format}, schema {Migrations.Newest}", "export again with this program");
@@ -98,15 +116,55 @@ public static class ImportFolder
             insert.Parameters.Add(parameter);
         }
         var number = 0;
-        foreach (var line in File.ReadLines(path))
+        foreach (var (line, unread) in Lines(path))
         {
             number++;
             if (problems.Count >= MostProblems)
                 return;
-            if (Bind(table, line, columns, insert) is { } fault)
+            if ((unread ?? Bind(table, line, columns, insert)) is { } fault)
                 problems.Add(new($"{Path.GetFileName(path)} line {number}", fault));
             else if (problems.Count == 0) // once something is wrong the rest is only read
                 await InsertAsync(insert, path, number, problems).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>The lines of a file, or what keeps one from being a text; its bytes are read once, a line at a time.</summary>
+    private static IEnumerable<(string Line, string? Fault)> Lines(string path)
+    {
+        using var file = new BufferedStream(File.OpenRead(path), 1 << 16);
+        using var line = new MemoryStream();
+        var isLong = false;
+        while (true)
+        {
+            var next = file.ReadByte();
+            if (next is '\n' or -1)
+            {
+                if (next == -1 && line.Length == 0 && !isLong)
+                    yield break;
+                yield return isLong ? ("", $"has more than {LongestLine} bytes, expected one row; correct or remove the line") : Text(line.GetBuffer().AsSpan(0, (int)line.Length));
+                line.SetLength(0);
+                isLong = false;
+            }
+            else if (line.Length < LongestLine)
+            {
+                line.WriteByte((byte)next);
+            }
+            else
+            {
+                isLong = true;
+            }
+        }
+    }
+
+    private static (string, string?) Text(ReadOnlySpan<byte> line)
+    {
+        try
+        {
+            return (Strict.GetString(line), null);
+        }
+        catch (DecoderFallbackException e)
+        {
+            return ("", $"is no UTF-8 from its byte {e.Index + 1} on, expected text as 'attune db export' writes it; export again");
         }
     }
 
@@ -144,7 +202,17 @@ public static class ImportFolder
                     return fault;
                 insert.Parameters[i].Value = value;
             }
-            return table == "judgments" ? FaultOfJudgment(row) : null;
+            return table switch
+            {
+                "judgments" => FaultOfJudgment(row),
+                "tasks" => FaultOfTask(row),
+                "projects" => FaultOfSettings(row),
+                _ => null,
+            };
+        }
+        catch (InvalidOperationException) // half a pair of units, which JSON can write and text cannot be
+        {
+            return "has an escape that is half a character, expected whole ones; correct the line";
         }
         catch (JsonException e)
         {
@@ -161,12 +229,42 @@ public static class ImportFolder
         {
             ColumnKind.Text => field.ValueKind == JsonValueKind.String && !field.GetString()!.Contains('\0'),
             ColumnKind.Whole => field.ValueKind == JsonValueKind.Number && field.TryGetInt64(out _),
-            _ => field.ValueKind == JsonValueKind.Number && field.TryGetDouble(out _),
+            _ => field.ValueKind == JsonValueKind.Number && field.TryGetDouble(out var real) && double.IsFinite(real),
         };
         if (!fits)
             return $"has {column.Name} {Short(field.GetRawText())}, expected {column.Kind switch { ColumnKind.Text => "a text", ColumnKind.Whole => "a whole number", _ => "a number" }}; correct it";
         value = column.Kind switch { ColumnKind.Text => field.GetString()!, ColumnKind.Whole => field.GetInt64(), _ => field.GetDouble() };
         return null;
+    }
+
+    // What pages read of a row later has to be readable now.
+    private static string? FaultOfTask(JsonElement row)
+    {
+        var (kind, payload) = (row.GetProperty("kind").GetString()!, row.GetProperty("payload").GetString()!);
+        if (!Enum.TryParse<TaskKind>(kind, ignoreCase: true, out var known) || !Enum.IsDefined(known) || int.TryParse(kind, out _))
+            return $"has kind {Short(kind)}, expected {string.Join(", ", Enum.GetNames<TaskKind>()).ToLowerInvariant()}; correct the line";
+        try
+        {
+            using var document = JsonDocument.Parse(payload);
+            return document.RootElement.ValueKind == JsonValueKind.Object ? null : "has a payload that is no JSON object, expected one; correct the line";
+        }
+        catch (JsonException e)
+        {
+            return $"has a payload that is no JSON ({e.Message.TrimEnd('.')}), expected an object; correct the line";
+        }
+    }
+
+    private static string? FaultOfSettings(JsonElement row)
+    {
+        try
+        {
+            _ = ProjectSettings.FromJson(row.GetProperty("settings").GetString()!);
+            return null;
+        }
+        catch (InputException e)
+        {
+            return $"has settings that cannot be read: {e.Problems[0]}";
+        }
     }
 
     private static string? FaultOfJudgment(JsonElement row)

@@ -88,6 +88,10 @@ public sealed record ProjectSettings
     /// <summary>The consent text's version; a new one asks again.</summary>
     public string ConsentVersion { get; init; } = "1";
 
+    /// <summary>Whether something is to be agreed to before the first task.</summary>
+    [JsonIgnore]
+    public bool AsksConsent => (ConsentText ?? ContentWarning) is not null;
+
     /// <summary>Markdown shown before the first task; null for none.</summary>
     public string? ContentWarning { get; init; }
 

@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using System.Threading.RateLimiting;
 using Microsoft.AspNetCore.RateLimiting;
 
@@ -59,5 +61,15 @@ internal static class Requests
             }));
     });
 
-    private static string Who(HttpContext context) => context.User.Identity?.IsAuthenticated == true ? context.User.PersonId() : context.Connection.RemoteIpAddress?.ToString() ?? "nobody";
+    /// <summary>Where a request comes from, as limits count it: an IPv4 address, and of an IPv6 address the network, as one visitor has as many addresses in it as they like.</summary>
+    public static string NetworkOf(HttpContext context)
+    {
+        const int NetworkBytes = 8;
+        var address = context.Connection.RemoteIpAddress;
+        if (address is { IsIPv4MappedToIPv6: true })
+            address = address.MapToIPv4();
+        return address is { AddressFamily: AddressFamily.InterNetworkV6 } && !IPAddress.IsLoopback(address) ? Convert.ToHexStringLower(address.GetAddressBytes()[..NetworkBytes]) : $"{address}";
+    }
+
+    private static string Who(HttpContext context) => context.User.Identity?.IsAuthenticated == true ? context.User.PersonId() : NetworkOf(context);
 }

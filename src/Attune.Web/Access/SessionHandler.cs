@@ -3,6 +3,7 @@ using System.Security.Claims;
 using System.Text.Encodings.Web;
 using Attune.Storage;
 using Attune.Storage.People;
+using Attune.Web.Api;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -16,7 +17,7 @@ internal sealed class SessionSchemeOptions : AuthenticationSchemeOptions;
 /// Who asks: by the session's cookie, whose token is kept in the database as a hash, or by an API key in <c>Authorization: Bearer</c>. A person's state and
 /// role are read at every request, so that who is paused, erased or demoted is so at once.
 /// </summary>
-internal sealed class SessionHandler(IOptionsMonitor<SessionSchemeOptions> options, ILoggerFactory logger, UrlEncoder encoder, Database database)
+internal sealed class SessionHandler(IOptionsMonitor<SessionSchemeOptions> options, ILoggerFactory logger, UrlEncoder encoder, Database database, GuessLock guesses)
     : AuthenticationHandler<SessionSchemeOptions>(options, logger, encoder)
 {
     public new const string Scheme = "session";
@@ -28,14 +29,23 @@ internal sealed class SessionHandler(IOptionsMonitor<SessionSchemeOptions> optio
     /// <summary>The claims that carry a key's scopes; without one of them a key may do nothing.</summary>
     public const string Scope = "scope";
 
+    private bool _isLocked;
+
     protected override async Task<AuthenticateResult> HandleAuthenticateAsync()
     {
+        if (Request.Path.StartsWithSegments("/assets"))
+            return AuthenticateResult.NoResult(); // everybody's; a page that says that the database is away looks like one all the same
         // Keys open the API alone: on a page they would reach past their scopes.
         if (Requests.IsApi(Request) && Bearer() is { } key)
         {
+            if (_isLocked = await guesses.HoldsAsync(Context).ConfigureAwait(false))
+                return AuthenticateResult.Fail("Too many keys were guessed.");
             if (await database.Access.FindKeyAsync(key, Context.RequestAborted).ConfigureAwait(false) is not { } found
                 || await database.People.FindAsync(found.PersonId, Context.RequestAborted).ConfigureAwait(false) is not { } owner)
+            {
+                await guesses.NoteAsync(Context, key).ConfigureAwait(false);
                 return AuthenticateResult.Fail("The key is unknown, has expired or was revoked.");
+            }
             return Ticket(owner, [new(Key, found.Id), .. found.Scopes.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(scope => new Claim(Scope, scope))]);
         }
         if (Request.Cookies[Cookie] is { Length: > 0 } token && await database.Access.FindSessionAsync(token, Context.RequestAborted).ConfigureAwait(false) is { } person)
@@ -45,6 +55,11 @@ internal sealed class SessionHandler(IOptionsMonitor<SessionSchemeOptions> optio
 
     protected override Task HandleChallengeAsync(AuthenticationProperties properties)
     {
+        if (_isLocked)
+        {
+            guesses.Refuse(Context);
+            return new Told(StatusCodes.Status429TooManyRequests, "locked", guesses.Minutes).ExecuteAsync(Context);
+        }
         if (Requests.IsApi(Request))
         {
             Response.StatusCode = (int)HttpStatusCode.Unauthorized;

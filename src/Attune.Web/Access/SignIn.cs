@@ -41,25 +41,27 @@ public sealed class SignIn
     /// <summary>Tries to sign in and, if that is right, begins a session.</summary>
     public async Task<SignInResult> TryAsync(HttpContext context, string email, string password)
     {
-        var from = $"network:{context.Connection.RemoteIpAddress}";
-        foreach (var subject in new[] { email, from })
-        {
-            if (await _database.Access.FailuresAsync(subject, _options.LockWindow, context.RequestAborted).ConfigureAwait(false) >= _options.FailuresBeforeLock)
-                return SignInResult.Locked;
-        }
+        var limits = Limits(email, Requests.NetworkOf(context));
+        if (!await _database.Access.BeginTryAsync(limits, _options.LockWindow, context.RequestAborted).ConfigureAwait(false))
+            return SignInResult.Locked;
         var identity = await _database.People.IdentityByEmailAsync(email, context.RequestAborted).ConfigureAwait(false);
         // Nobody's password takes as long to check as somebody's: how long it takes must not say who is here.
         var isRight = _hasher.VerifyHashedPassword(null!, identity?.PasswordHash ?? _nobodysHash, password) != PasswordVerificationResult.Failed;
         if (identity?.PasswordHash is null || !isRight)
-        {
-            await _database.Access.NoteFailureAsync(email, context.RequestAborted).ConfigureAwait(false);
-            await _database.Access.NoteFailureAsync(from, context.RequestAborted).ConfigureAwait(false);
             return SignInResult.Wrong;
-        }
-        await _database.Access.ForgetFailuresAsync(email, context.RequestAborted).ConfigureAwait(false);
+        await _database.Access.EndTryAsync(limits, context.RequestAborted).ConfigureAwait(false);
         await BeginAsync(context, identity.PersonId).ConfigureAwait(false);
         return SignInResult.Done;
     }
+
+    // Who fails from one network waits in that network, so that a stranger elsewhere locks nobody out. Many networks against one account, and one network against
+    // many accounts, have limits that are far from what people mistype.
+    private FailureLimit[] Limits(string email, string network) =>
+    [
+        new($"account {email.Trim()} from {network}", _options.FailuresBeforeLock, EndsWithSuccess: true),
+        new($"network {network}", 5 * _options.FailuresBeforeLock, EndsWithSuccess: false),
+        new($"account {email.Trim()}", 10 * _options.FailuresBeforeLock, EndsWithSuccess: false),
+    ];
 
     /// <summary>Begins a session: its token goes into a cookie that scripts cannot read.</summary>
     public async Task BeginAsync(HttpContext context, string personId)

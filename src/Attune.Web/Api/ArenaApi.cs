@@ -8,6 +8,7 @@ using Attune.Storage.Arena;
 using Attune.Storage.Training;
 using Attune.Web.Access;
 using Attune.Web.Arena;
+using Attune.Web.Texts;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Routing;
 
@@ -125,11 +126,11 @@ internal static class ArenaApi
 
     private static Task<IResult> BeginAsync([FromBody] ArenaTalkBody body, HttpContext context, ArenaDesk desk) => DoAsync(
         context, desk, voter => ArenaWords.TryMode(body.Mode) is { } mode ? desk.BeginAsync(context, voter, mode, body.Models ?? [], body.Token)
-            : Task.FromResult(new ArenaReply(StatusCodes.Status422UnprocessableEntity, null, $"The mode is '{body.Mode}', expected single, blind or side-by-side.")));
+            : Task.FromResult(new ArenaReply(StatusCodes.Status422UnprocessableEntity, null, new("arena.fault.mode", body.Mode))));
 
     private static Task<IResult> FindAsync(string talk, HttpContext context, ArenaDesk desk, Database database) => DoAsync(
         context, desk, async voter => await database.Arena.FindAsync(talk, voter.Id, context.RequestAborted).ConfigureAwait(false) is { } state ? new(StatusCodes.Status200OK, state, null)
-            : new ArenaReply(StatusCodes.Status404NotFound, null, "No conversation of yours has this address."));
+            : new ArenaReply(StatusCodes.Status404NotFound, null, new("arena.fault.unknown")));
 
     private static Task<IResult> SayAsync(string talk, int number, [FromBody] ArenaMessageBody body, HttpContext context, ArenaDesk desk) =>
         DoAsync(context, desk, voter => desk.SayAsync(context, voter, talk, number, body.Prompt));
@@ -146,7 +147,7 @@ internal static class ArenaApi
         if (await desk.VoterAsync(context).ConfigureAwait(false) is not { } voter)
             return Results.Problem("You have not agreed to the arena's text as it stands; PUT /arena/consent first.", statusCode: StatusCodes.Status403Forbidden);
         var reply = await step(voter).ConfigureAwait(false);
-        return reply.Fault is null ? Results.Ok(ArenaTalkView.Of(reply.State!)) : Results.Problem(reply.Fault, statusCode: reply.Status);
+        return reply.Fault is null ? Results.Ok(ArenaTalkView.Of(reply.State!)) : Results.Problem(new Wording(context).Of(reply.Fault), statusCode: reply.Status);
     }
 
     private static IResult NoArena() => Results.Problem("This server has no arena.", statusCode: StatusCodes.Status404NotFound);

@@ -7,6 +7,7 @@ using Attune.Storage.Leases;
 using Attune.Storage.Work;
 using Attune.Web.Access;
 using Attune.Web.Chat;
+using Attune.Web.Texts;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Routing;
 
@@ -75,7 +76,7 @@ internal static class ChatApi
         }
         catch (ChatModelException e)
         {
-            return new Told(StatusCodes.Status502BadGateway, "chat-model", e.Message);
+            return new Told(StatusCodes.Status502BadGateway, "chat-model", e.Phrase);
         }
     }
 
@@ -85,9 +86,7 @@ internal static class ChatApi
             return Unknown();
         if (body.Place is < 0 or >= ChatStore.AnswersPerTurn || body.Strength is < 0 or > Judgment.MaximumStrength || (found.Settings.AskStrength && body.Strength is null))
         {
-            return Results.Problem(
-                $"The choice is place {body.Place} with strength {body.Strength?.ToString() ?? "none"}, expected a place from 0 to {ChatStore.AnswersPerTurn - 1} and a strength from 0 to {Judgment.MaximumStrength}.",
-                statusCode: StatusCodes.Status422UnprocessableEntity);
+            return new Told(StatusCodes.Status422UnprocessableEntity, "chat-choice", body.Place, body.Strength?.ToString() ?? "-", ChatStore.AnswersPerTurn - 1, Judgment.MaximumStrength);
         }
         var chosen = await database.Chats.ChooseAsync(lease, user.PersonId(), number, body.Place, found.Settings.AskStrength ? body.Strength : null, stop).ConfigureAwait(false);
         return chosen is ChatResult.Kept kept ? Results.Ok(ChatTurnView.Of(kept.Turn)) : Refused(chosen);
@@ -105,7 +104,7 @@ internal static class ChatApi
 
     private static Told Refused(ChatResult result) => result switch
     {
-        ChatResult.Conflict conflict => new Told(StatusCodes.Status409Conflict, "chat-conflict", conflict.Fault),
+        ChatResult.Conflict conflict => new Told(StatusCodes.Status409Conflict, "chat-conflict", new Phrase($"chat-fault.{conflict.Fault}", conflict.Number, conflict.Turns)),
         ChatResult.Over => new Told(StatusCodes.Status410Gone, "chat-over"),
         _ => Unknown(),
     };

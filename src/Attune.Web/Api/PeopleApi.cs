@@ -54,7 +54,7 @@ internal static class PeopleApi
         if (person != user.PersonId() && !user.IsInRole(Policies.Owner))
             return Results.StatusCode(StatusCodes.Status403Forbidden);
         return await database.People.FindAsync(person, stop).ConfigureAwait(false) is null ? Results.NotFound()
-            : Results.File(Encoding.UTF8.GetBytes(await database.Erasure.ExportAsync(person, stop).ConfigureAwait(false)), "application/json", $"{person}.json");
+            : Results.File(Encoding.UTF8.GetBytes(await database.Erasure.ExportAsync(person, user.PersonId(), stop).ConfigureAwait(false)), "application/json", $"{person}.json");
     }
 
     private static async Task<IResult> SetRoleAsync(string person, [FromBody] RoleBody body, ClaimsPrincipal user, Database database, CancellationToken stop)

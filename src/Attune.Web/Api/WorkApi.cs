@@ -4,6 +4,7 @@ using Attune.Storage.Chats;
 using Attune.Storage.Leases;
 using Attune.Storage.Work;
 using Attune.Web.Access;
+using Attune.Web.Texts;
 using Attune.Web.Work;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Routing;
@@ -23,6 +24,10 @@ public sealed record NextReply(TaskView? Task, NothingReason? Why);
 /// <param name="Token">As given with the task.</param>
 /// <param name="Reason">Of giving back: "skip", "broken: …".</param>
 public sealed record LeaseRequestBody(string Token, string? Reason = null);
+
+/// <summary>What somebody agrees to.</summary>
+/// <param name="Version">The version of the project's consent text that they were shown.</param>
+public sealed record ConsentBody(string Version);
 
 /// <summary>How long the lease runs.</summary>
 /// <param name="ExpiresAt">Until then without another heartbeat.</param>
@@ -51,6 +56,7 @@ internal static class WorkApi
     public static void MapWork(this IEndpointRouteBuilder api)
     {
         api.MapPost("/projects/{project}/next", NextAsync).RequireProject(ProjectRight.Belong).Produces<NextReply>();
+        api.MapPost("/projects/{project}/consent", ConsentAsync).RequireProject(ProjectRight.Belong).Produces(StatusCodes.Status204NoContent).ProducesProblem(StatusCodes.Status409Conflict);
         var leases = api.MapGroup("/leases");
         leases.MapPost("/heartbeat", HeartbeatAsync).Produces<HeartbeatReply>().ProducesProblem(StatusCodes.Status404NotFound).ProducesProblem(StatusCodes.Status410Gone);
         leases.MapPost("/submit", SubmitAsync).Produces<SubmitReply>().ProducesProblem(StatusCodes.Status404NotFound).ProducesProblem(StatusCodes.Status409Conflict)
@@ -69,6 +75,16 @@ internal static class WorkApi
         return Results.Ok(Reply(next, found.Settings));
     }
 
+    // Of a text that has changed since it was shown nobody has agreed to anything.
+    private static async Task<IResult> ConsentAsync(string project, [FromBody] ConsentBody body, ClaimsPrincipal user, Database database, CancellationToken stop)
+    {
+        var version = (await database.Projects.FindAsync(project, stop).ConfigureAwait(false))!.Settings.ConsentVersion;
+        if (body.Version != version)
+            return new Told(StatusCodes.Status409Conflict, "consent", body.Version, version);
+        await database.People.ConsentAsync(user.PersonId(), project, version, stop).ConfigureAwait(false);
+        return Results.NoContent();
+    }
+
     private static NextReply Reply(NextTask next, ProjectSettings settings) => new(next.Lease is null ? null : TaskView.Of(next.Lease, settings), next.Why);
 
     private static async Task<IResult> HeartbeatAsync([FromBody] LeaseRequestBody body, ClaimsPrincipal user, Database database, CancellationToken stop)
@@ -85,9 +101,11 @@ internal static class WorkApi
             return Unknown();
         var settings = (await database.Projects.FindAsync(granted.Lease.ProjectId, stop).ConfigureAwait(false))!.Settings;
         if (granted.Task.Kind == TaskKind.Chat)
-            return Replied(await SubmitChatAsync(database, granted, settings, body.Answer, stop).ConfigureAwait(false), null, settings);
+            return await SubmitChatAsync(database, granted, settings, body.Answer, stop).ConfigureAwait(false);
         if (body.Answer.ToJudgment(granted, settings, out var fault) is not { } judgment)
-            return body.Answer.TextFault(granted.Task, settings) ?? Replied(new SubmitResult.Refused(fault!), null, settings);
+            return Unfit(fault!);
+        if (body.Answer.TextFault(granted.Task, settings) is { } unfit)
+            return unfit;
         var (submitted, next) = body.Next ? await database.Leases.SubmitAndNextAsync(body.Token, user.PersonId(), judgment, stop: stop).ConfigureAwait(false)
             : (await database.Leases.SubmitAsync(body.Token, user.PersonId(), judgment, stop).ConfigureAwait(false), null);
         return Replied(submitted, next, settings);
@@ -97,15 +115,17 @@ internal static class WorkApi
     {
         SubmitResult.Accepted accepted => Results.Ok(new SubmitReply(accepted.Judgment.Id, accepted.Judgment.Late, accepted.IsRepeat, next is null ? null : Reply(next, settings))),
         SubmitResult.Conflict => new Told(StatusCodes.Status409Conflict, "answered"),
-        SubmitResult.Refused refused => new Told(StatusCodes.Status422UnprocessableEntity, "answer", refused.Fault),
+        SubmitResult.Refused refused => Unfit(new("fault.record", refused.Fault)),
         _ => Unknown(),
     };
 
     // Of a conversation the turns are those that the database holds; they are read and closed in one change.
-    private static Task<SubmitResult> SubmitChatAsync(Database database, GrantedLease granted, ProjectSettings settings, GivenAnswer answer, CancellationToken stop) => database.WriteAsync(
+    private static Task<IResult> SubmitChatAsync(Database database, GrantedLease granted, ProjectSettings settings, GivenAnswer answer, CancellationToken stop) => database.WriteAsync(
         async transaction => answer.ToConversation(granted, settings, await ChatStore.HoldAsync(transaction, granted.Lease.Id).ConfigureAwait(false), out var fault) is { } judgment
-            ? await database.Leases.SubmitAsync(transaction, granted.Token, granted.Lease.PersonId, judgment).ConfigureAwait(false)
-            : new SubmitResult.Refused(fault!), stop);
+            ? Replied(await database.Leases.SubmitAsync(transaction, granted.Token, granted.Lease.PersonId, judgment).ConfigureAwait(false), null, settings)
+            : Unfit(fault!), stop);
+
+    private static Told Unfit(Phrase fault) => new(StatusCodes.Status422UnprocessableEntity, "answer", fault);
 
     private static async Task<IResult> ReleaseAsync([FromBody] LeaseRequestBody body, ClaimsPrincipal user, Database database, CancellationToken stop)
     {

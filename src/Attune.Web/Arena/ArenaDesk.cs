@@ -1,6 +1,4 @@
 using System.Collections.Concurrent;
-using System.Net;
-using System.Net.Sockets;
 using System.Threading.RateLimiting;
 using Attune.Feedback.Arena;
 using Attune.Storage;
@@ -9,6 +7,7 @@ using Attune.Text;
 using Attune.Torch;
 using Attune.Web.Access;
 using Attune.Web.Chat;
+using Attune.Web.Texts;
 using Microsoft.Extensions.Hosting;
 
 namespace Attune.Web.Arena;
@@ -17,7 +16,7 @@ namespace Attune.Web.Arena;
 /// <param name="Status">As of HTTP: 200 where it was done.</param>
 /// <param name="State">The conversation as it stands; null where there is none.</param>
 /// <param name="Fault">What went wrong, as a whole sentence; null where nothing did.</param>
-public sealed record ArenaReply(int Status, ArenaState? State, string? Fault);
+public sealed record ArenaReply(int Status, ArenaState? State, Phrase? Fault);
 
 /// <summary>
 /// What pages and API of the arena do: who may come, how often, what is sampled and kept. Both models are asked at the same time, once however often a
@@ -71,7 +70,7 @@ public sealed class ArenaDesk : IDisposable
     {
         ArgumentNullException.ThrowIfNull(context);
         var person = PersonOf(context);
-        if (!MayCome(context) || !MayAsk(person ?? AddressOf(context)))
+        if (!MayCome(context) || !MayAsk(person ?? Requests.NetworkOf(context)))
             return null;
         var token = person is not null ? null : context.Request.Cookies[Cookie] is { Length: > 0 and <= LongestToken } known ? known : Secret.New();
         if (token is not null)
@@ -102,10 +101,10 @@ public sealed class ArenaDesk : IDisposable
         ArgumentNullException.ThrowIfNull(models);
         var wanted = mode switch { ArenaMode.Single => 1, ArenaMode.SideBySide => 2, _ => 0 };
         if (string.IsNullOrWhiteSpace(token) || token.Length > LongestToken)
-            return new(StatusCodes.Status422UnprocessableEntity, null, $"The token has {token?.Length ?? 0} characters, expected 1 to {LongestToken}.");
+            return new(StatusCodes.Status422UnprocessableEntity, null, new("arena.fault.token", token?.Length ?? 0, LongestToken));
         if (models.Count != wanted || models.Distinct(StringComparer.Ordinal).Count() != wanted || models.Any(model => !Setup!.Names.Contains(model)))
-            return new(StatusCodes.Status422UnprocessableEntity, null, $"Chosen are {(models.Count == 0 ? "no models" : string.Join(", ", models))}, expected {wanted} different ones of the arena.");
-        if (!MayAsk(PersonOf(context) ?? AddressOf(context)))
+            return new(StatusCodes.Status422UnprocessableEntity, null, new("arena.fault.models", models.Count == 0 ? "–" : string.Join(", ", models), wanted));
+        if (!MayAsk(PersonOf(context) ?? Requests.NetworkOf(context)))
             return TooOften();
         var state = await _database.Arena.BeginAsync(voter.Id, token, mode, mode == ArenaMode.Blind ? Setup!.Names : models, Setup!.Sampling, context.RequestAborted).ConfigureAwait(false);
         return new(StatusCodes.Status200OK, state, null);
@@ -119,25 +118,25 @@ public sealed class ArenaDesk : IDisposable
         var plan = Setup!.Plan;
         prompt = prompt?.ReplaceLineEndings("\n");
         if (string.IsNullOrWhiteSpace(prompt) || prompt.Length > plan.MaximumCharacters || prompt.Contains('\0', StringComparison.Ordinal))
-            return new(StatusCodes.Status422UnprocessableEntity, null, $"The message has {prompt?.Length ?? 0} characters, expected 1 to {plan.MaximumCharacters} that are not all blank or zero.");
+            return new(StatusCodes.Status422UnprocessableEntity, null, new("told.chat-message", prompt?.Length ?? 0, plan.MaximumCharacters));
         if (number < 1 || number > plan.MaximumTurns)
-            return new(StatusCodes.Status422UnprocessableEntity, null, $"This is turn {number}, expected 1 to {plan.MaximumTurns}; vote, or begin another conversation.");
+            return new(StatusCodes.Status422UnprocessableEntity, null, new("arena.fault.turn", number, plan.MaximumTurns));
         var asked = Reply(await _database.Arena.AskAsync(talkId, voter.Id, number, prompt, Setup.Pool, context.RequestAborted).ConfigureAwait(false));
         if (asked.Fault is not null || asked.State!.Turns[number - 1].AnsweredAt is not null)
             return asked;
         var key = (talkId, number, prompt);
-        if (!_underWay.ContainsKey(key) && !MayAsk(PersonOf(context) ?? AddressOf(context)))
+        if (!_underWay.ContainsKey(key) && !MayAsk(PersonOf(context) ?? Requests.NetworkOf(context)))
             return TooOften() with { State = asked.State };
         var work = _underWay.GetOrAdd(key, _ => new(() => Task.Run(() => SampleAsync(asked.State, number))));
         try
         {
             var state = await work.Value.WaitAsync(context.RequestAborted).ConfigureAwait(false);
             return state?.Turns.FirstOrDefault(turn => turn.Number == number) is { AnsweredAt: not null } turn && turn.Prompt == prompt ? new(StatusCodes.Status200OK, state, null)
-                : new(StatusCodes.Status409Conflict, state, "The conversation went on elsewhere meanwhile; load it again.");
+                : new(StatusCodes.Status409Conflict, state, new("arena.fault.elsewhere"));
         }
         catch (ChatModelException e)
         {
-            return new(StatusCodes.Status502BadGateway, asked.State, e.Message);
+            return new(StatusCodes.Status502BadGateway, asked.State, e.Phrase);
         }
         finally
         {
@@ -152,10 +151,10 @@ public sealed class ArenaDesk : IDisposable
         ArgumentNullException.ThrowIfNull(context);
         ArgumentNullException.ThrowIfNull(voter);
         if (ArenaWords.Choice(choice) is not { } chosen)
-            return new(StatusCodes.Status422UnprocessableEntity, null, $"The choice is '{choice}', expected a, b, tie or both-bad.");
+            return new(StatusCodes.Status422UnprocessableEntity, null, new("arena.fault.choice", choice));
         if (string.IsNullOrWhiteSpace(token) || token.Length > LongestToken)
-            return new(StatusCodes.Status422UnprocessableEntity, null, $"The token has {token?.Length ?? 0} characters, expected 1 to {LongestToken}.");
-        var rules = new VoteRules { NamesMaker = Setup!.Makers.IsIn, VotesPerDay = Setup.Plan.VotesPerDay, Address = PersonOf(context) is null ? AddressOf(context) : null };
+            return new(StatusCodes.Status422UnprocessableEntity, null, new("arena.fault.token", token?.Length ?? 0, LongestToken));
+        var rules = new VoteRules { NamesMaker = Setup!.Makers.IsIn, VotesPerDay = Setup.Plan.VotesPerDay, Address = PersonOf(context) is null ? Requests.NetworkOf(context) : null };
         return Reply(await _database.Arena.VoteAsync(talkId, voter.Id, chosen, token, rules, context.RequestAborted).ConfigureAwait(false));
     }
 
@@ -189,7 +188,7 @@ public sealed class ArenaDesk : IDisposable
         async Task<string> AnswerAsync(string model, bool isA)
         {
             if (!Setup!.Models.TryGetValue(model, out var chat))
-                throw new ChatModelException("A model of this conversation is not in the arena any more; begin another one.");
+                throw new ChatModelException(new("model.left"));
             var texts = await chat.SampleAsync(
                 new()
                 {
@@ -224,11 +223,11 @@ public sealed class ArenaDesk : IDisposable
     private static ArenaReply Reply(ArenaResult result) => result switch
     {
         ArenaResult.Kept kept => new(StatusCodes.Status200OK, kept.State, null),
-        ArenaResult.Conflict conflict => new(StatusCodes.Status409Conflict, null, $"Nothing was changed: {conflict.Fault}."),
-        _ => new(StatusCodes.Status404NotFound, null, "No conversation of yours has this address."),
+        ArenaResult.Conflict conflict => new(StatusCodes.Status409Conflict, null, new("told.chat-conflict", new Phrase($"arena.fault.{conflict.Fault}", conflict.Number, conflict.Turns))),
+        _ => new(StatusCodes.Status404NotFound, null, new("arena.fault.unknown")),
     };
 
-    private ArenaReply TooOften() => new(StatusCodes.Status429TooManyRequests, null, $"These are more than {Setup!.Plan.MessagesPerMinute} messages in a minute; wait a little.");
+    private ArenaReply TooOften() => new(StatusCodes.Status429TooManyRequests, null, new("told.chat-often", Setup!.Plan.MessagesPerMinute));
 
     private bool MayAsk(string who)
     {
@@ -237,14 +236,4 @@ public sealed class ArenaDesk : IDisposable
     }
 
     private static string? PersonOf(HttpContext context) => context.User.Identity?.IsAuthenticated == true ? context.User.PersonId() : null;
-
-    // Of the sixth version the network: one visitor has as many addresses in it as they like.
-    private static string AddressOf(HttpContext context)
-    {
-        const int NetworkBytes = 8;
-        var address = context.Connection.RemoteIpAddress;
-        if (address is { IsIPv4MappedToIPv6: true })
-            address = address.MapToIPv4();
-        return address is { AddressFamily: AddressFamily.InterNetworkV6 } && !IPAddress.IsLoopback(address) ? Convert.ToHexStringLower(address.GetAddressBytes()[..NetworkBytes]) : $"{address}";
-    }
 }

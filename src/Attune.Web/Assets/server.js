@@ -7,6 +7,7 @@ export const words = work.words;
 
 const parcels = `attune-parcel-${work.person}-`;
 const last = `attune-last-${work.person}`;
+const sent = 'attune-sent';
 export const draftOf = lease => `attune-draft-${lease}`;
 
 export function say(text) {
@@ -38,16 +39,24 @@ export async function call(method, path, body) {
   return { status: response.status, ok: response.ok, content };
 }
 
+// What the server says of why it cannot take something now, and that nothing is lost; null where it says nothing, as a proxy in its place.
+export function kept(reply) {
+  const why = reply.content?.detail ?? reply.content?.title;
+  return why ? words.kept.replace('{0}', why) : null;
+}
+
 // Tries until there is an answer. 401 and 429 and what is the server's own trouble pass; everything else is final.
 async function persist(path, body) {
   for (let wait = 500; ; wait = Math.min(wait * 2, 15000)) {
+    let why = words.waiting;
     try {
       const reply = await call('POST', path, body);
       if (reply.status < 500 && reply.status !== 429) return reply;
+      why = kept(reply) ?? why;
     } catch {
       // no network: wait and try again
     }
-    say(words.waiting);
+    say(why);
     await Promise.race([
       new Promise(resolve => { setTimeout(resolve, wait); }),
       new Promise(resolve => { addEventListener('online', resolve, { once: true }); }),
@@ -81,6 +90,7 @@ export async function deliver(parcel) {
     return false;
   }
   localStorage.removeItem(draftOf(parcel.lease));
+  if (reply.ok && parcel.fields) sessionStorage.setItem(sent, '1');
   if (parcel.fields) localStorage.setItem(last, JSON.stringify({ lease: parcel.lease, fields: parcel.fields }));
   location.reload();
   return true;
@@ -96,6 +106,14 @@ export async function deliverWaiting() {
     }
   }
   return false;
+}
+
+// The page after an answer: who listens to it begins at the content, and hears that the answer arrived unless something else was said since.
+export function welcome() {
+  if (!sessionStorage.getItem(sent)) return;
+  sessionStorage.removeItem(sent);
+  document.getElementById('content').focus({ preventScroll: true });
+  setTimeout(() => { if (root.querySelector('[data-state]').textContent === '') say(words.sent); }, 200); // what a live region holds from the start is not read out
 }
 
 export function offerUndo() {

@@ -1,5 +1,5 @@
 // A task's page: what was given, drafts, active time, a sign of life. The page itself is drawn on the server; this adds what moves.
-import { call, deliver, deliverWaiting, draftOf, offerUndo, read, root, say, words, work } from './server.js';
+import { call, deliver, deliverWaiting, draftOf, offerUndo, read, root, say, welcome, words, work } from './server.js';
 import { startKeys } from './keys.js';
 import * as chat from './kinds/chat.js';
 import * as comparison from './kinds/comparison.js';
@@ -184,6 +184,7 @@ if (instruction) {
   localStorage.setItem(seen, instruction.dataset.instruction);
 }
 
+welcome();
 restore();
 kind.start?.({
   form, words, say,

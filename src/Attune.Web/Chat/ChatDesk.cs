@@ -66,7 +66,7 @@ internal sealed class ChatDesk : IDisposable
 
     private async Task<ChatTurn?> SampleAsync(ChatTurn turn, IReadOnlyList<ChatTurn> earlier, Seed seed, ChatTask task, ChatSettings settings)
     {
-        var model = Model ?? throw new ChatModelException("There is no model to talk with.");
+        var model = Model ?? throw new ChatModelException(new("model.none"));
         var texts = await model.SampleAsync(
             new()
             {

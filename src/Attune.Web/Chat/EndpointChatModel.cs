@@ -4,6 +4,7 @@ using System.Net.Http.Json;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Attune.Text;
+using Attune.Web.Texts;
 
 namespace Attune.Web.Chat;
 
@@ -60,7 +61,7 @@ public sealed class EndpointChatModel : IChatModel, IDisposable
             else if (some is null)
                 throw new ChatModelException(Refused(status));
             else if (some.Count == 0)
-                throw new ChatModelException("The model answered with an empty text.");
+                throw new ChatModelException(new("model.empty"));
             texts.AddRange((some ?? []).Take(wanted));
         }
         return texts;
@@ -87,7 +88,7 @@ public sealed class EndpointChatModel : IChatModel, IDisposable
             catch (Exception e) when (e is HttpRequestException or IOException || (e is OperationCanceledException && !stop.IsCancellationRequested))
             {
                 if (trial == Tries)
-                    throw new ChatModelException(e is OperationCanceledException ? $"The model did not answer within {_http.Timeout.TotalSeconds:0} seconds." : "The model cannot be reached.", e);
+                    throw new ChatModelException(e is OperationCanceledException ? new("model.slow", (int)_http.Timeout.TotalSeconds) : new("model.unreachable"), e);
             }
             await Task.Delay(pause > LongestPause ? LongestPause : pause, stop).ConfigureAwait(false);
             pause *= 2;
@@ -112,18 +113,18 @@ public sealed class EndpointChatModel : IChatModel, IDisposable
         }
         catch (Exception e) when (e is JsonException or NotSupportedException or InvalidOperationException)
         {
-            throw new ChatModelException("The model answered with something that is no chat completion.", e);
+            throw new ChatModelException(new("model.odd"), e);
         }
     }
 
     private static bool Passes(HttpStatusCode status) => status is HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests || (int)status >= 500;
 
-    private static string Refused(HttpStatusCode status) => status switch
+    private static Phrase Refused(HttpStatusCode status) => status switch
     {
-        HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden => $"The model does not know the server's key ({(int)status}); tell who runs this project.",
-        HttpStatusCode.NotFound => "The model is not there (404); tell who runs this project.",
-        HttpStatusCode.TooManyRequests => "The model has too much to do (429).",
-        _ => $"The model gave no answer ({(int)status}).",
+        HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden => new("model.key", (int)status),
+        HttpStatusCode.NotFound => new("model.missing"),
+        HttpStatusCode.TooManyRequests => new("model.busy"),
+        _ => new("model.status", (int)status),
     };
 
     private sealed record CompletionBody(

@@ -1,5 +1,6 @@
 using Attune.Text;
 using Attune.Torch;
+using Attune.Web.Texts;
 
 namespace Attune.Web.Chat;
 
@@ -36,14 +37,15 @@ public interface IChatModel
     Task<IReadOnlyList<string>> SampleAsync(ChatRequest request, CancellationToken stop);
 }
 
-/// <summary>The model gave no answer. The message is for the person who waits for one, so it names neither model nor address nor key.</summary>
+/// <summary>The model gave no answer. What is said is for the person who waits for one, so it names neither model nor address nor key.</summary>
 public sealed class ChatModelException : Exception
 {
     /// <summary>A failure.</summary>
-    /// <param name="message">What went wrong, as a whole sentence.</param>
+    /// <param name="phrase">What went wrong, as a whole sentence.</param>
     /// <param name="inner">The cause.</param>
-    public ChatModelException(string message, Exception? inner = null)
-        : base(message, inner)
-    {
-    }
+    public ChatModelException(Phrase phrase, Exception? inner = null)
+        : base(new Wording("en").Of(phrase), inner) => Phrase = phrase;
+
+    /// <summary>What went wrong, in whatever language.</summary>
+    public Phrase Phrase { get; }
 }

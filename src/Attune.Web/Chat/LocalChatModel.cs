@@ -75,7 +75,7 @@ public sealed class LocalChatModel : IChatModel, IDisposable
         var prompt = _rows.Prompt(request.Conversation);
         var room = _files.Config.MaximumPositions - prompt.Length;
         if (room < 1)
-            throw new ChatModelException($"The conversation is longer than the {_files.Config.MaximumPositions:N0} tokens that the model can read; end it here.");
+            throw new ChatModelException(new("model.long", _files.Config.MaximumPositions));
         var options = new SamplingOptions
         {
             Temperature = request.Temperature,
@@ -91,7 +91,7 @@ public sealed class LocalChatModel : IChatModel, IDisposable
         }
         catch (RunFailedException e)
         {
-            throw new ChatModelException("The model's weights give no probabilities; tell who runs this project.", e);
+            throw new ChatModelException(new("model.weights"), e);
         }
     }
 

@@ -34,6 +34,9 @@ public sealed class Wording
     /// <summary>The language in use, as a tag.</summary>
     public string Language { get; }
 
+    /// <summary>What a language calls itself.</summary>
+    public static string NameOf(string language) => Languages[language]["language"];
+
     /// <summary>"ltr" or "rtl".</summary>
     public string Direction => this["direction"];
 
@@ -42,7 +45,15 @@ public sealed class Wording
     public string this[string key] => _texts.TryGetValue(key, out var text) ? text : Languages["en"][key];
 
     /// <summary>A text with {0}, {1}, … filled in.</summary>
-    public string Of(string key, params object?[] values) => string.Format(System.Globalization.CultureInfo.InvariantCulture, this[key], values);
+    public string Of(string key, params object?[] values) =>
+        string.Format(System.Globalization.CultureInfo.InvariantCulture, this[key], [.. values.Select(value => value is Phrase phrase ? Of(phrase) : value)]);
+
+    /// <summary>A phrase in this language.</summary>
+    public string Of(Phrase phrase)
+    {
+        ArgumentNullException.ThrowIfNull(phrase);
+        return Of(phrase.Key, phrase.Values);
+    }
 
     /// <summary>Whether there is such a text.</summary>
     public static bool Has(string key) => Languages["en"].ContainsKey(key);

@@ -2,6 +2,7 @@ using Attune.Feedback;
 using Attune.Storage.Chats;
 using Attune.Storage.Leases;
 using Attune.Storage.Work;
+using Attune.Web.Texts;
 
 namespace Attune.Web.Work;
 
@@ -18,7 +19,7 @@ public sealed partial record GivenAnswer
     /// <param name="settings">The project's.</param>
     /// <param name="turns">The lease's turns.</param>
     /// <param name="fault">What is wrong; null where nothing is.</param>
-    public Judgment? ToConversation(GrantedLease granted, ProjectSettings settings, IReadOnlyList<ChatTurn> turns, out string? fault)
+    public Judgment? ToConversation(GrantedLease granted, ProjectSettings settings, IReadOnlyList<ChatTurn> turns, out Phrase? fault)
     {
         ArgumentNullException.ThrowIfNull(settings);
         ArgumentNullException.ThrowIfNull(turns);
@@ -27,17 +28,17 @@ public sealed partial record GivenAnswer
         if (judgment is null)
             return null;
         fault = CannotJudge ? null
-            : answered.FirstOrDefault(turn => turn.Chosen is null) is { Number: var open } ? $"is of a conversation whose turn {open} has no choice; choose an answer first"
-            : answered.Length < settings.Chat.MinimumTurns ? $"is of a conversation of {answered.Length} turns, expected at least {settings.Chat.MinimumTurns}" : null;
+            : answered.FirstOrDefault(turn => turn.Chosen is null) is { Number: var open } ? new("fault.turn-open", open)
+            : answered.Length < settings.Chat.MinimumTurns ? new("fault.turns", answered.Length, settings.Chat.MinimumTurns) : null;
         var held = answered.Where(turn => turn.Chosen is not null).Select(turn => turn.ToRecord()).ToArray();
         return fault is null ? judgment with { Turns = held.Length > 0 ? held : null } : null;
     }
 
-    private string? FaultOfChat()
+    private Phrase? FaultOfChat()
     {
         if (CannotJudge)
-            return Answers is not null ? "has a verdict and cannotJudge, expected one of them" : null;
+            return Answers is not null ? new("fault.two", "answers, cannotJudge") : null;
         return Answers is { Count: 1 } && Answers.TryGetValue(Verdict, out var verdict) && Verdicts.Contains(verdict) ? null
-            : $"has no verdict, expected answers with '{Verdict}': {string.Join(" or ", Verdicts)}";
+            : new("fault.verdict", Verdict, string.Join(", ", Verdicts));
     }
 }

@@ -1,4 +1,5 @@
 using Attune.Storage.Work;
+using Attune.Web.Texts;
 
 namespace Attune.Web.Work;
 
@@ -6,29 +7,29 @@ namespace Attune.Web.Work;
 public sealed partial record GivenAnswer
 {
     // Every answer is said to be spam or not; of what is no spam the overall scale is asked at least.
-    private string? FaultOfLabels(int answers)
+    private Phrase? FaultOfLabels(int answers)
     {
         if (CannotJudge)
-            return Answers is { Count: > 0 } ? "has labels and cannotJudge, expected one of them" : null;
+            return Answers is { Count: > 0 } ? new("fault.two", "answers, cannotJudge") : null;
         for (var place = 0; place < answers; place++)
         {
             if (Answers?.GetValueOrDefault(OpenAssistantLabels.KeyOf(OpenAssistantLabels.Spam, place, answers)) is not { } spam)
-                return $"does not say whether answer {place} is spam, expected answers with '{OpenAssistantLabels.KeyOf(OpenAssistantLabels.Spam, place, answers)}': yes or no";
+                return new("fault.spam", place, OpenAssistantLabels.KeyOf(OpenAssistantLabels.Spam, place, answers));
             if (spam == "no" && Ratings?.Any(rating => rating.Axis == OpenAssistantLabels.Scales[0] && rating.Answer == place) != true)
-                return $"does not rate the {OpenAssistantLabels.Scales[0]} of answer {place}, expected 1 to {OpenAssistantLabels.Steps}";
+                return new("fault.scale", OpenAssistantLabels.Scales[0], place, OpenAssistantLabels.Steps);
         }
         var keys = LabelKeys(answers).Select(key => key.Key).ToHashSet(StringComparer.Ordinal);
         if (Answers!.FirstOrDefault(answer => !keys.Contains(answer.Key) || answer.Value is not ("yes" or "no")) is { Key: { } bad } label)
-            return $"has the label '{label.Value}' for '{bad}', expected yes or no for {string.Join(", ", keys)}";
+            return new("fault.label", label.Value, bad, string.Join(", ", keys));
         return null;
     }
 
     // Of ratings each axis is one that is asked, on its number of steps.
-    private string? FaultOfAxes(ProjectSettings settings)
+    private Phrase? FaultOfAxes(ProjectSettings settings)
     {
         var steps = settings.RatingSteps;
         return Ratings?.FirstOrDefault(rating => !steps.TryGetValue(rating.Axis, out var most) || rating.Steps != most || rating.Value < 1 || rating.Value > most) is { } bad
-            ? $"rates '{bad.Axis}' with {bad.Value} of {bad.Steps}, expected {string.Join(", ", steps.Select(axis => $"{axis.Key} of {axis.Value}"))}" : null;
+            ? new("fault.axis", bad.Axis, bad.Value, bad.Steps, string.Join(", ", steps.Select(axis => $"{axis.Key} 1-{axis.Value}"))) : null;
     }
 
     private Dictionary<string, string>? LabelsByIndex(IReadOnlyList<int> order) => Answers is { Count: > 0 }

@@ -2,6 +2,7 @@ using Attune.Feedback;
 using Attune.Feedback.Tasks;
 using Attune.Storage.Leases;
 using Attune.Storage.Work;
+using Attune.Web.Texts;
 
 namespace Attune.Web.Work;
 
@@ -23,40 +24,40 @@ public sealed partial record GivenAnswer
         };
     }
 
-    private string? FaultOfSpans(GrantedLease granted, ProjectSettings settings)
+    private Phrase? FaultOfSpans(GrantedLease granted, ProjectSettings settings)
     {
         if (CannotJudge)
-            return Spans is not null ? "has spans and cannotJudge, expected one of them" : null;
+            return Spans is not null ? new("fault.two", "spans, cannotJudge") : null;
         var task = TaskPayload.Read<SpansTask>(granted.Task.Payload);
         var order = granted.Lease.Order;
         if (Spans is not { } spans)
-            return "says nothing, expected spans (none, as an empty list) or cannotJudge";
+            return new("fault.nothing", "spans, cannotJudge");
         if (spans.Count > MostSpans)
-            return $"has {spans.Count} spans, expected at most {MostSpans}";
+            return new("fault.spans", spans.Count, MostSpans);
         if (Notes is { } notes && notes.Count != order.Count)
-            return $"has {notes.Count} notes, expected {order.Count}";
+            return new("fault.notes", notes.Count, order.Count);
         var (categories, severities) = (settings.Spans.CategoriesOf(task.HasSources), settings.Spans.SeveritiesOf(task.HasSources).Count);
         var keys = TrustKeys(task, order).Select(key => key.Shown).ToHashSet(StringComparer.Ordinal);
         if (Answers?.FirstOrDefault(answer => !keys.Contains(answer.Key) || !SpansTask.Trust.Contains(answer.Value)) is { Key: { } bad } trust)
-            return $"has the answer '{trust.Value}' to '{bad}', expected {string.Join(", ", SpansTask.Trust)} of {(keys.Count == 0 ? "no source, as there is none" : string.Join(", ", keys))}";
+            return new("fault.trust", trust.Value, bad, string.Join(", ", SpansTask.Trust), keys.Count == 0 ? (object)new Phrase("fault.no-source") : string.Join(", ", keys));
         return spans.Select(span => FaultOf(span, task, order, categories, severities)).FirstOrDefault(fault => fault is not null)
-            ?? (spans.DistinctBy(span => (span.Answer, span.Start, span.Length, span.Category)).Count() < spans.Count ? "marks the same part twice as the same, expected each mark once" : null);
+            ?? (spans.DistinctBy(span => (span.Answer, span.Start, span.Length, span.Category)).Count() < spans.Count ? new Phrase("fault.mark-twice") : null);
     }
 
-    private static string? FaultOf(MarkedSpan span, SpansTask task, IReadOnlyList<int> order, IReadOnlyList<SpanCategory> categories, int severities)
+    private static Phrase? FaultOf(MarkedSpan span, SpansTask task, IReadOnlyList<int> order, IReadOnlyList<SpanCategory> categories, int severities)
     {
         if (span.Answer < 0 || span.Answer >= order.Count)
-            return $"marks answer {span.Answer}, expected a place from 0 to {order.Count - 1}";
+            return new("fault.mark-answer", span.Answer, order.Count - 1);
         var text = task.Answers[order[span.Answer]].Text;
         if (span.Start < 0 || span.Length < 1 || span.Start > text.Length - span.Length)
-            return $"marks {span.Length} units from {span.Start} of answer {span.Answer}, expected a part of its {text.Length}";
+            return new("fault.mark-part", span.Length, span.Start, span.Answer, text.Length);
         if (IsWithinPair(text, span.Start) || IsWithinPair(text, span.Start + span.Length))
-            return $"marks {span.Length} units from {span.Start} of answer {span.Answer}, which parts a character of two units";
+            return new("fault.mark-half", span.Length, span.Start, span.Answer);
         if (!categories.Any(category => category.Id == span.Category))
-            return $"marks something as '{span.Category}', expected {string.Join(", ", categories.Select(category => category.Id))}";
+            return new("fault.mark-category", span.Category, string.Join(", ", categories.Select(category => category.Id)));
         if (severities == 0 ? span.Severity is not null : span.Severity is not { } severity || severity < 1 || severity > severities)
-            return $"marks something with severity {span.Severity?.ToString() ?? "none"}, expected {(severities == 0 ? "none" : $"1 to {severities}")}";
-        return span.Note?.Length > LongestNote ? $"has a note of {span.Note.Length} characters, expected at most {LongestNote}" : null;
+            return new("fault.mark-severity", span.Severity is { } given ? (object)given : new Phrase("fault.none"), severities == 0 ? new Phrase("fault.none") : new Phrase("fault.range", severities));
+        return span.Note?.Length > LongestNote ? new("fault.mark-note", span.Note.Length, LongestNote) : null;
     }
 
     private static bool IsWithinPair(string text, int at) => at > 0 && at < text.Length && char.IsSurrogatePair(text[at - 1], text[at]);

@@ -1,13 +1,14 @@
 using Attune.Feedback.Tasks;
 using Attune.Storage.Work;
 using Attune.Web.Api;
+using Attune.Web.Texts;
 
 namespace Attune.Web.Work;
 
 /// <content>Writing, mending, and messages of a tree.</content>
 public sealed partial record GivenAnswer
 {
-    /// <summary>What the project's checks say of a written text, in words for who wrote it; null where it is no text or passes.</summary>
+    /// <summary>What the project's checks say of a written text; programs tell these apart by their codes. Null where it is no text or passes.</summary>
     internal Told? TextFault(AnnotationTask task, ProjectSettings settings)
     {
         if (task.Kind is not (TaskKind.Write or TaskKind.Fix or TaskKind.Message) || CannotJudge || string.IsNullOrWhiteSpace(Text))
@@ -19,14 +20,7 @@ public sealed partial record GivenAnswer
             : new(StatusCodes.Status422UnprocessableEntity, "text-copy");
     }
 
-    private string? FaultOfText(AnnotationTask task, ProjectSettings settings)
-    {
-        if (CannotJudge)
-            return "has cannotJudge, expected text; give the task back instead";
-        if (string.IsNullOrWhiteSpace(Text))
-            return "says nothing, expected text";
-        return settings.Chain.FaultOf(Text, Shown(task));
-    }
+    private Phrase? FaultOfText() => CannotJudge ? new("fault.text-cannot") : string.IsNullOrWhiteSpace(Text) ? new("fault.nothing", "text") : null;
 
     private static string Shown(AnnotationTask task) => TaskPayload.AnsweredText($"{task.Kind}".ToLowerInvariant(), task.Payload);
 }

@@ -1,6 +1,7 @@
 using Attune.Feedback;
 using Attune.Storage.Leases;
 using Attune.Storage.Work;
+using Attune.Web.Texts;
 
 namespace Attune.Web.Work;
 
@@ -64,7 +65,7 @@ public sealed partial record GivenAnswer
     /// <param name="granted">The lease that it answers.</param>
     /// <param name="settings">The project's.</param>
     /// <param name="fault">What is wrong; null where nothing is.</param>
-    public Judgment? ToJudgment(GrantedLease granted, ProjectSettings settings, out string? fault)
+    public Judgment? ToJudgment(GrantedLease granted, ProjectSettings settings, out Phrase? fault)
     {
         ArgumentNullException.ThrowIfNull(granted);
         ArgumentNullException.ThrowIfNull(settings);
@@ -97,29 +98,29 @@ public sealed partial record GivenAnswer
     }
 
     // What is wrong, by what the kind asks for; what it does not ask for must not be there.
-    private string? Fault(GrantedLease granted, ProjectSettings settings)
+    private Phrase? Fault(GrantedLease granted, ProjectSettings settings)
     {
         if (Notes?.Contains(null!) == true || Flags.Contains(null!) || Ratings?.Contains(null!) == true || Spans?.Contains(null!) == true || Answers?.Values.Contains(null!) == true)
-            return "has null in a list, expected each thing in it; leave it out or say it";
+            return new("fault.null");
         if (Flags.Count > MostFlags || Flags.Any(flag => flag.Length is 0 or > LongestFlag))
-            return $"has {Flags.Count} flags, expected at most {MostFlags} of 1 to {LongestFlag} characters";
-        if (double.IsNaN(Seconds) || Seconds < 0 || ActiveSeconds < 0)
-            return $"took {Seconds} seconds, {ActiveSeconds} of them active, expected 0 or more";
+            return new("fault.flags", Flags.Count, MostFlags, LongestFlag);
+        if (!double.IsFinite(Seconds) || Seconds < 0 || (ActiveSeconds is { } active && !(active >= 0 && active <= Seconds)))
+            return new("fault.seconds", Seconds, ActiveSeconds ?? 0);
         if (TypedCharacters < 0 || PastedCharacters < 0)
-            return $"has {TypedCharacters ?? 0} characters typed and {PastedCharacters ?? 0} pasted, expected 0 or more";
+            return new("fault.characters", TypedCharacters ?? 0, PastedCharacters ?? 0);
         var kind = granted.Task.Kind;
         var isOther = kind is TaskKind.Chat or TaskKind.Spans;
         var isText = granted.Task.Kind is TaskKind.Write or TaskKind.Fix or TaskKind.Message;
         var isQuestion = granted.Task.Kind is TaskKind.Question or TaskKind.Verify or TaskKind.Review;
         if (!isText && Text is not null)
-            return "has text, which this task does not ask for; leave it out";
+            return new("fault.unwanted", "text");
         if (!isQuestion && !isOther && Answers is not null && (kind != TaskKind.Rate || settings.Labels == LabelScheme.None))
-            return "has answers to questions, which this task does not ask for; leave them out";
+            return new("fault.unwanted", "answers");
         if (kind != TaskKind.Spans && Spans is not null)
-            return "has spans, which this task does not ask for; leave them out";
+            return new("fault.unwanted", "spans");
         if ((isText || isQuestion || isOther) && ((Step ?? Best) is not null || Ranks is not null || Ratings is not null || BothBad))
-            return $"compares answers, expected {(isText ? "text" : kind == TaskKind.Spans ? "spans" : "answers")}";
-        return isText ? FaultOfText(granted.Task, settings)
+            return new("fault.compares", isText ? "text" : kind == TaskKind.Spans ? "spans" : "answers");
+        return isText ? FaultOfText()
             : isQuestion ? FaultOfAnswers(granted.Task)
             : kind == TaskKind.Spans ? FaultOfSpans(granted, settings)
             : kind == TaskKind.Chat ? FaultOfChat()

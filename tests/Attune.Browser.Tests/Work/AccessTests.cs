@@ -33,6 +33,16 @@ public sealed class AccessTests(WorkSite site)
           for (const element of document.querySelectorAll('[aria-describedby], [aria-labelledby]')) {
             for (const attribute of ['aria-describedby', 'aria-labelledby']) for (const id of (element.getAttribute(attribute) || '').split(' ').filter(Boolean)) if (!document.getElementById(id)) faults.push(`${attribute}="${id}" leads nowhere`);
           }
+          for (const element of document.querySelectorAll('main *')) {
+            const style = getComputedStyle(element);
+            const scrolls = (element.scrollWidth > element.clientWidth + 1 && /auto|scroll/.test(style.overflowX)) || (element.scrollHeight > element.clientHeight + 1 && /auto|scroll/.test(style.overflowY));
+            if (scrolls && shown(element) && element.tabIndex < 0 && !element.querySelector('a[href], button, input, select, textarea, summary, [tabindex="0"]')) faults.push(`scrolls, but not by keyboard: ${told(element)}`);
+          }
+          const levels = [...document.querySelectorAll('h1, h2, h3, h4, h5, h6')].filter(shown).map(heading => Number(heading.tagName[1]));
+          levels.forEach((level, at) => { if (at > 0 && level > levels[at - 1] + 1) faults.push(`a heading of level ${level} follows one of level ${levels[at - 1]}`); });
+          for (const image of document.querySelectorAll('img:not([alt]), svg:not([aria-label], [aria-labelledby], [aria-hidden])')) faults.push(`a picture without words: ${told(image)}`);
+          for (const cell of document.querySelectorAll('table')) if (!cell.querySelector('th')) faults.push(`a table without heads: ${told(cell)}`);
+          for (const group of document.querySelectorAll('fieldset')) if (shown(group) && !group.querySelector('legend')?.textContent.trim() && !group.getAttribute('aria-label')) faults.push(`a group without a name: ${told(group)}`);
           const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
           const rgba = color => { canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = color; canvas.fillRect(0, 0, 1, 1); const [r, g, b, a] = canvas.getImageData(0, 0, 1, 1).data; return [r, g, b, a / 255]; };
           const over = (top, below) => top.slice(0, 3).map((value, at) => value * top[3] + below[at] * (1 - top[3]));
@@ -79,7 +89,7 @@ public sealed class AccessTests(WorkSite site)
 
     private static string Word => new('w', 300);
 
-    private static string Long => string.Join("\n\n", Enumerable.Range(1, 4).Select(n => $"{n}. A *paragraph* with `code` and 👩‍👩‍👧 and e\u0301\u0301\u0301, {Word}\n\n> quoted")) + "\n\n| a | b |\n|---|---|\n| " + Word + " | 2 |";
+    private static string Long => string.Join("\n\n", Enumerable.Range(1, 4).Select(n => $"{(n == 1 ? "# A heading\n\n" : "")}{n}. A *paragraph* with `code` and 👩‍👩‍👧 and e\u0301\u0301\u0301, {Word}\n\n> quoted")) + "\n\n| a | b |\n|---|---|\n| " + Word + " | 2 |";
 
     [Theory]
     [InlineData(360, ColorScheme.Light)]

@@ -90,6 +90,12 @@ public sealed class AppearanceTests(WorkSite site)
         Assert.Equal("rtl", await worker.Page.Locator(".prompt .text-of").EvaluateAsync<string>("text => getComputedStyle(text).direction"));
         Assert.Equal(["ltr", "rtl"], (await worker.Page.Locator("[data-text]").EvaluateAllAsync<string[]>("texts => texts.map(text => getComputedStyle(text).direction)")).Order());
         await Browser.Picture(worker.Page, "work-german-arabic.png");
+
+        await worker.Page.GetByRole(AriaRole.Button, new() { Name = "English" }).ClickAsync(); // chosen, whatever the browser wishes
+        await worker.Page.GetByText("Which answer is better?").WaitForAsync();
+        await worker.Reload();
+        Assert.Equal("en", await worker.Page.Locator("html").GetAttributeAsync("lang"));
+        Assert.Equal($"{site.Address}/work/{project.Id}", worker.Page.Url);
     }
 
     [Fact]

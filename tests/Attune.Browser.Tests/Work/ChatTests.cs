@@ -86,7 +86,7 @@ public sealed class ChatTests(WorkSite site)
     public async Task A_model_that_fails_is_said_to_and_the_message_stays_for_another_try()
     {
         await using var worker = await WorkerAsync(new());
-        site.Model.Failure = "The model has too much to do (429).";
+        site.Model.Failure = new("model.busy");
         try
         {
             await worker.Page.Locator("[data-message]").FillAsync("Is it long?");

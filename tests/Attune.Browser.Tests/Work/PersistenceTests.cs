@@ -133,6 +133,8 @@ public sealed class PersistenceTests(WorkSite site)
         Assert.NotEqual(await one.Page.Locator(".prompt").TextContentAsync(), await other.Page.Locator(".prompt").TextContentAsync());
         await third.Page.GetByText("Nothing is left for you").WaitForAsync();
         await one.Press("1", "Enter");
+        await one.Page.GetByText("Your answer was taken.").WaitForAsync(); // is told, and the keyboard goes on at the content
+        Assert.True(await one.Page.EvaluateAsync<bool>("document.activeElement.id === 'content'"));
         await other.Press("8", "Enter");
 
         var log = await one.Log(2);

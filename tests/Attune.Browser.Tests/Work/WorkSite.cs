@@ -4,6 +4,7 @@ using Attune.Storage.People;
 using Attune.Storage.Work;
 using Attune.Web;
 using Attune.Web.Chat;
+using Attune.Web.Texts;
 using Attune.Web.Work;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Identity;
@@ -25,6 +26,9 @@ public sealed class WorkSite : IAsyncLifetime
     private int _people;
     private int _projects;
 
+    /// <summary>Where everything is kept; a file of its own where it is left out.</summary>
+    public string? Url { get; init; }
+
     public Database Database => _database!;
 
     /// <summary>What people talk with.</summary>
@@ -38,7 +42,7 @@ public sealed class WorkSite : IAsyncLifetime
     public async Task InitializeAsync()
     {
         await _browser.InitializeAsync();
-        _database = await Database.OpenAsync(Path.Combine(_folder.FullName, "work.db"));
+        _database = await Database.OpenAsync(Url ?? Path.Combine(_folder.FullName, "work.db"));
         _passwordHash = new PasswordHasher<Person>().HashPassword(null!, Password);
         await StartAsync("http://127.0.0.1:0");
     }
@@ -136,7 +140,7 @@ public sealed class ScriptedModel : IChatModel
     public string Name => "scripted";
 
     /// <summary>What it fails with; null answers.</summary>
-    public string? Failure { get; set; }
+    public Phrase? Failure { get; set; }
 
     public Task<IReadOnlyList<string>> SampleAsync(ChatRequest request, CancellationToken stop)
     {
@@ -199,6 +203,17 @@ public sealed record Worker(WorkSite Site, Project Project, Person Person, IPage
         await before;
         await Page.Keyboard.PressAsync(key);
     });
+
+    /// <summary>What kind of task the page shows; null where it shows none.</summary>
+    public Task<string?> Kind() => Page.EvaluateAsync<string?>("JSON.parse(document.querySelector('[data-work]').dataset.work).kind ?? null");
+
+    /// <summary>Goes to a field by keyboard alone and writes there, instead of what there is.</summary>
+    public async Task Type(string selector, string text)
+    {
+        await TabTo(selector);
+        await Press("Control+A");
+        await Page.Keyboard.TypeAsync(text);
+    }
 
     /// <summary>Presses Tab until an element has the focus: what a keyboard cannot reach is not there for everyone.</summary>
     public async Task TabTo(string selector)

@@ -50,7 +50,7 @@ public sealed class ChatStoreTests
         await using var test = await TestDatabase.Open(kind);
         var (lease, person) = await LeaseAsync(test);
         await test.Database.Chats.AskAsync(lease, person, 1, "Where do I live?");
-        Assert.Contains("Where do I live?", await test.Database.Erasure.ExportAsync(person));
+        Assert.Contains("Where do I live?", await test.Database.Erasure.ExportAsync(person, null));
 
         await test.Database.Erasure.EraseAsync(person, alsoTexts: false, null);
 

@@ -67,15 +67,23 @@ public sealed class PeopleTests
         var key = await access.CreateKeyAsync(people[0].Id, "script", ["tasks:write", "judgments:read"], TimeSpan.FromHours(1), people[0].Id);
         var revoked = await access.CreateKeyAsync(people[0].Id, "old", [], null, people[0].Id);
         await access.RevokeKeyAsync(revoked.Value.Id, people[0].Id);
-        await access.NoteFailureAsync("Eve@example.org");
+        FailureLimit[] limits = [new("Eve@example.org", 3, EndsWithSuccess: true), new("network", 9, EndsWithSuccess: false)];
+        Assert.True(await access.BeginTryAsync(limits, TimeSpan.FromMinutes(15)));
         test.Clock.Advance(TimeSpan.FromMinutes(10));
-        await access.NoteFailureAsync("eve@example.org ");
+        Assert.True(await access.BeginTryAsync([limits[0] with { Subject = "eve@example.org " }, limits[1]], TimeSpan.FromMinutes(15)));
 
         Assert.Equal("tasks:write judgments:read", (await access.FindKeyAsync(key.Token))!.Scopes);
         Assert.Null(await access.FindKeyAsync(revoked.Token));
         Assert.Equal((2, 1), (await access.FailuresAsync("eve@example.org", TimeSpan.FromMinutes(15)), await access.FailuresAsync("eve@example.org", TimeSpan.FromMinutes(5))));
-        await access.ForgetFailuresAsync("eve@example.org");
-        Assert.Equal(0, await access.FailuresAsync("eve@example.org", TimeSpan.FromMinutes(15)));
+        Assert.True(await access.BeginTryAsync(limits, TimeSpan.FromMinutes(15)));
+        Assert.False(await access.BeginTryAsync(limits, TimeSpan.FromMinutes(15))); // and nothing is noted
+        await access.EndTryAsync(limits);
+        Assert.Equal((0, 2), (await access.FailuresAsync("eve@example.org", TimeSpan.FromMinutes(15)), await access.FailuresAsync("network", TimeSpan.FromMinutes(15))));
+
+        await access.NoteGuessAsync("guesses", "never made");
+        await access.NoteGuessAsync("guesses", "never made"); // the same one again is no other guess
+        await access.NoteGuessAsync("guesses", revoked.Token); // was made once
+        Assert.Equal(1, await access.FailuresAsync("guesses", TimeSpan.FromMinutes(15)));
         test.Clock.Advance(TimeSpan.FromHours(1));
         Assert.Null(await access.FindSessionAsync(session));
         Assert.Null(await access.FindKeyAsync(key.Token));

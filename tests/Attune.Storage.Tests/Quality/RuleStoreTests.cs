@@ -163,7 +163,7 @@ public sealed class RuleStoreTests
         await test.Database.Rules.RunAsync(project.Id);
         var notice = (await test.Database.Notices.OfAsync(project.Id, bad.Id))[0];
         await test.Database.Notices.AppealAsync(project.Id, notice.Id, bad.Id, "my own words");
-        Assert.Contains("my own words", await test.Database.Erasure.ExportAsync(bad.Id));
+        Assert.Contains("my own words", await test.Database.Erasure.ExportAsync(bad.Id, null));
         await test.Database.Erasure.EraseAsync(bad.Id, alsoTexts: true, null);
         Assert.Null(Assert.Single(await test.Database.Notices.AppealsAsync(project.Id)).Appeal);
     }

@@ -97,6 +97,32 @@ public sealed class TransferTests
     }
 
     [Fact]
+    public async Task A_backup_of_an_older_schema_is_restored_to_this_ones()
+    {
+        await using var test = await TestDatabase.Open(DatabaseKind.Sqlite);
+        await Fill(test);
+        await Backup.WriteAsync(test.Url, test.PathOf("backup"));
+        using (var connection = new Microsoft.Data.Sqlite.SqliteConnection($"Data Source={test.PathOf("backup")};Pooling=False"))
+        {
+            connection.Open();
+            using var older = connection.CreateCommand();
+            // As it was before consents had a table of their own.
+            older.CommandText = """
+                DROP TABLE consents; ALTER TABLE identities ADD COLUMN consent_version TEXT; ALTER TABLE identities ADD COLUMN consent_at BIGINT;
+                UPDATE identities SET consent_version = (SELECT id FROM projects LIMIT 1) || ':3', consent_at = 1893585600000000 WHERE email = 'person1@example.org';
+                DELETE FROM schema_versions WHERE version >= 9;
+                """;
+            older.ExecuteNonQuery();
+        }
+
+        var restored = await Backup.RestoreAsync(test.PathOf("backup"), test.PathOf("new.db"), force: false);
+
+        Assert.Equal((4, 1), (restored.Rows["judgments"], restored.Rows["consents"]));
+        var database = await test.Again(test.PathOf("new.db"));
+        Assert.Equal((Schema.Migrations.Newest, "3"), (database.Schema.To, await database.ReadAsync(transaction => transaction.FirstAsync<string>("SELECT version FROM consents"))));
+    }
+
+    [Fact]
     public async Task A_damaged_backup_is_refused()
     {
         await using var test = await TestDatabase.Open(DatabaseKind.Sqlite);
@@ -106,9 +132,9 @@ public sealed class TransferTests
         Array.Fill(bytes, (byte)0xFF, bytes.Length / 2, 4096);
         await File.WriteAllBytesAsync(test.PathOf("backup"), bytes);
 
-        var error = await Assert.ThrowsAnyAsync<Exception>(() => Backup.RestoreAsync(test.PathOf("backup"), test.PathOf("new.db"), force: false));
+        var error = await Assert.ThrowsAsync<InputException>(() => Backup.RestoreAsync(test.PathOf("backup"), test.PathOf("new.db"), force: false));
 
-        Assert.True(error is InputException or StorageException { Fault: StorageFault.Damaged }, error.ToString());
+        Assert.StartsWith($"{test.PathOf("backup")} has 1 problem\n  is damaged", error.Message); // the backup, not its copy
         Assert.False(File.Exists(test.PathOf("new.db")));
     }
 

@@ -1,6 +1,6 @@
 // A conversation with a model. Every step is on the server before it counts: what the page shows is what a reload would show, apart from the message that is
 // being written, which lies in the draft.
-import { call, work } from '../server.js';
+import { call, kept, work } from '../server.js';
 
 const longestWait = 15000;
 let page; // form, words, say, changed
@@ -108,13 +108,15 @@ function meaning(choice) {
 // Until there is an answer: the same step sent again is the same step. 502 is the model's failure, and for the person to try again.
 async function insist(path, body) {
   for (let wait = 500; ; wait = Math.min(wait * 2, longestWait)) {
+    let why = page.words['chat-waiting'];
     try {
       const reply = await call('PUT', path, body);
       if (reply.status < 500 || reply.status === 502) return reply;
+      why = kept(reply) ?? why;
     } catch {
       // no network, or the server restarts
     }
-    page.say(page.words['chat-waiting']);
+    page.say(why);
     await new Promise(resolve => { setTimeout(resolve, wait); });
   }
 }

@@ -75,6 +75,10 @@ public static class ExchangeReader
             using var document = JsonDocument.Parse(text, new() { AllowDuplicateProperties = false });
             return [.. document.RootElement.EnumerateArray().Select((row, i) => ($"[{i}]", row.Clone(), FaultOf(row)))];
         }
+        catch (InvalidOperationException)
+        {
+            throw InputException.One(name, "has a key that holds half a character, or bytes that are no UTF-8", "text in UTF-8", "correct it, or export it again");
+        }
         catch (JsonException e)
         {
             throw InputException.One(name, $"is no JSON ({e.Message.TrimEnd('.')})", "an array of rows, or a row a line", "correct it, or export it again");
@@ -96,6 +100,10 @@ public static class ExchangeReader
                 using var document = JsonDocument.Parse(line.ToArray(), new() { AllowDuplicateProperties = false });
                 rows.Add(($"line {number}", document.RootElement.Clone(), FaultOf(document.RootElement)));
             }
+            catch (InvalidOperationException)
+            {
+                rows.Add(($"line {number}", default, "has a key that holds half a character, or bytes that are no UTF-8, expected text in UTF-8"));
+            }
             catch (JsonException e)
             {
                 rows.Add(($"line {number}", default, $"is no JSON ({e.Message.TrimEnd('.')}), expected one row as an object"));
@@ -104,7 +112,39 @@ public static class ExchangeReader
         return rows;
     }
 
-    private static string? FaultOf(JsonElement row) => row.ValueKind == JsonValueKind.Object ? null : $"is {row.ValueKind switch { JsonValueKind.Array => "an array", _ => row.GetRawText() }}, expected an object";
+    private static string? FaultOf(JsonElement row)
+    {
+        if (row.ValueKind != JsonValueKind.Object)
+            return $"is {row.ValueKind switch { JsonValueKind.Array => "an array", JsonValueKind.String => "a text", _ => RowFields.Short(row) }}, expected an object";
+        try
+        {
+            Decode(row);
+            return null;
+        }
+        catch (InvalidOperationException) // half a pair of units, or bytes that are no UTF-8: the parser passes over both
+        {
+            return "holds half a character, or bytes that are no UTF-8, expected text in UTF-8";
+        }
+    }
+
+    private static void Decode(JsonElement value)
+    {
+        if (value.ValueKind == JsonValueKind.String)
+            _ = value.GetString();
+        if (value.ValueKind == JsonValueKind.Array)
+        {
+            foreach (var item in value.EnumerateArray())
+                Decode(item);
+        }
+        if (value.ValueKind == JsonValueKind.Object)
+        {
+            foreach (var field in value.EnumerateObject())
+            {
+                _ = field.Name;
+                Decode(field.Value);
+            }
+        }
+    }
 }
 
 /// <summary>Fields of a row; what is missing or of another kind says so by name.</summary>
