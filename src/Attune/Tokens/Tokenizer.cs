@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Text;
 using Attune.Runs;
-using Attune.Tokens.Pieces;
+using Attune.Text;
 using Attune.Tokens.Pipeline;
 
 namespace Attune.Tokens;
@@ -18,6 +18,7 @@ public sealed class Tokenizer
     private readonly byte[]?[] _bytes; // by id, made when first asked for
     private readonly Dictionary<string, int> _ids = new(StringComparer.Ordinal);
     private readonly HashSet<int> _special;
+    private readonly HashSet<int> _added;
     private readonly WordCache _words = new();
 
     internal Tokenizer(TokenizerDefinition definition, string origin)
@@ -26,6 +27,7 @@ public sealed class Tokenizer
             throw new InputException(origin, problems);
         _definition = definition;
         _special = [.. definition.Added.Where(token => token.IsSpecial).Select(token => token.Id)];
+        _added = [.. definition.Added.Select(token => token.Id)];
         VocabularySize = Math.Max(definition.Pieces.Count, definition.Added.Count == 0 ? 0 : definition.Added.Max(token => token.Id) + 1);
         _bytes = new byte[VocabularySize][];
         FillIds();
@@ -97,9 +99,9 @@ public sealed class Tokenizer
     {
         RequireUnicode(text);
         if (_parts.Ordinary.IsEmpty)
-            EncodeBetween(text, isFirst: true, ids);
+            EncodeBetween(text, TextPlace.Start, ids);
         else
-            EncodeSections(text, _parts.Ordinary.Find(text), isFirst: true, ids);
+            EncodeSections(text, _parts.Ordinary.Find(text), TextPlace.Start, ids);
     }
 
     /// <summary>The ids of a text of our own making, markup for instance, in which special tokens are meant as such. Never for text of users.</summary>
@@ -107,20 +109,26 @@ public sealed class Tokenizer
     {
         ArgumentNullException.ThrowIfNull(text);
         var ids = new List<int>();
-        EncodeMarkup(text, isData: null, isFirst: true, ids);
+        EncodeMarkup(text, isData: null, ids);
         return [.. ids];
     }
 
-    /// <summary>The same where parts of the text are what people wrote.</summary>
+    /// <summary>The same where parts of the text are what people wrote, going on behind what is there already.</summary>
     /// <param name="text">The text.</param>
     /// <param name="isData">Whether anything from a place to another, in UTF-16 units, was written by people: no special token is found there.</param>
-    /// <param name="isFirst">Whether the whole text begins with it.</param>
-    /// <param name="ids">Takes the ids.</param>
-    internal void EncodeMarkup(ReadOnlySpan<char> text, Func<int, int, bool>? isData, bool isFirst, List<int> ids)
+    /// <param name="ids">The ids of all that comes before, and then of the text.</param>
+    internal void EncodeMarkup(ReadOnlySpan<char> text, Func<int, int, bool>? isData, List<int> ids)
     {
         RequireUnicode(text);
-        EncodeSections(text, _parts.All.Find(text, isData), isFirst, ids);
+        var place = ids.Count == 0 ? TextPlace.Start : _added.Contains(ids[^1]) ? TextPlace.Behind : TextPlace.Within;
+        EncodeSections(text, _parts.All.Find(text, isData), place, ids);
     }
+
+    /// <summary>Appends the ids of plain text that goes on behind others: an answer behind its prompt.</summary>
+    internal void EncodeBehind(ReadOnlySpan<char> text, List<int> ids) => EncodeMarkup(text, isData: static (_, _) => true, ids);
+
+    /// <summary>The same tokenizer with a template of conversations.</summary>
+    public Tokenizer With(ChatTemplate template) => new(_definition with { ChatTemplate = template.Source }, "The tokenizer");
 
     /// <summary>These ids as the beginning of what a model reads: behind <see cref="Opening"/>, unless they begin with it already.</summary>
     public int[] Opened(ReadOnlySpan<int> ids) => ids.StartsWith(_parts.Around.Before) ? ids.ToArray() : [.. _parts.Around.Before, .. ids];
@@ -208,29 +216,29 @@ public sealed class Tokenizer
         }
     }
 
-    private void EncodeSections(ReadOnlySpan<char> text, List<TextSection> sections, bool isFirst, List<int> ids)
+    private void EncodeSections(ReadOnlySpan<char> text, List<TextSection> sections, TextPlace place, List<int> ids)
     {
         foreach (var section in sections)
         {
             if (section.Token is { } token)
                 ids.Add(token.Id);
             else
-                EncodeBetween(text[section.Start..section.End], isFirst && section.Start == 0, ids);
+                EncodeBetween(text[section.Start..section.End], section.Start == 0 ? place : TextPlace.Behind, ids);
         }
     }
 
     /// <summary>Text without added tokens, but for those that are looked for in normalised text.</summary>
-    private void EncodeBetween(ReadOnlySpan<char> text, bool isFirst, List<int> ids)
+    private void EncodeBetween(ReadOnlySpan<char> text, TextPlace place, List<int> ids)
     {
-        if (_parts.Normalise is null)
+        if ((place == TextPlace.Within ? _parts.NormaliseWithin : _parts.Normalise) is not { } normalise)
         {
-            EncodeNormalised(text, isFirst, ids);
+            EncodeNormalised(text, place, ids);
             return;
         }
-        var normalised = _parts.Normalise(text.ToString());
+        var normalised = normalise(text.ToString());
         if (_parts.Normalised.IsEmpty)
         {
-            EncodeNormalised(normalised, isFirst, ids);
+            EncodeNormalised(normalised, place, ids);
             return;
         }
         foreach (var section in _parts.Normalised.Find(normalised))
@@ -238,11 +246,11 @@ public sealed class Tokenizer
             if (section.Token is { } token)
                 ids.Add(token.Id);
             else
-                EncodeNormalised(normalised.AsSpan(section.Start, section.End - section.Start), isFirst && section.Start == 0, ids);
+                EncodeNormalised(normalised.AsSpan(section.Start, section.End - section.Start), section.Start == 0 ? place : TextPlace.Behind, ids);
         }
     }
 
-    private void EncodeNormalised(ReadOnlySpan<char> text, bool isFirst, List<int> ids)
+    private void EncodeNormalised(ReadOnlySpan<char> text, TextPlace place, List<int> ids)
     {
         if (_parts.Cutter.Pattern is { } pattern) // the usual case, without a string for each word
         {
@@ -255,7 +263,7 @@ public sealed class Tokenizer
         }
         else if (text.Length > 0)
         {
-            foreach (var piece in _parts.Cutter.Apply(text.ToString(), isFirst))
+            foreach (var piece in _parts.Cutter.Apply(text.ToString(), place))
                 AppendPiece(piece.Text, ids);
         }
     }

@@ -15,7 +15,8 @@ internal sealed class TokenizerParts
     {
         Component? Part(string place, JsonElement? json) => json is { } value ? new(origin, place, value) : null;
 
-        Normalise = Part("normalizer", definition.Normaliser) is { } normaliser ? Normalisers.Read(normaliser) : null;
+        if (Part("normalizer", definition.Normaliser) is { } normaliser)
+            (Normalise, NormaliseWithin) = (Normalisers.Read(normaliser), Normalisers.Read(normaliser, within: true));
         Cutter = Part("pre_tokenizer", definition.PreTokeniser) is { } cutter ? PreTokeniser.Read(cutter) : PreTokeniser.None;
         Around = Part("post_processor", definition.PostProcessor) is { } processor ? PostProcessor.Read(processor, idOf) : PostProcessor.None;
         var decoder = Part("decoder", definition.Decoder);
@@ -31,6 +32,9 @@ internal sealed class TokenizerParts
     }
 
     public Func<string, string>? Normalise { get; }
+
+    /// <summary>The same for text that goes on where another was cut off.</summary>
+    public Func<string, string>? NormaliseWithin { get; }
 
     public PreTokeniser Cutter { get; }
 

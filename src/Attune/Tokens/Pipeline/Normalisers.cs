@@ -10,9 +10,11 @@ internal static class Normalisers
     private const string Known = "NFC, NFD, NFKC, NFKD, Lowercase, Strip, StripAccents, Replace, Prepend, Precompiled, BertNormalizer, Nmt, ByteLevel or a Sequence of these";
 
     /// <summary>Several as one; text that needs nothing comes back as it is.</summary>
-    public static Func<string, string> Read(Component component)
+    /// <param name="component">What the file has.</param>
+    /// <param name="within">Whether the text goes on where another was cut off, so that nothing is put before it.</param>
+    public static Func<string, string> Read(Component component, bool within = false)
     {
-        var steps = component.Flat("normalizers").Select(One).ToArray();
+        var steps = component.Flat("normalizers").Where(part => !(within && part.Type == "Prepend")).Select(One).ToArray();
         return steps.Length == 1 ? steps[0] : text => steps.Aggregate(text, (so, step) => step(so));
     }
 

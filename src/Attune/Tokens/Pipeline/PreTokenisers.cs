@@ -3,10 +3,21 @@ using Attune.Tokens.Characters;
 
 namespace Attune.Tokens.Pipeline;
 
+/// <summary>Where a piece of text stands, on which it depends whether a space is put before it.</summary>
+internal enum TextPlace
+{
+    /// <summary>The whole text begins with it.</summary>
+    Start,
+
+    /// <summary>Behind an added token or a cut.</summary>
+    Behind,
+
+    /// <summary>It goes on where another piece was cut off, and is to be encoded as if it had not been.</summary>
+    Within,
+}
+
 /// <summary>A piece of text on its way to the vocabulary.</summary>
-/// <param name="Text">The text.</param>
-/// <param name="IsFirst">Whether the whole text begins with it.</param>
-internal readonly record struct TextPiece(string Text, bool IsFirst);
+internal readonly record struct TextPiece(string Text, TextPlace Place);
 
 /// <summary>
 /// How a tokenizer cuts text before its vocabulary sees it: the pre-tokenizers of <c>tokenizer.json</c>. Where the last of them turns text into the byte
@@ -45,9 +56,9 @@ internal sealed class PreTokeniser
         return cutter;
     }
 
-    public List<TextPiece> Apply(string text, bool isFirst)
+    public List<TextPiece> Apply(string text, TextPlace place)
     {
-        var pieces = new List<TextPiece> { new(text, isFirst) };
+        var pieces = new List<TextPiece> { new(text, place) };
         foreach (var step in _steps)
             pieces = step(pieces);
         return pieces;
@@ -67,7 +78,7 @@ internal sealed class PreTokeniser
     {
         component.Allow("add_prefix_space", "trim_offsets", "use_regex");
         if (component.Flag("add_prefix_space", true))
-            _steps.Add(pieces => [.. pieces.Select(piece => piece.Text.StartsWith(' ') ? piece : piece with { Text = " " + piece.Text })]);
+            _steps.Add(pieces => [.. pieces.Select(piece => piece.Place == TextPlace.Within || piece.Text.StartsWith(' ') ? piece : piece with { Text = " " + piece.Text })]);
         if (component.Flag("use_regex", true))
             _steps.Add(Cutting(text => Cuts.Of(text, SplitScanner.Words(text, SplitPattern.Gpt2)), CutBehavior.Isolated));
         if (isLast)
@@ -145,7 +156,7 @@ internal sealed class PreTokeniser
         _steps.Add(pieces => [.. pieces.Select(piece =>
         {
             var text = piece.Text.Replace(" ", mark, StringComparison.Ordinal);
-            var leads = (scheme == PrependScheme.Always || (scheme == PrependScheme.First && piece.IsFirst)) && !text.StartsWith(mark, StringComparison.Ordinal);
+            var leads = piece.Place <= (scheme switch { PrependScheme.First => TextPlace.Start, PrependScheme.Always => TextPlace.Behind, _ => (TextPlace)(-1) }) && !text.StartsWith(mark, StringComparison.Ordinal);
             return piece with { Text = leads ? mark + text : text };
         })]);
         if (component.Flag("split", true))
@@ -160,7 +171,7 @@ internal sealed class PreTokeniser
         foreach (var piece in pieces)
         {
             foreach (var (start, end) in Cuts.Apply(cut(piece.Text), behaviour))
-                result.Add(end - start == piece.Text.Length ? piece : new(piece.Text[start..end], piece.IsFirst && start == 0));
+                result.Add(end - start == piece.Text.Length ? piece : new(piece.Text[start..end], start == 0 ? piece.Place : TextPlace.Behind));
         }
         return result;
     };
