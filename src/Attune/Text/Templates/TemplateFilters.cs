@@ -32,7 +32,7 @@ internal static class TemplateFilters
         ["sum"] = (run, value, given) => Attributes(value, given.Get(0, "attribute")).Aggregate((object?)0L, (sum, item) => TemplateOperators.Apply(run, "+", sum, item)),
         ["int"] = (_, value, given) => Whole(value) ?? given.Get(0, "default", 0L),
         ["float"] = (_, value, given) => Real(value) ?? given.Get(0, "default", 0.0),
-        ["abs"] = (_, value, _) => value is double number ? Math.Abs(number) : Math.Abs(TemplateValue.Whole(value)),
+        ["abs"] = (_, value, _) => value is double number ? (object)Math.Abs(number) : Math.Abs(TemplateValue.Whole(value)),
         ["round"] = (_, value, given) => Math.Round(TemplateValue.Real(value), (int)Math.Clamp(TemplateValue.Whole(given.Get(0, "precision", 0L)), 0, 15), MidpointRounding.ToEven),
         ["map"] = Mapped,
         ["select"] = (run, value, given) => Chosen(run, value, given, byAttribute: false, keeps: true),

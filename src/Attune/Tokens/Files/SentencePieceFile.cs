@@ -20,6 +20,7 @@ internal sealed class SentencePieceFile
     private bool _isBpe;
     private bool _hasPrefix = true, _isTrimmed = true, _isEscaped = true;
     private int _begin = 1, _end = 2, _padding = -1;
+    private bool _hasTrainer, _hasNormaliser;
 
     private enum PieceKind { Normal = 1, Unknown, Control, UserDefined, Unused, Byte }
 
@@ -73,6 +74,7 @@ internal sealed class SentencePieceFile
 
     private void ReadTrainer(ReadOnlyMemory<byte> message)
     {
+        _hasTrainer = true;
         foreach (var field in ProtobufMessage.Fields(message))
         {
             switch (field.Number)
@@ -89,6 +91,7 @@ internal sealed class SentencePieceFile
 
     private void ReadNormaliser(ReadOnlyMemory<byte> message)
     {
+        _hasNormaliser = true;
         foreach (var field in ProtobufMessage.Fields(message))
         {
             switch (field.Number)
@@ -105,6 +108,8 @@ internal sealed class SentencePieceFile
     {
         if (_pieces.Count == 0)
             throw Refused("pieces", "are none", "some");
+        if (!_hasTrainer || !_hasNormaliser) // messages have no end of their own: a file may break off between two of them
+            throw Refused(_hasTrainer ? "normalizer_spec" : "trainer_spec", "is missing", "a whole file; this one may be cut short");
         if (_pieces.GroupBy(piece => piece.Text).FirstOrDefault(group => group.Count() > 1) is { } twice)
             throw Refused("pieces", $"have '{twice.Key}' twice", "each once");
         var unknown = _pieces.FindIndex(piece => piece.Kind == PieceKind.Unknown);
