@@ -26,7 +26,7 @@ public sealed class RowBuilder
 {
     private readonly Tokenizer _tokenizer;
     private readonly RowOptions _options;
-    private readonly ChatEncoder _chat;
+    private readonly Lazy<ChatEncoder> _chat; // a template that cannot be read matters only where there are conversations
     private readonly int[] _end;
 
     /// <summary>A builder for one tokenizer.</summary>
@@ -35,7 +35,7 @@ public sealed class RowBuilder
         (_tokenizer, _options) = (tokenizer, options);
         _end = !options.AddEnd ? [] : tokenizer.EndId is { } id ? [id]
             : throw new ArgumentException("the tokenizer has no end token, expected one to end answers with; name it in tokenizer_config.json or set addEnd to false", nameof(tokenizer));
-        _chat = new(tokenizer, ChatEncoder.TemplateOf(tokenizer, options.Chat)) { HasEnd = options.AddEnd };
+        _chat = new(() => new(tokenizer, ChatEncoder.TemplateOf(tokenizer, options.Chat)) { HasEnd = options.AddEnd });
     }
 
     /// <summary>Rows that lost some of their tokens so far.</summary>
@@ -51,7 +51,7 @@ public sealed class RowBuilder
     public TokenRow? Of(PromptResponse pair) => Fit(Row(pair.Prompt, pair.Response));
 
     /// <summary>A conversation with the loss on all of the assistant's turns, or null where it is dropped.</summary>
-    public TokenRow? Of(Conversation conversation) => Fit(_chat.Row(conversation));
+    public TokenRow? Of(Conversation conversation) => Fit(_chat.Value.Row(conversation));
 
     /// <summary>Both answers after their prompt, or null where either is dropped.</summary>
     public PreferenceRow? Of(PreferencePair pair)
@@ -66,7 +66,7 @@ public sealed class RowBuilder
     }
 
     /// <summary>The tokens that a conversation gives a model to answer.</summary>
-    public int[] Prompt(Conversation conversation) => _chat.Prompt(conversation);
+    public int[] Prompt(Conversation conversation) => _chat.Value.Prompt(conversation);
 
     private TokenRow Row(string prompt, string response)
     {

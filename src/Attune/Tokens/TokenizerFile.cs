@@ -27,7 +27,7 @@ internal static class TokenizerFile
                 "a folder with tokenizer.json, vocab.json and merges.txt, tokenizer.model, or a file of tiktoken", "give the model's folder, or train one with 'attune tokenizer'");
         }
         var settings = TokenizerSettings.Read(Path.GetDirectoryName(Path.GetFullPath(file))!);
-        return new Tokenizer(With(ReadAny(file, settings), settings), file);
+        return new Tokenizer(With(ReadAny(file, settings), settings, file), file);
     }
 
     /// <summary>The file of a folder's tokenizer, or null.</summary>
@@ -127,9 +127,17 @@ internal static class TokenizerFile
     });
 
     /// <summary>What stands beside the vocabulary, joined with it. Tokens with a part to play that are plain pieces become special ones.</summary>
-    private static TokenizerDefinition With(TokenizerDefinition definition, TokenizerSettings settings)
+    private static TokenizerDefinition With(TokenizerDefinition definition, TokenizerSettings settings, string origin)
     {
-        var added = definition.Added.Concat(definition.Added.Count == 0 ? settings.Added : []).ToList();
+        var added = definition.Added.ToList();
+        foreach (var token in settings.Added)
+        {
+            var known = added.Find(other => other.Content == token.Content);
+            if (known is not null && known.Id != token.Id)
+                throw new InputException(origin, [Problem.Of("added_tokens", $"have '{token.Content}' with id {known.Id}", $"{token.Id}, as {TokenizerSettings.FileName} or added_tokens.json beside it has it", "get both files from the same place")]);
+            if (known is null)
+                added.Add(token);
+        }
         var roles = settings.IsThere ? settings.Roles : definition.Roles;
         if (!settings.IsThere && roles == new TokenRoles())
             roles = new() { End = added.Exists(token => token.Content == EndOfText) ? EndOfText : null };

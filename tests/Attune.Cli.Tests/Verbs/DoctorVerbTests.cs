@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Attune.Tests;
 
 namespace Attune.Cli.Tests.Verbs;
 

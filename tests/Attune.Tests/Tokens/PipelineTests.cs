@@ -105,6 +105,7 @@ public sealed class PipelineTests
     [InlineData(@"a(?!b)", "abaab", "2-3")]
     [InlineData(@"(?<=a)b", "abbb", "1-2")]
     [InlineData(@"(?<!a)b", "abb", "2-3")]
+    [InlineData(@"(?<=\p{L}{1,3})b", "abbb", "1-2,2-3,3-4")] // which ends there, though it could go on
     [InlineData(@"\p{L}++[0-9]|x", "ab1xx", "0-3,3-4,4-5")]
     [InlineData(@"\p{L}+b", "aab", "0-3")] // gives one back
     [InlineData(@"\p{L}++b", "aab", "")]   // and not

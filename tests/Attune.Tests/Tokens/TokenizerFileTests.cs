@@ -158,6 +158,19 @@ public sealed class TokenizerFileTests
     }
 
     [Fact]
+    public void Tokens_of_the_settings_join_those_of_the_file_or_contradict_them()
+    {
+        using var folder = new TemporaryFolder();
+        var path = folder.Write("tokenizer.json", Small(added: "[{\"id\": 300, \"content\": \"<a>\", \"special\": true}]"));
+        folder.Write("tokenizer_config.json", """{"added_tokens_decoder": {"300": {"content": "<a>", "special": true}, "301": {"content": "<b>", "special": true}}, "eos_token": "<b>"}""");
+
+        Assert.Equal((301, 302), (Tokenizer.Load(path).EndId, Tokenizer.Load(path).VocabularySize));
+        folder.Write("added_tokens.json", """{"<a>": 299}""");
+        folder.Write("tokenizer_config.json", "{}");
+        AssertRefused(path, "added_tokens  have '<a>' with id 300, expected 299, as tokenizer_config.json or added_tokens.json beside it has it; get both files from the same place");
+    }
+
+    [Fact]
     public void A_file_that_is_too_large_is_refused_before_it_is_read()
     {
         using var folder = new TemporaryFolder();

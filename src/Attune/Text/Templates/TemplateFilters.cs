@@ -52,12 +52,12 @@ internal static class TemplateFilters
 
     private static TemplateText Text(object? value) => value is null or Undefined ? throw Unfit("a filter of texts", value) : TemplateValue.TextOf(value);
 
-    private static object Length(object? value) => value switch
+    private static long Length(object? value) => value switch
     {
-        TemplateText text => (long)text.Text.EnumerateRunes().Count(),
-        List<object?> list => (long)list.Count,
-        TemplateMap map => (long)map.Keys.Count,
-        Undefined => 0L,
+        TemplateText text => text.Text.EnumerateRunes().Count(),
+        List<object?> list => list.Count,
+        TemplateMap map => map.Keys.Count,
+        Undefined => 0,
         _ => throw Unfit("length", value),
     };
 
@@ -68,7 +68,7 @@ internal static class TemplateFilters
         ? path.Text.Split('.').Aggregate(item, (at, part) => TemplateOperators.Member(at, long.TryParse(part, out var place) ? place : TemplateText.Of(part), isAttribute: false))
         : TemplateOperators.Member(item, attribute, isAttribute: false);
 
-    private static object? Sorted(TemplateRun run, object? value, TemplateArguments given)
+    private static List<object?> Sorted(TemplateRun run, object? value, TemplateArguments given)
     {
         var ignoresCase = !TemplateValue.IsTrue(given.Get(1, "case_sensitive", false));
         var by = given.Get(2, "attribute");
@@ -93,7 +93,7 @@ internal static class TemplateFilters
         return known;
     }
 
-    private static object? Mapped(TemplateRun run, object? value, TemplateArguments given)
+    private static List<object?> Mapped(TemplateRun run, object? value, TemplateArguments given)
     {
         if (given.Named.TryGetValue("attribute", out var attribute))
         {

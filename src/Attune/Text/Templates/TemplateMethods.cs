@@ -99,10 +99,10 @@ internal static class TemplateMethods
         _ => throw Unknown(map, name),
     };
 
-    private static object? OfList(List<object?> list, string name, TemplateArguments given) => name switch
+    private static long OfList(List<object?> list, string name, TemplateArguments given) => name switch
     {
-        "count" => (long)list.Count(item => TemplateValue.Equals(item, given.Get(0, "item"))),
-        "index" => list.FindIndex(item => TemplateValue.Equals(item, given.Get(0, "item"))) is >= 0 and var place ? (long)place : throw new TemplateException("asks for the place of an item that a list does not have"),
+        "count" => list.Count(item => TemplateValue.Equals(item, given.Get(0, "item"))),
+        "index" => list.FindIndex(item => TemplateValue.Equals(item, given.Get(0, "item"))) is >= 0 and var place ? place : throw new TemplateException("asks for the place of an item that a list does not have"),
         "append" or "extend" or "insert" or "pop" or "remove" or "clear" or "sort" or "reverse" => throw new TemplateException($"changes a list with '{name}', which no template may; add lists with + instead"),
         _ => throw Unknown(list, name),
     };

@@ -155,7 +155,7 @@ internal static class TemplateOperators
         return result;
     }
 
-    private static object Real(string sign, double a, double b) => sign switch
+    private static double Real(string sign, double a, double b) => sign switch
     {
         "+" => a + b,
         "-" => a - b,

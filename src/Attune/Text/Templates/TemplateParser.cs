@@ -87,7 +87,7 @@ internal sealed class TemplateParser
         }
     }
 
-    private IReadOnlyList<TemplateStatement> Body(bool isInLoop, string end)
+    private List<TemplateStatement> Body(bool isInLoop, string end)
     {
         CloseTag();
         var body = Until(isInLoop, out _, end);

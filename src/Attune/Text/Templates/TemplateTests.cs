@@ -24,8 +24,8 @@ internal static class TemplateTests
         ["divisibleby"] = (_, value, given) => TemplateValue.Whole(given.Get(0, "num")) is not 0 and var by ? TemplateValue.Whole(value) % by == 0 : throw new TemplateException("divides by 0"),
         ["sameas"] = (_, value, given) => value is bool or null ? given.Get(0, "other")?.Equals(value) ?? value is null : ReferenceEquals(value, given.Get(0, "other")),
         ["in"] = (run, value, given) => TemplateOperators.Contains(run, given.Get(0, "seq"), value),
-        ["lower"] = (_, value, _) => value is TemplateText text && text.Text == text.Text.ToLowerInvariant(),
-        ["upper"] = (_, value, _) => value is TemplateText text && text.Text == text.Text.ToUpperInvariant(),
+        ["lower"] = (_, value, _) => value is TemplateText text && text.Text.Any(char.IsLower) && !text.Text.Any(char.IsUpper),
+        ["upper"] = (_, value, _) => value is TemplateText text && text.Text.Any(char.IsUpper) && !text.Text.Any(char.IsLower),
         ["filter"] = (_, value, _) => value is TemplateText name && TemplateFilters.Exists(name.Text),
         ["test"] = (_, value, _) => value is TemplateText name && Exists(name.Text),
     };

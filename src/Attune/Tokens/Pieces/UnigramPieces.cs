@@ -1,3 +1,5 @@
+using Attune.Tokens.Pipeline;
+
 namespace Attune.Tokens.Pieces;
 
 /// <summary>
@@ -18,7 +20,7 @@ internal sealed class UnigramPieces : IPieceModel
     {
         _scores = definition.Scores!;
         var pieces = definition.Pieces.Select((text, id) => (Text: text, Id: id)).Where(piece => piece.Text is { Length: > 0 }).Select(piece => (Text: piece.Text!, piece.Id)).ToArray();
-        _trie = new(pieces);
+        _trie = new(pieces.Where(piece => !definition.Rules.FallsBackToBytes || ByteFallbackStep.ByteOf(piece.Text) is null)); // a text may say <0x0A> and mean it
         _unknownScore = _scores.Where((_, id) => definition.Pieces[id] is not null).DefaultIfEmpty(0).Min() - UnknownPenalty;
         var ids = pieces.ToDictionary(piece => piece.Text, piece => piece.Id, StringComparer.Ordinal);
         _unknown = new(text => ids.TryGetValue(text, out var id) ? id : null, definition.Rules.FallsBackToBytes, definition.Rules.UnknownId, fuses: true);

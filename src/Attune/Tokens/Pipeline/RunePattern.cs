@@ -91,8 +91,8 @@ internal sealed class RunePattern
         }
     }
 
-    /// <summary>Where the match that begins at <paramref name="start"/> ends; -1 where none does.</summary>
-    private int Match(RuneInstruction[] program, string text, int start, ref long steps)
+    /// <summary>Where the match that begins at <paramref name="start"/> ends, at a given place if one is given; -1 where none does.</summary>
+    private int Match(RuneInstruction[] program, string text, int start, ref long steps, int mustEnd = -1)
     {
         var choices = new Stack<(int Instruction, int At, int Least)>(); // Least: how far a run may still shrink; -1 for a fork
         var (next, at) = (0, start);
@@ -102,8 +102,11 @@ internal sealed class RunePattern
                 throw InputException.One("The tokenizer", $"cuts text by {_source}, which takes too many steps on a text of {text.Length} units", "a pattern that reads text once", "give the text in smaller parts, or use another tokenizer");
             var step = program[next];
             if (step.Op == RuneOp.Done)
-                return at;
-            if (Advance(step, text, ref next, ref at, choices, ref steps))
+            {
+                if (mustEnd < 0 || at == mustEnd)
+                    return at;
+            }
+            else if (Advance(step, text, ref next, ref at, choices, ref steps))
                 continue;
             if (!Back(program, text, choices, out next, out at))
                 return -1;
@@ -192,7 +195,7 @@ internal sealed class RunePattern
         var start = at;
         for (var width = 0; width <= step.Most; width++)
         {
-            if (width >= step.Least && Match(step.Part, text[..at], start, ref steps) == at)
+            if (width >= step.Least && Match(step.Part, text, start, ref steps, mustEnd: at) == at)
                 return true;
             if (start == 0)
                 return false;
