@@ -159,7 +159,7 @@ public sealed class PieceModelTests
             Assert.Equal(path, Assert.Throws<InputException>(() => Tokenizer.Load(path).Encode("ab")).Title);
         }
         File.WriteAllBytes(path, [0x0A, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F]); // a piece of 2^55 bytes
-        Assert.Contains("breaks off: a field of 36028797018963967 bytes at byte 9 of 9", Assert.Throws<InputException>(() => Tokenizer.Load(path)).Message);
+        Assert.Contains("breaks off: a field of 72057594037927935 bytes at byte 9 of 9", Assert.Throws<InputException>(() => Tokenizer.Load(path)).Message);
         File.WriteAllText(path, "AA== 0\nAQ== 1\nAQ== 2\n");
         Assert.Contains("line 3  has a piece or the rank 2 again, expected each once", Assert.Throws<InputException>(() => Tokenizer.Load(path)).Message);
         File.WriteAllText(path, "AA== 0\n!!!! 1\n");
