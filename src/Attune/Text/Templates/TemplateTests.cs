@@ -32,8 +32,21 @@ internal static class TemplateTests
 
     private static readonly Dictionary<string, string> Signs = new(StringComparer.Ordinal)
     {
-        ["eq"] = "==", ["equalto"] = "==", ["=="] = "==", ["ne"] = "!=", ["!="] = "!=", ["lt"] = "<", ["lessthan"] = "<", ["<"] = "<", ["le"] = "<=", ["<="] = "<=",
-        ["gt"] = ">", ["greaterthan"] = ">", [">"] = ">", ["ge"] = ">=", [">="] = ">=",
+        ["eq"] = "==",
+        ["equalto"] = "==",
+        ["=="] = "==",
+        ["ne"] = "!=",
+        ["!="] = "!=",
+        ["lt"] = "<",
+        ["lessthan"] = "<",
+        ["<"] = "<",
+        ["le"] = "<=",
+        ["<="] = "<=",
+        ["gt"] = ">",
+        ["greaterthan"] = ">",
+        [">"] = ">",
+        ["ge"] = ">=",
+        [">="] = ">=",
     };
 
     /// <summary>Whether there is a test of that name.</summary>
