@@ -33,7 +33,7 @@ internal static class GivenTokens
         var name = ids is not null ? Ids.Name : text is not null ? Text.Name : "standard input";
         var tokens = ids is not null
             ? Cli.Ids.Read(ids, name, model.Config.VocabularySize, problems)
-            : model.Tokenizer!.Encode(text ?? WithoutLastBreak(output.ReadInput()));
+            : model.Tokenizer!.Opened(model.Tokenizer.Encode(text ?? WithoutLastBreak(output.ReadInput())));
         if (tokens.Length == 0 && problems.Count == before)
             problems.Add(Problem.Of(name, "has no tokens", "at least one", "give some"));
         if (tokens.Length > most)

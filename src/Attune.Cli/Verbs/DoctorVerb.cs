@@ -6,18 +6,18 @@ using Attune.Runs;
 
 namespace Attune.Cli.Verbs;
 
-/// <summary><c>attune doctor [RECIPE]</c>: what this machine has, or what a recipe would do.</summary>
+/// <summary><c>attune doctor [RECIPE|FOLDER]</c>: what this machine has, what a recipe would do, or how a model's conversations are written.</summary>
 internal static class DoctorVerb
 {
     private static readonly Argument<string> Recipe = new("recipe")
     {
-        Description = "Recipe of any stage; without it the machine is looked at. Flags after it override its keys",
+        Description = "Recipe of any stage, or a model folder, whose conversations are shown; without it the machine is looked at. Flags after a recipe override its keys",
         Arity = ArgumentArity.ZeroOrOne,
     };
 
     public static Verb Create(ConsoleOutput output)
     {
-        var verb = new Verb("doctor", "Look at this machine, or at what a recipe would do, before anything runs.", "attune doctor recipes/base.yaml") { Recipe, CommonOptions.Json };
+        var verb = new Verb("doctor", "Look at this machine, at what a recipe would do before anything runs, or at a model's chat template.", "attune doctor recipes/base.yaml") { Recipe, CommonOptions.Json };
         verb.TreatUnmatchedTokensAsErrors = false;
         return verb.Does(output, (parsed, stop) =>
         {
@@ -25,6 +25,8 @@ internal static class DoctorVerb
             var path = parsed.GetValue(Recipe);
             if (path?.StartsWith('-') == true) // a flag in the recipe's place
                 Look([path, .. parsed.UnmatchedTokens], output, isJson);
+            else if (path is not null && Directory.Exists(path))
+                LookAtFolder(path, parsed.UnmatchedTokens, output, isJson);
             else if (path is not null)
                 Look(path, parsed.UnmatchedTokens, output, isJson, stop);
             else
@@ -56,6 +58,38 @@ internal static class DoctorVerb
             Print(report, output);
         if (report.Problems.Count > 0)
             throw new InputException(path, report.Problems);
+    }
+
+    private static void LookAtFolder(string folder, IReadOnlyList<string> unknown, ConsoleOutput output, bool isJson)
+    {
+        if (unknown.Count > 0)
+            throw new InputException("attune doctor", [.. unknown.Select(token => Problem.Of(token, "stands behind a folder", "nothing but --json there", "see attune doctor --help"))]);
+        var report = TokenizerReport.Of(folder);
+        if (isJson)
+        {
+            output.Json(report);
+            return;
+        }
+        output.Table(new TextTable("", "", "")
+            .Row("vocabulary", $"{report.VocabularySize:N0} pieces")
+            .Row("special tokens", report.SpecialTokens.Count > 12 ? $"{string.Join(' ', report.SpecialTokens.Take(12))} and {report.SpecialTokens.Count - 12} more" : string.Join(' ', report.SpecialTokens))
+            .Row("before a plain text", report.Opening.Count == 0 ? "nothing" : Marked(report.Opening))
+            .Row("chat template", report.Template == "own" ? "its own" : $"none; conversations are written as {report.Template}"));
+        output.Line($"A conversation, {report.Conversation.Count} tokens; │ stands between tokens, what is learned between ⟦ and ⟧:\n\n{Marked(report.Conversation)}\n");
+        output.Line($"What a model is asked for the last answer, {report.Prompt.Count} tokens:\n\n{Marked(report.Prompt)}\n");
+        Warn(report.Warnings, output);
+        output.Line("Nothing was written.");
+    }
+
+    private static string Marked(IReadOnlyList<ShownToken> tokens)
+    {
+        var text = new System.Text.StringBuilder();
+        for (var i = 0; i < tokens.Count; i++)
+        {
+            var (wasLearned, isLearned) = (i > 0 && tokens[i - 1].IsLearned, tokens[i].IsLearned);
+            text.Append(wasLearned && !isLearned ? "⟧" : i > 0 && wasLearned == isLearned ? "│" : "").Append(isLearned && !wasLearned ? "⟦" : "").Append(tokens[i].Text);
+        }
+        return Printable.Text(text.Append(tokens is [.., { IsLearned: true }] ? "⟧" : "").ToString());
     }
 
     private static void Print(MachineReport report, ConsoleOutput output)

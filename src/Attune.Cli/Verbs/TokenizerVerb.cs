@@ -9,7 +9,7 @@ namespace Attune.Cli.Verbs;
 /// <summary><c>attune tokenizer train|encode|decode</c>.</summary>
 internal static class TokenizerVerb
 {
-    private static readonly Argument<string> Tokenizer = new("tokenizer") { Description = "Model folder or tokenizer.json" };
+    private static readonly Argument<string> Tokenizer = new("tokenizer") { Description = "Model folder, or a tokenizer's file: tokenizer.json, vocab.json, a SentencePiece model, ranks of tiktoken" };
 
     public static Command Create(ConsoleOutput output) =>
         new("tokenizer", "Learn byte-pair pieces from text; turn text into ids and back.") { Train(output), Encode(output), Decode(output) };
@@ -51,11 +51,13 @@ internal static class TokenizerVerb
     private static Verb Encode(ConsoleOutput output)
     {
         var text = new Option<string>("--text") { Description = "The text; standard input without it" };
-        var verb = new Verb("encode", "Print the ids of a text.", "attune tokenizer encode models/base --text \"Once upon a time\"") { Tokenizer, text, CommonOptions.Json };
+        var special = new Option<bool>("--special") { Description = "Take special tokens in the text as such, and put around it what the tokenizer puts there" };
+        var verb = new Verb("encode", "Print the ids of a text.", "attune tokenizer encode models/base --text \"Once upon a time\"") { Tokenizer, text, special, CommonOptions.Json };
         return verb.Does(output, (parsed, _) =>
         {
             var tokenizer = Attune.Tokens.Tokenizer.Load(parsed.GetRequiredValue(Tokenizer));
-            var ids = tokenizer.Encode(parsed.GetValue(text) ?? output.ReadInput());
+            var given = parsed.GetValue(text) ?? output.ReadInput();
+            var ids = parsed.GetValue(special) ? [.. tokenizer.Opened(tokenizer.EncodeWithAddedTokens(given)), .. tokenizer.Closing] : tokenizer.Encode(given);
             if (parsed.GetValue(CommonOptions.Json))
                 output.Json(new { ids });
             else

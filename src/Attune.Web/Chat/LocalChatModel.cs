@@ -9,30 +9,31 @@ namespace Attune.Web.Chat;
 
 /// <summary>
 /// A model folder in this process. One conversation is answered at a time, the others wait in a row; answers are drawn with Attune's own sampler and are the
-/// same for the same seed. A tokenizer with the tokens of ChatML is spoken to in that form, any other in that of Anthropic's dialogues.
+/// same for the same seed. The model is spoken to as it was taught: with its tokenizer's chat template (see <see cref="ChatEncoder.TemplateOf"/>).
 /// </summary>
 public sealed class LocalChatModel : IChatModel, IDisposable
 {
-    private const string TurnBegins = "<|im_start|>", TurnEnds = "<|im_end|>", NextSpeaker = "\n\nHuman:";
+    private const string TurnEnds = "<|im_end|>", NextSpeaker = "\n\nHuman:";
 
     private readonly ModelDescription _files;
     private readonly CausalLm _model;
     private readonly int _threads;
-    private readonly RowBuilder _rows;
+    private readonly ChatEncoder _chat;
+    private readonly bool _isTranscript;
     private readonly SemaphoreSlim _turn = new(1);
 
     private LocalChatModel(ModelDescription files, CausalLm model, int threads)
     {
         (_files, _model, _threads) = (files, model, threads);
-        _rows = new(Tokenizer, new() { Chat = IsChatMl ? ChatFormat.ChatMl : ChatFormat.Transcript, AddEnd = Tokenizer.EndId is not null }); // as models are taught
+        var template = ChatEncoder.TemplateOf(Tokenizer);
+        _chat = new(Tokenizer, template);
+        _isTranscript = template.Source == ChatTemplate.Transcript.Source;
     }
 
     /// <inheritdoc/>
     public string Name => _files.Folder;
 
     private Tokenizer Tokenizer => _files.Tokenizer!;
-
-    private bool IsChatMl => Tokenizer.IdOf(TurnBegins) is not null && Tokenizer.IdOf(TurnEnds) is not null;
 
     /// <summary>Reads a folder: first what is cheap to check, then the weights.</summary>
     /// <param name="folder">A model with its tokenizer.</param>
@@ -72,7 +73,7 @@ public sealed class LocalChatModel : IChatModel, IDisposable
     private string[] Sample(ChatRequest request, CancellationToken stop)
     {
         TorchRuntime.Threads = _threads; // a setting of the thread, which comes from a pool
-        var prompt = _rows.Prompt(request.Conversation);
+        var prompt = Prompt(request.Conversation);
         var room = _files.Config.MaximumPositions - prompt.Length;
         if (room < 1)
             throw new ChatModelException(new("model.long", _files.Config.MaximumPositions));
@@ -82,7 +83,7 @@ public sealed class LocalChatModel : IChatModel, IDisposable
             TopP = request.TopP,
             MaximumNewTokens = Math.Min(room, request.MaximumNewTokens),
             EndTokens = [.. _files.EndIds.Concat(Tokenizer.IdOf(TurnEnds) is { } end ? [end] : []).Distinct()],
-            StopStrings = IsChatMl ? [] : [NextSpeaker],
+            StopStrings = _isTranscript ? [NextSpeaker] : [],
         };
         var sampler = new Sampler(_model, options, id => Tokenizer.BytesOf(id).ToArray());
         try
@@ -95,10 +96,22 @@ public sealed class LocalChatModel : IChatModel, IDisposable
         }
     }
 
+    private int[] Prompt(Conversation conversation)
+    {
+        try
+        {
+            return _chat.Prompt(conversation);
+        }
+        catch (InputException e)
+        {
+            throw new ChatModelException($"The model's chat template does not take this conversation: {e.Problems[0].Message}", e);
+        }
+    }
+
     private string TextOf(Rollout rollout)
     {
         var text = rollout.TextBy(Tokenizer);
-        var end = IsChatMl ? -1 : text.IndexOf(NextSpeaker, StringComparison.Ordinal);
+        var end = _isTranscript ? text.IndexOf(NextSpeaker, StringComparison.Ordinal) : -1;
         return (end < 0 ? text : text[..end]).Trim();
     }
 }

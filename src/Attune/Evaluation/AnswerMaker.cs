@@ -91,7 +91,7 @@ internal sealed class AnswerMaker : IDisposable
         _base?.Dispose();
     }
 
-    private int[] PromptIds(int prompt, FewShot? shots) => shots is null ? _promptIds[prompt] : _input.Tokenizer.Encode(shots.PromptFor(_prompts[prompt]));
+    private int[] PromptIds(int prompt, FewShot? shots) => shots is null ? _promptIds[prompt] : _input.Tokenizer.Opened(_input.Tokenizer.Encode(shots.PromptFor(_prompts[prompt])));
 
     private SamplingOptions Options(FewShot? shots) => _input.Sampling with
     {

@@ -69,7 +69,7 @@ internal static class EvaluationCheck
         if (config.VocabularySize < input.Tokenizer.VocabularySize)
             yield return Problem.Of(contender.Name, $"knows {config.VocabularySize} pieces", $"at least the tokenizer's {input.Tokenizer.VocabularySize}", "compare models of one tokenizer");
         var shots = contender == input.Base && input.FewShot is { } given && FewShot.Fault(given.Template) is null ? given : null;
-        Func<string, int[]> encode = shots is not null ? prompt => input.Tokenizer.Encode(shots.PromptFor(prompt))
+        Func<string, int[]> encode = shots is not null ? prompt => input.Tokenizer.Opened(input.Tokenizer.Encode(shots.PromptFor(prompt)))
             : TemplateProblems(input).Any() ? input.Tokenizer.Encode : PpoPrompts.Encoder(input.Template, input.Tokenizer);
         var longest = input.Prompts.Select(prompt => encode(prompt).Length).DefaultIfEmpty(0).Max();
         if (longest + input.Sampling.MaximumNewTokens > config.MaximumPositions)

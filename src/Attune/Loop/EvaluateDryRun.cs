@@ -29,7 +29,7 @@ internal static class EvaluateDryRun
                 new("tokens to sample, at most", (double)answers * input.Sampling.MaximumNewTokens),
             ],
             MemoryBytes = setup.MemoryBytes,
-            Sample = input.Template.Replace(PpoPromptSettings.Hole, plan.Prompts[0], StringComparison.Ordinal) + $"{LossRendering.Open}an answer of up to {input.Sampling.MaximumNewTokens} tokens of each model{LossRendering.Close}",
+            Sample = input.Tokenizer.Decode(PpoPrompts.Encoder(input.Template, input.Tokenizer)(plan.Prompts[0])) + $"{LossRendering.Open}an answer of up to {input.Sampling.MaximumNewTokens} tokens of each model{LossRendering.Close}",
             Warnings = [.. told.Warnings, .. input.Warnings],
         };
     }

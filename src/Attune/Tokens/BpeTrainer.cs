@@ -221,12 +221,17 @@ public sealed class BpeTrainer
         return _pieces.Count - 1;
     }
 
-    private Tokenizer Finish() => new(new()
+    private Tokenizer Finish()
     {
-        Pieces = _pieces,
-        Merges = _merges,
-        Split = _options.Split,
-        Added = [.. _options.AddedTokens.Select((content, id) => new AddedToken(id, content))],
-        Roles = _options.Roles,
-    }, "The tokenizer's recipe");
+        var (cutter, decoder) = TokenizerJson.ByteLevel(_options.Split);
+        return new(new()
+        {
+            Pieces = [.. _pieces.Select(bytes => bytes is null ? null : ByteAlphabet.Write(bytes))],
+            Merges = _merges,
+            PreTokeniser = cutter,
+            Decoder = decoder,
+            Added = [.. _options.AddedTokens.Select((content, id) => new AddedToken(id, content))],
+            Roles = _options.Roles,
+        }, "The tokenizer's recipe");
+    }
 }

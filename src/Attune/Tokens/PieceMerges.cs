@@ -9,6 +9,9 @@ internal readonly record struct Merge(int Left, int Right, int Product);
 /// </summary>
 internal sealed class PieceMerges
 {
+    private const int ShortWord = 48; // up to here looking at every neighbour again is faster than a queue
+    private const int NoRule = int.MaxValue;
+
     private readonly Dictionary<long, (int Rank, int Product)> _rules;
 
     public PieceMerges(IReadOnlyList<Merge> merges)
@@ -21,10 +24,38 @@ internal sealed class PieceMerges
     /// <summary>Merges in place.</summary>
     /// <param name="ids">The ids of single bytes on entry, of pieces on return.</param>
     /// <returns>How many of <paramref name="ids"/> are in use on return.</returns>
-    public int Apply(Span<int> ids)
+    public int Apply(Span<int> ids) => ids.Length < 2 ? ids.Length : ids.Length <= ShortWord ? ApplyShort(ids) : ApplyLong(ids);
+
+    private int ApplyShort(Span<int> ids)
     {
-        if (ids.Length < 2)
-            return ids.Length;
+        Span<int> ranks = stackalloc int[ShortWord]; // of each piece with the next
+        var used = ids.Length;
+        for (var i = 0; i + 1 < used; i++)
+            ranks[i] = RankOf(ids[i], ids[i + 1]);
+        while (used > 1)
+        {
+            var best = 0;
+            for (var i = 1; i + 1 < used; i++)
+            {
+                if (ranks[i] < ranks[best])
+                    best = i;
+            }
+            if (ranks[best] == NoRule)
+                break;
+            ids[best] = _rules[Key(ids[best], ids[best + 1])].Product;
+            ids[(best + 2)..used].CopyTo(ids[(best + 1)..]);
+            ranks[(best + 2)..used].CopyTo(ranks[(best + 1)..]);
+            used--;
+            if (best > 0)
+                ranks[best - 1] = RankOf(ids[best - 1], ids[best]);
+            if (best + 1 < used)
+                ranks[best] = RankOf(ids[best], ids[best + 1]);
+        }
+        return used;
+    }
+
+    private int ApplyLong(Span<int> ids)
+    {
         var next = new int[ids.Length];     // ids.Length at the last piece
         var previous = new int[ids.Length]; // -1 at the first
         for (var i = 0; i < ids.Length; i++)
@@ -53,6 +84,8 @@ internal sealed class PieceMerges
         }
         return Close(ids);
     }
+
+    private int RankOf(int left, int right) => _rules.TryGetValue(Key(left, right), out var rule) ? rule.Rank : NoRule;
 
     private void Enqueue(PriorityQueue<int, long> candidates, ReadOnlySpan<int> ids, int left, int right)
     {

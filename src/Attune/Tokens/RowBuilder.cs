@@ -11,11 +11,11 @@ public sealed record RowOptions
     /// <summary>What happens to longer ones.</summary>
     public OverlongRule Overlong { get; init; } = OverlongRule.CutEnd;
 
-    /// <summary>Whether answers end with the end token, or a conversation's with the suffix that is written for them, which is learned: without it a model never stops.</summary>
+    /// <summary>Whether answers end with the end token, which is learned, and a conversation's template has it: without it a model never stops.</summary>
     public bool AddEnd { get; init; } = true;
 
-    /// <summary>How conversations are written.</summary>
-    public ChatFormat Chat { get; init; } = ChatFormat.Transcript;
+    /// <summary>How conversations are written: <c>transcript</c>, <c>chatml</c> or a template's file; null for the model's own, see <see cref="ChatEncoder"/>.</summary>
+    public string? Chat { get; init; }
 }
 
 /// <summary>
@@ -26,7 +26,7 @@ public sealed class RowBuilder
 {
     private readonly Tokenizer _tokenizer;
     private readonly RowOptions _options;
-    private readonly ChatFormat _chat;
+    private readonly Lazy<ChatEncoder> _chat; // a template that cannot be read matters only where there are conversations
     private readonly int[] _end;
 
     /// <summary>A builder for one tokenizer.</summary>
@@ -35,7 +35,7 @@ public sealed class RowBuilder
         (_tokenizer, _options) = (tokenizer, options);
         _end = !options.AddEnd ? [] : tokenizer.EndId is { } id ? [id]
             : throw new ArgumentException("the tokenizer has no end token, expected one to end answers with; name it in tokenizer_config.json or set addEnd to false", nameof(tokenizer));
-        _chat = options.Chat with { AssistantSuffix = options.Chat.AssistantSuffix ?? (options.AddEnd ? tokenizer.Roles.End : "") };
+        _chat = new(() => new(tokenizer, ChatEncoder.TemplateOf(tokenizer, options.Chat)) { HasEnd = options.AddEnd });
     }
 
     /// <summary>Rows that lost some of their tokens so far.</summary>
@@ -45,24 +45,13 @@ public sealed class RowBuilder
     public long Dropped { get; private set; }
 
     /// <summary>A document in which every token counts, ended where the options say so.</summary>
-    public TokenRow Whole(Document document) => TokenRow.Whole([.. _tokenizer.Encode(document.Text), .. _end]);
+    public TokenRow Whole(Document document) => TokenRow.Whole([.. _tokenizer.Opened(_tokenizer.Encode(document.Text)), .. _end]);
 
     /// <summary>A prompt with its answer, or null where it is dropped.</summary>
     public TokenRow? Of(PromptResponse pair) => Fit(Row(pair.Prompt, pair.Response));
 
     /// <summary>A conversation with the loss on all of the assistant's turns, or null where it is dropped.</summary>
-    public TokenRow? Of(Conversation conversation)
-    {
-        var ids = new List<int>();
-        var mask = new List<bool>();
-        foreach (var span in _chat.Render(conversation))
-        {
-            ids.AddRange(Encode(span));
-            while (mask.Count < ids.Count)
-                mask.Add(span.IsLearned);
-        }
-        return Fit(new([.. ids], [.. mask]));
-    }
+    public TokenRow? Of(Conversation conversation) => Fit(_chat.Value.Row(conversation));
 
     /// <summary>Both answers after their prompt, or null where either is dropped.</summary>
     public PreferenceRow? Of(PreferencePair pair)
@@ -77,11 +66,15 @@ public sealed class RowBuilder
     }
 
     /// <summary>The tokens that a conversation gives a model to answer.</summary>
-    public int[] Prompt(Conversation conversation) => [.. _chat.RenderPrompt(conversation).SelectMany(Encode)];
+    public int[] Prompt(Conversation conversation) => _chat.Value.Prompt(conversation);
 
-    private int[] Encode(ChatSpan span) => span.IsMarkup ? _tokenizer.EncodeWithAddedTokens(span.Text) : _tokenizer.Encode(span.Text);
-
-    private TokenRow Row(string prompt, string response) => TokenRow.Of(_tokenizer.Encode(prompt), [.. _tokenizer.Encode(response), .. _end]);
+    private TokenRow Row(string prompt, string response)
+    {
+        var ids = _tokenizer.Opened(_tokenizer.Encode(prompt)).ToList();
+        var asked = ids.Count;
+        _tokenizer.EncodeBehind(response, ids);
+        return TokenRow.Of([.. ids[..asked]], [.. ids[asked..], .. _end]);
+    }
 
     private TokenRow? Fit(TokenRow row)
     {

@@ -36,6 +36,28 @@ internal static class SplitScanner
         _ => @"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+",
     };
 
+    /// <summary>The pattern that a regular expression says; null where it is another one.</summary>
+    public static SplitPattern? Of(string regex)
+    {
+        foreach (var known in Enum.GetValues<SplitPattern>())
+        {
+            if (RegexOf(known) == regex)
+                return known;
+        }
+        return null;
+    }
+
+    /// <summary>The words of a text.</summary>
+    public static IEnumerable<(int Start, int End)> Words(string text, SplitPattern pattern)
+    {
+        for (var start = 0; start < text.Length;)
+        {
+            var end = EndOfWord(text, start, pattern);
+            yield return (start, end);
+            start = end;
+        }
+    }
+
     private static string Modern(string numbers) =>
         @"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|" + numbers + @"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 

@@ -1,4 +1,4 @@
-using System.Text;
+using Attune.Tokens.Pipeline;
 
 namespace Attune.Tokens;
 
@@ -6,20 +6,35 @@ namespace Attune.Tokens;
 /// Turns tokens into text as they come, never half a character: bytes wait until the character is whole. The pieces of text put
 /// together equal <see cref="Tokenizer.Decode"/> of all tokens.
 /// </summary>
-public sealed class StreamingDecoder(Tokenizer tokenizer, bool skipSpecial = false)
+public sealed class StreamingDecoder
 {
-    private readonly Decoder _decoder = Encoding.UTF8.GetDecoder();
+    private readonly Tokenizer _tokenizer;
+    private readonly bool _skipSpecial;
+    private readonly DecoderStep _first;
+    private readonly DecodedText _result;
+
+    /// <summary>A decoder of one text.</summary>
+    /// <param name="tokenizer">Whose tokens they are.</param>
+    /// <param name="skipSpecial">Whether special tokens are left out.</param>
+    public StreamingDecoder(Tokenizer tokenizer, bool skipSpecial = false)
+    {
+        (_tokenizer, _skipSpecial) = (tokenizer, skipSpecial);
+        _first = tokenizer.Decoding(out _result);
+    }
 
     /// <summary>The text that became whole with this token; often empty within a character of several bytes.</summary>
-    public string Add(int id) => skipSpecial && tokenizer.IsSpecial(id) ? "" : Convert(tokenizer.BytesOf(id), flush: false);
+    public string Add(int id)
+    {
+        if (_skipSpecial && _tokenizer.IsSpecial(id))
+            return "";
+        _first.Write(_tokenizer.TextFor(id), ends: true);
+        return _result.Take();
+    }
 
     /// <summary>What is left when no token follows: U+FFFD for an unfinished character, else nothing.</summary>
-    public string Finish() => Convert([], flush: true);
-
-    private string Convert(ReadOnlySpan<byte> bytes, bool flush)
+    public string Finish()
     {
-        var text = new char[_decoder.GetCharCount(bytes, flush)];
-        _decoder.GetChars(bytes, text, flush);
-        return new string(text);
+        _first.Finish();
+        return _result.Take();
     }
 }

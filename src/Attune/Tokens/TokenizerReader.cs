@@ -1,30 +1,40 @@
 using System.Text.Json;
-
 using Attune.Runs;
 
 namespace Attune.Tokens;
 
-/// <summary>Reads Hugging Face's <c>tokenizer.json</c>: a byte-level BPE model and the components around it.</summary>
+/// <summary>
+/// Reads Hugging Face's <c>tokenizer.json</c>: a BPE or unigram model, added tokens, and the components around it, which are understood when the tokenizer is put together.
+/// Truncation and padding that it asks for are left to whoever encodes.
+/// </summary>
 internal sealed class TokenizerReader(string path)
 {
-    private static readonly string[] AddedFlags = ["single_word", "lstrip", "rstrip"];
+    private const int LargestId = 10_000_000;
+
+    private static readonly string[] Keys = ["version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer", "post_processor", "decoder", "model"];
+    private static readonly string[] BpeKeys = ["type", "dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk", "byte_fallback", "ignore_merges", "vocab", "merges"];
+    private static readonly string[] UnigramKeys = ["type", "unk_id", "vocab", "byte_fallback"];
 
     public TokenizerDefinition Read(JsonElement root)
     {
-        Refuse(IsSet(root, "normalizer"), "normalizer", () => TypeOf(root.GetProperty("normalizer")), "none: text is kept as it is");
-        var model = Object(root, "model");
-        RequireModel(model);
-        RequireDecoder(root);
-        var vocabulary = ReadVocabulary(path, Object(model, "vocab"));
+        RequireKnown(root, "", Keys);
         var added = ReadAdded(root);
-        return new()
+        var model = Object(root, "model");
+        var type = TypeOf(model);
+        var definition = type switch
         {
-            Pieces = Pieces(path, vocabulary, added),
-            Merges = Merges(path, vocabulary, ReadMerges(model)),
+            "BPE" => ReadBpe(model, added),
+            "Unigram" => ReadUnigram(model, added),
+            "without a type" when model.TryGetProperty("merges", out _) => ReadBpe(model, added),
+            _ => throw Unsupported("model", type, "BPE or Unigram"),
+        };
+        return definition with
+        {
             Added = added,
-            Split = ReadSplit(root),
-            IgnoreMerges = IsTrue(model, "ignore_merges"),
-            PostProcessor = ReadPostProcessor(root),
+            Normaliser = Component(root, "normalizer"),
+            PreTokeniser = Component(root, "pre_tokenizer"),
+            PostProcessor = Component(root, "post_processor"),
+            Decoder = Component(root, "decoder"),
         };
     }
 
@@ -34,7 +44,7 @@ internal sealed class TokenizerReader(string path)
         var owners = new HashSet<int>();
         foreach (var piece in vocabulary.EnumerateObject())
         {
-            if (piece.Value.ValueKind != JsonValueKind.Number || !piece.Value.TryGetInt32(out var id) || id is < 0 or > 10_000_000)
+            if (piece.Value.ValueKind != JsonValueKind.Number || !piece.Value.TryGetInt32(out var id) || id is < 0 or > LargestId)
                 throw Wrong(path, "vocabulary", $"has id {piece.Value.GetRawText()} for '{piece.Name}'", "a number from 0 to 10000000", "get the file again");
             if (!ids.TryAdd(piece.Name, id) || !owners.Add(id))
                 throw Wrong(path, "vocabulary", $"has piece '{piece.Name}' or its id {id} twice", "each once", "get the file again");
@@ -42,27 +52,31 @@ internal sealed class TokenizerReader(string path)
         return ids;
     }
 
-    public static byte[]?[] Pieces(string path, Dictionary<string, int> vocabulary, IReadOnlyList<AddedToken> added)
+    /// <summary>Pieces by id, without those that are special tokens: no text may be spelled with them.</summary>
+    public static string?[] Pieces(Dictionary<string, int> vocabulary, IReadOnlyList<AddedToken> added)
     {
-        var pieces = new byte[]?[vocabulary.Count == 0 ? 0 : vocabulary.Values.Max() + 1];
-        var addedIds = added.Select(token => token.Id).ToHashSet();
+        var pieces = new string?[vocabulary.Count == 0 ? 0 : vocabulary.Values.Max() + 1];
         foreach (var (text, id) in vocabulary)
-        {
-            if (!addedIds.Contains(id))
-                pieces[id] = ByteAlphabet.Read(text)
-                    ?? throw Wrong(path, "vocabulary", $"has piece '{text}' (id {id}), which is not spelled in the byte alphabet", "a byte-level vocabulary", "use a model with a byte-level tokenizer");
-        }
+            pieces[id] = text;
+        foreach (var token in added.Where(token => token.IsSpecial && vocabulary.TryGetValue(token.Content, out var id) && id == token.Id))
+            pieces[token.Id] = null;
         return pieces;
     }
 
-    public static List<Merge> Merges(string path, Dictionary<string, int> vocabulary, IEnumerable<(string Left, string Right)> pairs)
+    /// <summary>The merges; those that would spell a special token are left out, as other programs never come to them either.</summary>
+    public static List<Merge> Merges(string path, Dictionary<string, int> vocabulary, IReadOnlyList<AddedToken> added, IEnumerable<(string Left, string Right)> pairs, string prefix = "")
     {
+        var special = added.Where(token => token.IsSpecial).Select(token => token.Id).ToHashSet();
         var merges = new List<Merge>();
+        var number = 0;
         foreach (var (left, right) in pairs)
         {
-            if (!vocabulary.TryGetValue(left, out var leftId) || !vocabulary.TryGetValue(right, out var rightId) || !vocabulary.TryGetValue(left + right, out var product))
-                throw Wrong(path, "merges", $"have '{left}' + '{right}' as number {merges.Count + 1}", "both parts and their product in the vocabulary", "get vocabulary and merges from the same place");
-            merges.Add(new(leftId, rightId, product));
+            number++;
+            var joined = left + (prefix.Length > 0 && right.StartsWith(prefix, StringComparison.Ordinal) ? right[prefix.Length..] : right);
+            if (!vocabulary.TryGetValue(left, out var leftId) || !vocabulary.TryGetValue(right, out var rightId) || !vocabulary.TryGetValue(joined, out var product))
+                throw Wrong(path, "merges", $"have '{left}' + '{right}' as number {number}", "both parts and their product in the vocabulary", "get vocabulary and merges from the same place");
+            if (!special.Contains(product) && !special.Contains(leftId) && !special.Contains(rightId))
+                merges.Add(new(leftId, rightId, product));
         }
         return merges;
     }
@@ -72,6 +86,71 @@ internal sealed class TokenizerReader(string path)
     {
         var space = line.IndexOf(' ', StringComparison.Ordinal);
         return space < 0 ? (line, "") : (line[..space], line[(space + 1)..]);
+    }
+
+    public static AddedToken Token(string path, JsonElement item, int? key = null)
+    {
+        var number = key ?? -1;
+        if (item.ValueKind != JsonValueKind.Object || (key is null && (!item.TryGetProperty("id", out var id) || id.ValueKind != JsonValueKind.Number || !id.TryGetInt32(out number))) || number is < 0 or > LargestId
+            || !item.TryGetProperty("content", out var content) || content.ValueKind != JsonValueKind.String)
+            throw Wrong(path, "added_tokens", $"have {item.GetRawText()}", "an id and a content each", "get the file again");
+        return new(number, content.GetString()!, IsTrue(item, "special"))
+        {
+            StripsLeft = IsTrue(item, "lstrip"),
+            StripsRight = IsTrue(item, "rstrip"),
+            IsWord = IsTrue(item, "single_word"),
+            IsNormalised = IsTrue(item, "normalized"),
+        };
+    }
+
+    private TokenizerDefinition ReadBpe(JsonElement model, IReadOnlyList<AddedToken> added)
+    {
+        RequireKnown(model, "model.", BpeKeys);
+        if (IsSet(model, "dropout") && model.GetProperty("dropout").GetRawText() is not ("0" or "0.0"))
+            throw Unsupported("model.dropout", model.GetProperty("dropout").GetRawText(), "none: one text has one encoding");
+        var vocabulary = ReadVocabulary(path, Object(model, "vocab"));
+        var unknown = Text(model, "unk_token");
+        var rules = new PieceRules
+        {
+            IgnoresMerges = IsTrue(model, "ignore_merges"),
+            FallsBackToBytes = IsTrue(model, "byte_fallback"),
+            FusesUnknown = IsTrue(model, "fuse_unk"),
+            Prefix = Text(model, "continuing_subword_prefix") ?? "",
+            Suffix = Text(model, "end_of_word_suffix") ?? "",
+            UnknownId = unknown is null ? null : vocabulary.TryGetValue(unknown, out var id) ? id
+                : throw Wrong(path, "model.unk_token", $"is '{unknown}'", "a piece of the vocabulary", "get the file again"),
+        };
+        return new()
+        {
+            Pieces = Pieces(vocabulary, added),
+            Merges = Merges(path, vocabulary, added, ReadMerges(model), rules.Prefix),
+            Rules = rules,
+        };
+    }
+
+    private TokenizerDefinition ReadUnigram(JsonElement model, IReadOnlyList<AddedToken> added)
+    {
+        RequireKnown(model, "model.", UnigramKeys);
+        var list = model.TryGetProperty("vocab", out var vocab) && vocab.ValueKind == JsonValueKind.Array ? vocab : throw Wrong(path, "model.vocab", "is no list", "a list of pieces with their log-probs", "get the file again");
+        var (ids, scores) = (new Dictionary<string, int>(StringComparer.Ordinal), new List<double>());
+        foreach (var item in list.EnumerateArray())
+        {
+            if (item.ValueKind != JsonValueKind.Array || item.GetArrayLength() != 2 || item[0].ValueKind != JsonValueKind.String || item[1].ValueKind != JsonValueKind.Number || !double.IsFinite(item[1].GetDouble()))
+                throw Wrong(path, "model.vocab", $"has {item.GetRawText()} as number {scores.Count + 1}", "[piece, log-prob]", "get the file again");
+            if (!ids.TryAdd(item[0].GetString()!, scores.Count))
+                throw Wrong(path, "model.vocab", $"has piece '{item[0].GetString()}' twice", "each once", "get the file again");
+            scores.Add(item[1].GetDouble());
+        }
+        var unknown = !IsSet(model, "unk_id") ? -1 : model.GetProperty("unk_id").ValueKind == JsonValueKind.Number && model.GetProperty("unk_id").TryGetInt32(out var id) ? id : int.MaxValue;
+        var usesBytes = IsTrue(model, "byte_fallback");
+        if (unknown >= scores.Count || (unknown < 0 && !usesBytes))
+            throw Wrong(path, "model.unk_id", IsSet(model, "unk_id") ? $"is {model.GetProperty("unk_id").GetRawText()}" : "is missing", $"an id below the vocabulary's size {scores.Count}", "get the file again");
+        return new()
+        {
+            Pieces = Pieces(ids, added),
+            Scores = scores,
+            Rules = new() { FallsBackToBytes = usesBytes, UnknownId = unknown < 0 ? null : unknown },
+        };
     }
 
     /// <summary>A file that lost them must not pass: all its text would come out as single bytes.</summary>
@@ -86,86 +165,35 @@ internal sealed class TokenizerReader(string path)
             })
             : throw Wrong(path, "model.merges", merges.ValueKind == JsonValueKind.Undefined ? "is missing" : "is no list", "a list, which may be empty", "get the file again");
 
-    private void RequireModel(JsonElement model)
-    {
-        Refuse(TypeOf(model) is not ("BPE" or "without a type"), "model", () => TypeOf(model), "BPE");
-        Refuse(IsSet(model, "dropout") && model.GetProperty("dropout").GetRawText() is not ("0" or "0.0"), "model.dropout", () => model.GetProperty("dropout").GetRawText(),
-            "none: one text has one encoding");
-        foreach (var key in new[] { "continuing_subword_prefix", "end_of_word_suffix" })
-            Refuse(IsSet(model, key) && model.GetProperty(key).ToString().Length > 0, $"model.{key}", () => $"'{model.GetProperty(key)}'", "none");
-        Refuse(IsTrue(model, "byte_fallback"), "model.byte_fallback", () => "true", "false");
-    }
-
-    private void RequireDecoder(JsonElement root)
-    {
-        var type = IsSet(root, "decoder") ? TypeOf(root.GetProperty("decoder")) : "missing";
-        Refuse(type != "ByteLevel", "decoder", () => type, "ByteLevel");
-    }
-
-    private SplitPattern ReadSplit(JsonElement root)
-    {
-        var splitter = Object(root, "pre_tokenizer");
-        if (TypeOf(splitter) == "ByteLevel")
-        {
-            Refuse(IsTrue(splitter, "add_prefix_space"), "pre_tokenizer.add_prefix_space", () => "true", "false");
-            Refuse(splitter.TryGetProperty("use_regex", out var use) && use.ValueKind == JsonValueKind.False, "pre_tokenizer.use_regex", () => "false", "true, or a Split before it");
-            return SplitPattern.Gpt2;
-        }
-        var steps = TypeOf(splitter) == "Sequence" && splitter.TryGetProperty("pretokenizers", out var list) && list.ValueKind == JsonValueKind.Array
-            ? list.EnumerateArray().ToList() : [];
-        var kinds = string.Join(" + ", steps.Select(TypeOf));
-        Refuse(kinds != "Split + ByteLevel", "pre_tokenizer", () => steps.Count > 0 ? kinds : TypeOf(splitter), "ByteLevel, or Split + ByteLevel");
-        Refuse(IsTrue(steps[1], "add_prefix_space"), "pre_tokenizer.add_prefix_space", () => "true", "false");
-        var usesRegex = steps[1].TryGetProperty("use_regex", out var given) ? given.GetRawText() : "missing and so true";
-        Refuse(usesRegex != "false", "pre_tokenizer.use_regex", () => usesRegex, "false after a Split, whose words would be cut again");
-        Refuse(IsTrue(steps[0], "invert") || !steps[0].TryGetProperty("behavior", out var behaviour) || behaviour.ToString() != "Isolated",
-            "pre_tokenizer.behavior", () => "not 'Isolated'", "Isolated, not inverted");
-        var regex = steps[0].TryGetProperty("pattern", out var pattern) && pattern.ValueKind == JsonValueKind.Object && pattern.TryGetProperty("Regex", out var text) ? text.ToString() : null;
-        foreach (var known in Enum.GetValues<SplitPattern>())
-        {
-            if (SplitScanner.RegexOf(known) == regex)
-                return known;
-        }
-        throw Wrong(path, "pre_tokenizer.pattern", $"is {regex ?? "no regular expression"}", "the pattern of GPT-2, Llama 3 or Qwen 2", "use a model with one of these");
-    }
-
     private List<AddedToken> ReadAdded(JsonElement root)
     {
-        var tokens = new List<AddedToken>();
-        if (!root.TryGetProperty("added_tokens", out var list) || list.ValueKind != JsonValueKind.Array)
-            return tokens;
-        foreach (var item in list.EnumerateArray())
-        {
-            if (item.ValueKind != JsonValueKind.Object || !item.TryGetProperty("id", out var id) || id.ValueKind != JsonValueKind.Number || !id.TryGetInt32(out var number) || number is < 0 or > 10_000_000
-                || !item.TryGetProperty("content", out var content) || content.ValueKind != JsonValueKind.String)
-                throw Wrong(path, "added_tokens", $"have {item.GetRawText()}", "an id and a content each", "get the file again");
-            foreach (var flag in AddedFlags)
-                Refuse(IsTrue(item, flag), $"added_tokens.{flag}", () => $"true for '{content}'", "false");
-            tokens.Add(new(number, content.GetString()!, IsTrue(item, "special")));
-        }
-        return tokens;
+        if (!IsSet(root, "added_tokens"))
+            return [];
+        var list = root.GetProperty("added_tokens");
+        return list.ValueKind == JsonValueKind.Array ? [.. list.EnumerateArray().Select(item => Token(path, item))]
+            : throw Wrong(path, "added_tokens", "is no list", "a list, which may be empty", "get the file again");
     }
 
-    private string? ReadPostProcessor(JsonElement root)
+    private void RequireKnown(JsonElement parent, string place, string[] keys)
     {
-        if (!IsSet(root, "post_processor"))
-            return null;
-        var processor = root.GetProperty("post_processor");
-        var parts = TypeOf(processor) == "Sequence" && processor.TryGetProperty("processors", out var list) && list.ValueKind == JsonValueKind.Array ? list.EnumerateArray().ToList() : [processor];
-        foreach (var part in parts.Select(TypeOf))
-            Refuse(part is not ("ByteLevel" or "TemplateProcessing"), "post_processor", () => part, "ByteLevel or TemplateProcessing");
-        return processor.GetRawText();
+        foreach (var property in parent.EnumerateObject())
+        {
+            if (!keys.Contains(property.Name))
+                throw Wrong(path, place + property.Name, "is no key that is known", string.Join(", ", keys), "use a model with such a tokenizer");
+        }
     }
+
+    private string? Text(JsonElement parent, string key) => !IsSet(parent, key) ? null
+        : parent.GetProperty(key) is { ValueKind: JsonValueKind.String } text ? text.GetString()
+        : throw Wrong(path, $"model.{key}", $"is {parent.GetProperty(key).GetRawText()}", "a string or null", "get the file again");
 
     private JsonElement Object(JsonElement parent, string key) =>
         parent.TryGetProperty(key, out var value) && value.ValueKind == JsonValueKind.Object ? value
         : throw Wrong(path, key, parent.TryGetProperty(key, out _) ? "is no object" : "is missing", "an object", "get the file again, or convert the tokenizer to this format");
 
-    private void Refuse(bool unknown, string key, Func<string> value, string known)
-    {
-        if (unknown)
-            throw Wrong(path, key, $"is {value()}, which is not supported", known, "use a model with such a tokenizer");
-    }
+    private InputException Unsupported(string key, string value, string known) => Wrong(path, key, $"is {value}, which is not supported", known, "use a model with such a tokenizer");
+
+    private static JsonElement? Component(JsonElement root, string key) => IsSet(root, key) ? root.GetProperty(key).Clone() : null;
 
     private static InputException Wrong(string path, string key, string found, string expected, string fix) => new(path, [Problem.Of(key, found, expected, fix)]);
 

@@ -66,7 +66,8 @@ public static class FineTuning
         if (LanguageModelStage.Finished(run) is { } finished)
             return finished;
         var plan = Plan(recipe, available, stop);
-        using var text = TextModel.Load(recipe.From, recipe.Compute.Open());
+        using var start = TextModel.Load(recipe.From, recipe.Compute.Open());
+        var text = new TextModel(start.Model, plan.Tokenizer) { Usual = start.Usual }; // the finished model keeps the template that it was taught with
         run.Progress.Say($"{plan.Rows.LossTokens:N0} response tokens of {plan.Rows.RealTokens:N0} in {plan.Rows.Rows:N0} rows of {plan.Rows.Width}");
         return LanguageModelStage.Run("fine-tuning", text, plan, new Seed((ulong)recipe.Seed).For("sft"), run, stop);
     }
@@ -87,7 +88,7 @@ public static class FineTuning
         if (recipe.Rows.AddEnd && tokenizer is { EndId: null })
             problems.Add(Problem.Of("rows.addEnd", "is true, and the tokenizer names no end token", "one to end responses with", "name it in tokenizer_config.json, or set rows.addEnd to false"));
         else if (recipe.Rows.AddEnd && start is not null)
-            problems.Add(NeverEnding(recipe, start));
+            problems.Try(() => problems.Add(NeverEnding(recipe, start)));
         var (data, validation) = (Demonstrations.Checked(recipe.Data, problems, warnings), Demonstrations.Checked(recipe.Validation, problems, warnings));
         problems.ThrowIfAny();
 
@@ -104,7 +105,7 @@ public static class FineTuning
         return new()
         {
             Config = config!,
-            Tokenizer = tokenizer!,
+            Tokenizer = recipe.Data.Any(source => source.Format == DataFormat.Messages) ? tokenizer!.With(ChatEncoder.TemplateOf(tokenizer, recipe.Rows.Chat)) : tokenizer!,
             Rows = rows,
             Validation = held,
             Training = recipe.Sft,
@@ -116,13 +117,20 @@ public static class FineTuning
     /// <summary>What is learned as an answer's end and yet ends no sampled answer.</summary>
     private static IEnumerable<Problem> NeverEnding(SftRecipe recipe, ModelDescription start)
     {
-        var (ends, tokenizer, suffix) = (start.EndIds, start.Tokenizer!, recipe.Rows.Chat.AssistantSuffix);
+        var (ends, tokenizer) = (start.EndIds, start.Tokenizer!);
         var expected = $"one of the tokens that end an answer of {recipe.From}: {string.Join(", ", ends)}";
         var fix = $"name it as eos_token_id in its {GenerationConfig.FileName}";
-        if ((suffix is null || recipe.Data.Any(source => source.Format == DataFormat.Prompts)) && !ends.Contains(tokenizer.EndId!.Value))
+        if (recipe.Data.Any(source => source.Format == DataFormat.Prompts) && !ends.Contains(tokenizer.EndId!.Value))
             yield return Problem.Of("rows.addEnd", $"is true, which ends answers with {tokenizer.Roles.End} (id {tokenizer.EndId})", expected, $"{fix}, or set rows.addEnd to false");
-        if (suffix is not null && recipe.Data.Any(source => source.Format == DataFormat.Messages) && !tokenizer.EncodeWithAddedTokens(suffix).Any(ends.Contains))
-            yield return Problem.Of("rows.chat.assistantSuffix", $"is \"{suffix}\"", expected, $"leave it out for {tokenizer.Roles.End}, or if it is one token {fix}");
+        if (recipe.Data.Any(source => source.Format == DataFormat.Messages) && LastLearned(recipe, tokenizer) is var last && !ends.Contains(last))
+            yield return Problem.Of("rows.chat", $"ends answers with \"{tokenizer.Decode([last])}\" (id {last})", expected, $"{fix}, or choose another template");
+    }
+
+    /// <summary>The token that a template ends an answer with.</summary>
+    private static int LastLearned(SftRecipe recipe, Tokenizer tokenizer)
+    {
+        var row = new ChatEncoder(tokenizer, ChatEncoder.TemplateOf(tokenizer, recipe.Rows.Chat)).Row(new([new(Role.User, "a"), new(Role.Assistant, "b")]));
+        return Array.LastIndexOf(row.LossMask, true) is >= 0 and var place ? row.Ids[place] : -1;
     }
 
     private static TokenBatch? Rows(string key, Demonstrations files, Tokenizer tokenizer, TransformerConfig config, SftRecipe recipe,

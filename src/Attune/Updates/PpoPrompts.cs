@@ -82,13 +82,24 @@ internal sealed class PpoPrompts
     }
 
     /// <summary>From a prompt to what the model reads: added tokens may stand around it, but never in it.</summary>
-    /// <param name="template">Text with <see cref="PpoPromptSettings.Hole"/> in it once.</param>
+    /// <param name="template">Text with <see cref="PpoPromptSettings.Hole"/> in it once, or <see cref="PpoPromptSettings.Chat"/>.</param>
     /// <param name="tokenizer">The model's.</param>
     internal static Func<string, int[]> Encoder(string template, Tokenizer tokenizer)
     {
+        if (template == PpoPromptSettings.Chat)
+        {
+            var chat = new ChatEncoder(tokenizer, ChatEncoder.TemplateOf(tokenizer));
+            return prompt => chat.Prompt(new([new(Role.User, prompt)]));
+        }
         var around = template.Split(PpoPromptSettings.Hole);
-        var (before, after) = (tokenizer.EncodeWithAddedTokens(around[0]), tokenizer.EncodeWithAddedTokens(around[1]));
-        return prompt => [.. before, .. tokenizer.Encode(prompt), .. after];
+        return prompt =>
+        {
+            var ids = new List<int>();
+            tokenizer.EncodeMarkup(around[0], isData: null, ids);
+            tokenizer.EncodeBehind(prompt, ids);
+            tokenizer.EncodeMarkup(around[1], isData: null, ids);
+            return tokenizer.Opened([.. ids]);
+        };
     }
 
     /// <summary>Texts whose pieces PPO-ptx learns: at most so many tokens each, documents apart.</summary>

@@ -10,7 +10,7 @@ public sealed record PpoPromptSettings : IChecked
     /// <summary>Where the prompts come from: lines of plain text, documents, or rows with a prompt.</summary>
     public IReadOnlyList<DataSource> Data { get; init; } = [];
 
-    /// <summary>Text around each prompt, which <c>{prompt}</c> stands for; added tokens of the tokenizer may stand here.</summary>
+    /// <summary>Text around each prompt, which <c>{prompt}</c> stands for; added tokens of the tokenizer may stand here. Or <c>chat</c>: each prompt is what a person says, written with the model's chat template.</summary>
     public string Template { get; init; } = Hole;
 
     /// <summary>Longer prompts lose their beginning, text around them included, or are left out.</summary>
@@ -20,14 +20,15 @@ public sealed record PpoPromptSettings : IChecked
     public bool DropLonger { get; init; }
 
     internal const string Hole = "{prompt}";
+    internal const string Chat = "chat";
 
     /// <inheritdoc/>
     public IEnumerable<Problem> Check()
     {
         if (MaximumTokens < 1)
             yield return Problem.Of("maximumTokens", $"is {MaximumTokens}", "at least 1", "256 is usual");
-        if (Template.Split(Hole).Length != 2)
-            yield return Problem.Of("template", $"is \"{Template}\"", $"text with {Hole} in it once", "leave it out for the prompt alone");
+        if (Template != Chat && Template.Split(Hole).Length != 2)
+            yield return Problem.Of("template", $"is \"{Template}\"", $"text with {Hole} in it once", $"leave it out for the prompt alone, or write {Chat} for the model's chat template");
     }
 
     internal IEnumerable<Problem> CheckData(string key) => DataSource.CheckFormats(Data, $"{key}.data", DataFormat.Text, DataFormat.Documents, DataFormat.Prompts, DataFormat.Preferences);

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Attune.Tests;
 
 namespace Attune.Cli.Tests.Verbs;
 
@@ -56,5 +57,34 @@ public sealed class DoctorVerbTests : IDisposable
 
         Assert.Equal(2, printed.ExitCode);
         Assert.StartsWith("attune doctor has 1 problem\n  --sft.steps=5  stands without a recipe", printed.Log);
+    }
+
+    [Fact]
+    public async Task A_model_folder_shows_how_its_conversations_are_written()
+    {
+        var folder = Directory.CreateTempSubdirectory("attune-doctor-").FullName;
+        try
+        {
+            var base_ = Path.Combine(Repository.Root, "models", "base");
+            foreach (var name in new[] { "tokenizer.json", "tokenizer_config.json" })
+                File.Copy(Path.Combine(base_, name), Path.Combine(folder, name));
+            await File.WriteAllTextAsync(Path.Combine(folder, "chat_template.jinja"), "{% for m in messages %}{{ m.role + ': ' }}{% if m.role == 'assistant' %}{% generation %}{{ m.content + eos_token }}{% endgeneration %}{% else %}{{ m.content }}{% endif %}{{ '\n' }}{% endfor %}{% if add_generation_prompt %}{{ 'assistant: ' }}{% endif %}");
+
+            var text = await Printed.By("doctor", folder);
+            var json = await Printed.By("doctor", folder, "--json");
+            var refused = await Printed.By("doctor", folder, "--sft.steps=5");
+
+            Assert.Equal((0, 0, 2), (text.ExitCode, json.ExitCode, refused.ExitCode));
+            Assert.Contains("<|endoftext|>⟧", text.Result);
+            Assert.Contains("its own", text.Result);
+            Assert.Contains("\"template\":\"own\"", json.Result);
+            Assert.Contains("\"text\":\"<|endoftext|>\",\"isLearned\":true", json.Result);
+            await File.WriteAllTextAsync(Path.Combine(folder, "chat_template.jinja"), "{{ raise_exception('no') }}");
+            Assert.Contains("refuses the conversation: no, expected one that the template permits", (await Printed.By("doctor", folder)).Log);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
     }
 }

@@ -55,7 +55,7 @@ public sealed class RowBuilderTests
         var tokenizer = BpeTrainer.Train(["text"], new() { AddedTokens = ["<|im_start|>", "<|im_end|>"], Roles = new() { End = "<|im_end|>" } });
         Conversation chat = new([new(Role.System, "Be kind."), new(Role.User, "Hi"), new(Role.Assistant, "Yes"), new(Role.User, "No")]);
 
-        var builder = new RowBuilder(tokenizer, new() { Chat = ChatFormat.ChatMl });
+        var builder = new RowBuilder(tokenizer, new() { Chat = "chatml" });
         var row = builder.Of(chat)!;
 
         Assert.Equal("<|im_start|>system\nBe kind.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n⟦Yes<|im_end|>⟧\n<|im_start|>user\nNo<|im_end|>\n", Shown(row, tokenizer));

@@ -68,14 +68,20 @@ public sealed class TokenizerFileTests
 
         Tokenizer.Load(path).Save(folder.Path);
 
-        Assert.Contains(Template, File.ReadAllText(path));
+        using var saved = System.Text.Json.JsonDocument.Parse(File.ReadAllText(path));
+        using var given = System.Text.Json.JsonDocument.Parse(Template);
+        Assert.True(System.Text.Json.JsonElement.DeepEquals(given.RootElement, saved.RootElement.GetProperty("post_processor")));
     }
 
     [Theory]
-    [InlineData(", \"normalizer\": {\"type\": \"NFKC\"}", "normalizer  is NFKC, which is not supported, expected none: text is kept as it is; use a model with such a tokenizer")]
-    [InlineData(", \"post_processor\": {\"type\": \"BertProcessing\"}", "post_processor  is BertProcessing, which is not supported, expected ByteLevel or TemplateProcessing; use a model with such a tokenizer")]
-    [InlineData(", \"added_tokens\": [{\"id\": 300, \"content\": \"<x>\", \"rstrip\": true}]", "added_tokens.rstrip  is true for '<x>', which is not supported, expected false; use a model with such a tokenizer")]
-    [InlineData(", \"added_tokens\": [{\"id\": 256, \"content\": \"<x>\"}]", "model.merges  make an added token, expected one that no text can spell; give the added token an id of its own")]
+    [InlineData(", \"normalizer\": {\"type\": \"NFKX\"}", "normalizer  is NFKX, which is not supported, expected NFC, NFD, NFKC, NFKD, Lowercase, Strip, StripAccents, Replace, Prepend, Precompiled, BertNormalizer, Nmt, ByteLevel or a Sequence of these; use a model with such a tokenizer")]
+    [InlineData(", \"normalizer\": {\"type\": \"NFC\", \"form\": 2}", "normalizer.form  is no key of NFC that is known, expected none; use a model with such a tokenizer")]
+    [InlineData(", \"normalizer\": {\"type\": \"Sequence\", \"normalizers\": [{\"type\": \"NFC\"}, {\"type\": \"Upper\"}]}", "normalizer.normalizers[1]  is Upper, which is not supported, expected NFC, NFD, NFKC, NFKD, Lowercase, Strip, StripAccents, Replace, Prepend, Precompiled, BertNormalizer, Nmt, ByteLevel or a Sequence of these; use a model with such a tokenizer")]
+    [InlineData(", \"post_processor\": {\"type\": \"PairProcessing\"}", "post_processor  is PairProcessing, which is not supported, expected ByteLevel, BertProcessing, RobertaProcessing, TemplateProcessing or a Sequence of these; use a model with such a tokenizer")]
+    [InlineData(", \"post_processor\": {\"type\": \"BertProcessing\", \"sep\": [\"ab\", 7], \"cls\": [\"ab\", 256]}", "post_processor.sep  gives 'ab' the id 7, expected 256, as the vocabulary has it; get the file again from where the model came from")]
+    [InlineData(", \"paddings\": null", "paddings  is no key that is known, expected version, truncation, padding, added_tokens, normalizer, pre_tokenizer, post_processor, decoder, model; use a model with such a tokenizer")]
+    [InlineData(", \"added_tokens\": {}", "added_tokens  is no list, expected a list, which may be empty; get the file again")]
+    [InlineData(", \"added_tokens\": [{\"id\": 256, \"content\": \"<x>\"}]", "added_tokens  have id 256 for '<x>', expected 'ab', as the vocabulary has it; give the token an id of its own")]
     [InlineData(", \"added_tokens\": [{\"id\": 300, \"content\": \"<x>\"}, {\"id\": 300, \"content\": \"<y>\"}]", "added_tokens  have id 300 for '<x>' and '<y>', expected one token of that id; remove the others")]
     [InlineData(", \"added_tokens\": [{\"id\": 300, \"content\": \"<x>\"}, {\"id\": 300, \"content\": \"<x>\"}]", "added_tokens  have id 300 for '<x>' and '<x>', expected one token of that id; remove the others")]
     [InlineData(", \"added_tokens\": [{\"id\": 300, \"content\": \"<x>\"}, {\"id\": 301, \"content\": \"<x>\"}]", "added_tokens  has '<x>' with ids 300 and 301, expected one; remove the others")]
@@ -87,23 +93,23 @@ public sealed class TokenizerFileTests
     }
 
     [Theory]
-    [InlineData("\"BPE\"", "\"Unigram\"", "model  is Unigram, which is not supported, expected BPE; use a model with such a tokenizer")]
+    [InlineData("\"BPE\"", "\"WordPiece\"", "model  is WordPiece, which is not supported, expected BPE or Unigram; use a model with such a tokenizer")]
+    [InlineData("\"BPE\"", "\"Unigram\"", "model.dropout  is no key that is known, expected type, unk_id, vocab, byte_fallback; use a model with such a tokenizer")]
     [InlineData("\"dropout\": null", "\"dropout\": 0.1", "model.dropout  is 0.1, which is not supported, expected none: one text has one encoding; use a model with such a tokenizer")]
-    [InlineData("\"dropout\": null", "\"byte_fallback\": true", "model.byte_fallback  is true, which is not supported, expected false; use a model with such a tokenizer")]
-    [InlineData("\"dropout\": null", "\"end_of_word_suffix\": \"</w>\"", "model.end_of_word_suffix  is '</w>', which is not supported, expected none; use a model with such a tokenizer")]
-    [InlineData("\"add_prefix_space\": false", "\"add_prefix_space\": true", "pre_tokenizer.add_prefix_space  is true, which is not supported, expected false; use a model with such a tokenizer")]
-    [InlineData("\"pre_tokenizer\": {\"type\": \"ByteLevel\"", "\"pre_tokenizer\": {\"type\": \"Metaspace\"", "pre_tokenizer  is Metaspace, which is not supported, expected ByteLevel, or Split + ByteLevel; use a model with such a tokenizer")]
-    [InlineData("\"decoder\": {\"type\": \"ByteLevel\"}", "\"decoder\": null", "decoder  is missing, which is not supported, expected ByteLevel; use a model with such a tokenizer")]
+    [InlineData("\"dropout\": null", "\"unk_token\": \"<unk>\"", "model.unk_token  is '<unk>', expected a piece of the vocabulary; get the file again")]
+    [InlineData("\"dropout\": null", "\"drop_out\": null", "model.drop_out  is no key that is known, expected type, dropout, unk_token, continuing_subword_prefix, end_of_word_suffix, fuse_unk, byte_fallback, ignore_merges, vocab, merges; use a model with such a tokenizer")]
+    [InlineData("\"add_prefix_space\": false", "\"add_prefix_space\": 1", "pre_tokenizer.add_prefix_space  is 1, expected true or false; get the file again from where the model came from")]
+    [InlineData("\"pre_tokenizer\": {\"type\": \"ByteLevel\"", "\"pre_tokenizer\": {\"type\": \"Words\"", "pre_tokenizer  is Words, which is not supported, expected BertPreTokenizer, ByteLevel, CharDelimiterSplit, Digits, FixedLength, Metaspace, Punctuation, Split, UnicodeScripts, Whitespace, WhitespaceSplit or a Sequence of these; use a model with such a tokenizer")]
+    [InlineData("\"decoder\": {\"type\": \"ByteLevel\"}", "\"decoder\": {\"type\": \"Bytes\"}", "decoder  is Bytes, which is not supported, expected BPEDecoder, ByteFallback, ByteLevel, CTC, Fuse, Metaspace, Replace, Strip, WordPiece or a Sequence of these; use a model with such a tokenizer")]
     [InlineData("\"a b\"", "\"a z z\"", "merges  have 'a' + 'z z' as number 1, expected both parts and their product in the vocabulary; get vocabulary and merges from the same place")]
     [InlineData("\"merges\": [\"a b\"]", "\"merges\": null", "model.merges  is no list, expected a list, which may be empty; get the file again")]
     [InlineData("\"merges\": [\"a b\"]", "\"merges\": \"a b\"", "model.merges  is no list, expected a list, which may be empty; get the file again")]
-    [InlineData("\"merges\": [\"a b\"]", "\"merged\": [\"a b\"]", "model.merges  is missing, expected a list, which may be empty; get the file again")]
+    [InlineData("\"merges\": [\"a b\"]", "\"merges \": [\"a b\"]", "model.merges   is no key that is known, expected type, dropout, unk_token, continuing_subword_prefix, end_of_word_suffix, fuse_unk, byte_fallback, ignore_merges, vocab, merges; use a model with such a tokenizer")]
+    [InlineData(", \"merges\": [\"a b\"]", "", "model.merges  is missing, expected a list, which may be empty; get the file again")]
     [InlineData("\"a b\"", "7", "merges  have '7' + '' as number 1, expected both parts and their product in the vocabulary; get vocabulary and merges from the same place")]
     [InlineData("\"ab\": 256", "\"ab\": -1", "vocabulary  has id -1 for 'ab', expected a number from 0 to 10000000; get the file again")]
     [InlineData("\"ab\": 256", "\"ab\": 0", "vocabulary  has piece 'ab' or its id 0 twice, expected each once; get the file again")]
-    [InlineData("\"ab\": 256", "\"a b\": 256", "vocabulary  has piece 'a b' (id 256), which is not spelled in the byte alphabet, expected a byte-level vocabulary; use a model with a byte-level tokenizer")]
-    [InlineData("\"!\": 0, ", "", "model.vocab  has 255 of the 256 single bytes, expected all; use a byte-level vocabulary")]
-    [InlineData("\"model\"", "\"modell\"", "model  is missing, expected an object; get the file again, or convert the tokenizer to this format")]
+    [InlineData("\"model\"", "\"modell\"", "modell  is no key that is known, expected version, truncation, padding, added_tokens, normalizer, pre_tokenizer, post_processor, decoder, model; use a model with such a tokenizer")]
     public void A_file_that_differs_from_a_byte_level_one_is_refused_by_name(string old, string changed, string problem)
     {
         using var folder = new TemporaryFolder();
@@ -111,19 +117,20 @@ public sealed class TokenizerFileTests
         AssertRefused(folder.Write("tokenizer.json", Small(merges: "[\"a b\"]").Replace(old, changed)), problem);
     }
 
-    [Theory]
-    [InlineData(", \"use_regex\": true", "true")]
-    [InlineData(", \"use_regex\": null", "null")]
-    [InlineData("", "missing and so true")] // as Hugging Face's tokenizers read it
-    public void Bytes_that_would_cut_the_words_of_a_split_again_are_refused(string useRegex, string found)
+    [Fact]
+    public void Words_of_a_split_are_cut_again_where_the_bytes_behind_it_use_their_regex()
     {
         using var folder = new TemporaryFolder();
         var path = Path.Combine(folder.Path, "tokenizer.json");
-        BpeTrainer.Train(["1234"], new() { Split = SplitPattern.Llama3 }).Save(folder.Path);
-        var text = File.ReadAllText(path).Replace("\"use_regex\": false", "\"use_regex\":false", StringComparison.Ordinal);
-        File.WriteAllText(path, System.Text.RegularExpressions.Regex.Replace(text, @",\s*""use_regex"":false", useRegex));
+        BpeTrainer.Train(["I'M"], new() { Split = SplitPattern.Llama3, MinimumCount = 1 }).Save(folder.Path);
+        var tokenizer = Tokenizer.Load(path);
+        var text = File.ReadAllText(path);
+        File.WriteAllText(path, text.Replace("\"use_regex\": false", "\"use_regex\": true"));
+        var cutTwice = Tokenizer.Load(path);
 
-        AssertRefused(path, $"pre_tokenizer.use_regex  is {found}, which is not supported, expected false after a Split, whose words would be cut again; use a model with such a tokenizer");
+        Assert.Equal(["I", "'M"], tokenizer.Encode("I'M").Select(id => tokenizer.Decode([id])));
+        Assert.Equal(["I", "'", "M"], cutTwice.Encode("I'M").Select(id => cutTwice.Decode([id])));
+        Assert.Null(cutTwice.Split);
     }
 
     [Fact]
@@ -131,11 +138,47 @@ public sealed class TokenizerFileTests
     {
         using var folder = new TemporaryFolder();
         const string Given = "\"add_prefix_space\": false}";
+        var whole = Tokenizer.Load(folder.Write("false.json", Small("[\"a Ġ\"]").Replace(Given, "\"add_prefix_space\": false, \"use_regex\": false}").Replace("\"ab\": 256", "\"aĠ\": 256")));
 
         Assert.Equal(SplitPattern.Gpt2, Tokenizer.Load(folder.Write("missing.json", Small())).Split);
         Assert.Equal(SplitPattern.Gpt2, Tokenizer.Load(folder.Write("true.json", Small().Replace(Given, "\"add_prefix_space\": false, \"use_regex\": true}"))).Split);
-        AssertRefused(folder.Write("false.json", Small().Replace(Given, "\"add_prefix_space\": false, \"use_regex\": false}")),
-            "pre_tokenizer.use_regex  is false, which is not supported, expected true, or a Split before it; use a model with such a tokenizer");
+        Assert.Null(whole.Split);
+        Assert.Contains(256, whole.Encode("a b")); // a merge across a space
+    }
+
+    [Fact]
+    public void A_vocabulary_without_all_bytes_leaves_out_what_it_cannot_spell()
+    {
+        using var folder = new TemporaryFolder();
+        var tokenizer = Tokenizer.Load(folder.Write("tokenizer.json", Small().Replace("\"!\": 0, ", "")));
+
+        Assert.False(tokenizer.SpellsEverything);
+        Assert.True(Tokenizer.Load(folder.Write("whole.json", Small())).SpellsEverything);
+        Assert.Equal("a.", tokenizer.Decode(tokenizer.Encode("a!.")));
+    }
+
+    [Fact]
+    public void Tokens_of_the_settings_join_those_of_the_file_or_contradict_them()
+    {
+        using var folder = new TemporaryFolder();
+        var path = folder.Write("tokenizer.json", Small(added: "[{\"id\": 300, \"content\": \"<a>\", \"special\": true}]"));
+        folder.Write("tokenizer_config.json", """{"added_tokens_decoder": {"300": {"content": "<a>", "special": true}, "301": {"content": "<b>", "special": true}}, "eos_token": "<b>"}""");
+
+        Assert.Equal((301, 302), (Tokenizer.Load(path).EndId, Tokenizer.Load(path).VocabularySize));
+        folder.Write("added_tokens.json", """{"<a>": 299}""");
+        folder.Write("tokenizer_config.json", "{}");
+        AssertRefused(path, "added_tokens  have '<a>' with id 300, expected 299, as tokenizer_config.json or added_tokens.json beside it has it; get both files from the same place");
+    }
+
+    [Fact]
+    public void A_file_that_is_too_large_is_refused_before_it_is_read()
+    {
+        using var folder = new TemporaryFolder();
+        var path = folder.Write("tokenizer.json", "{");
+        using (var file = new FileStream(path, FileMode.Open))
+            file.SetLength(1L << 36); // holds nothing on the disk
+
+        AssertRefused(path, "has 68719476736 bytes, expected at most 268435456; get the file again from where the model came from");
     }
 
     [Fact]
@@ -149,8 +192,8 @@ public sealed class TokenizerFileTests
     public void A_missing_a_cut_and_an_empty_tokenizer_are_named()
     {
         using var folder = new TemporaryFolder();
-        AssertRefused(Path.Combine(folder.Path, "none"), "does not exist, expected a folder with tokenizer.json, or with vocab.json and merges.txt; give the model's folder, or train one with 'attune tokenizer'");
-        AssertRefused(folder.Path, "holds no tokenizer, expected a folder with tokenizer.json, or with vocab.json and merges.txt; give the model's folder, or train one with 'attune tokenizer'");
+        AssertRefused(Path.Combine(folder.Path, "none"), "does not exist, expected a folder with tokenizer.json, vocab.json and merges.txt, tokenizer.model, or a file of tiktoken; give the model's folder, or train one with 'attune tokenizer'");
+        AssertRefused(folder.Path, "holds no tokenizer, expected a folder with tokenizer.json, vocab.json and merges.txt, tokenizer.model, or a file of tiktoken; give the model's folder, or train one with 'attune tokenizer'");
         AssertRefused(folder.Write("cut.json", Small()[..100]), "is not JSON at line 3, byte 78, expected a whole JSON file; get the file again; it may be cut short");
         AssertRefused(folder.Write("list.json", "[]"), "holds no JSON object, expected a tokenizer's settings; get the file again from where the model came from");
     }

@@ -171,18 +171,16 @@ public sealed class TokenizerTests
     /// <summary>A tokenizer of the 256 bytes, ids by byte order of the alphabet, and these merges.</summary>
     internal static Tokenizer Made(IReadOnlyList<string> merges)
     {
-        var pieces = ByteAlphabet.Order.Select(value => (byte[]?)[value]).ToList();
+        var pieces = ByteAlphabet.Order.Select(value => (string?)ByteAlphabet.Write([value])).ToList();
         var rules = new List<Merge>();
         foreach (var merge in merges)
         {
             var parts = merge.Split(' ');
-            var id = pieces.Count;
-            pieces.Add(Encoding.UTF8.GetBytes(parts[0] + parts[1]));
-            rules.Add(new(Find(parts[0]), Find(parts[1]), id));
+            pieces.Add(parts[0] + parts[1]);
+            rules.Add(new(pieces.IndexOf(parts[0]), pieces.IndexOf(parts[1]), pieces.Count - 1));
         }
-        return new(new() { Pieces = pieces, Merges = rules }, "made up");
-
-        int Find(string piece) => pieces.FindIndex(bytes => bytes!.AsSpan().SequenceEqual(Encoding.UTF8.GetBytes(piece)));
+        var (cutter, decoder) = TokenizerJson.ByteLevel(SplitPattern.Gpt2);
+        return new(new() { Pieces = pieces, Merges = rules, PreTokeniser = cutter, Decoder = decoder }, "made up");
     }
 
     internal static Tokenizer Trained() => BpeTrainer.Train(
@@ -190,6 +188,5 @@ public sealed class TokenizerTests
 
     internal static string Pieces(Tokenizer tokenizer, int[] ids) => string.Join(' ', ids.Select(id => tokenizer.Decode([id])));
 
-    private static int ByteId(Tokenizer tokenizer, byte value) => tokenizer.Definition.Pieces.Select((piece, id) => (piece, id))
-        .First(entry => entry.piece is { Length: 1 } && entry.piece[0] == value).id;
+    private static int ByteId(Tokenizer tokenizer, byte value) => tokenizer.Definition.Pieces.ToList().IndexOf(ByteAlphabet.Write([value]));
 }

@@ -71,18 +71,30 @@ public sealed class FineTuningTests : IDisposable
         Assert.Contains(plan.Tokenizer.EndId!.Value, plan.Rows.Ids.ToArray());
     }
 
-    [Theory]
-    [InlineData("<|endoftext|>")] // no added token there, so it is learned as letters
-    [InlineData("")]
-    public void An_end_of_a_conversation_that_ends_no_sampled_answer_is_refused(string suffix)
+    [Fact]
+    public void An_end_of_a_conversation_that_ends_no_sampled_answer_is_refused()
     {
         var recipe = OtherEnd();
+        var template = _tiny.Write("letters.jinja", "{% for m in messages %}{{ m.role }}:{% generation %}{{ m.content }}.{% endgeneration %}{% endfor %}");
 
-        var refused = Assert.Throws<InputException>(() => FineTuning.Plan(recipe with { Rows = recipe.Rows with { Chat = new() { AssistantSuffix = suffix } } }, SilentProgress.Instance, default));
+        var refused = Assert.Throws<InputException>(() => FineTuning.Plan(recipe with { Rows = recipe.Rows with { Chat = template } }, SilentProgress.Instance, default));
 
-        Assert.Equal(new Problem("rows.chat.assistantSuffix", $"is \"{suffix}\", expected one of the tokens that end an answer of {recipe.From}: 0; leave it out for <|im_end|>, or if it is one token name it as eos_token_id in its generation_config.json"),
-            Assert.Single(refused.Problems));
-        Assert.NotNull(FineTuning.Plan(recipe with { Rows = recipe.Rows with { AddEnd = false, Chat = new() { AssistantSuffix = suffix } } }, SilentProgress.Instance, default));
+        Assert.Matches($"^ends answers with \"\\.\" \\(id \\d+\\), expected one of the tokens that end an answer of {System.Text.RegularExpressions.Regex.Escape(recipe.From)}: 0; name it as eos_token_id in its generation_config.json, or choose another template$",
+            Assert.Single(refused.Problems, problem => problem.Key == "rows.chat").Message);
+        Assert.NotNull(FineTuning.Plan(recipe with { Rows = recipe.Rows with { AddEnd = false, Chat = template } }, SilentProgress.Instance, default));
+    }
+
+    [Fact]
+    public void A_model_keeps_the_template_that_it_was_taught_with()
+    {
+        var template = _tiny.Write("mine.jinja", "{% for m in messages %}{{ m.role }}:{% generation %}{{ m.content + eos_token }}{% endgeneration %}{% endfor %}");
+        var recipe = OtherEnd();
+
+        var plan = FineTuning.Plan(recipe with { Rows = recipe.Rows with { Chat = template } }, SilentProgress.Instance, default);
+
+        Assert.Equal(File.ReadAllText(template), plan.Tokenizer.ChatTemplate);
+        Assert.Equal(Attune.Text.ChatTemplate.Transcript.Source, FineTuning.Plan(recipe, SilentProgress.Instance, default).Tokenizer.ChatTemplate);
+        Assert.Null(FineTuning.Plan(_tiny.Sft, SilentProgress.Instance, default).Tokenizer.ChatTemplate); // no conversation was learned
     }
 
     [Fact]
