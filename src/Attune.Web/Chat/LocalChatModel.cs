@@ -9,25 +9,20 @@ namespace Attune.Web.Chat;
 
 /// <summary>
 /// A model folder in this process. One conversation is answered at a time, the others wait in a row; answers are drawn with Attune's own sampler and are the
-/// same for the same seed. The model is spoken to as it was taught: with its tokenizer's chat template (see <see cref="ChatEncoder.TemplateOf"/>).
+/// same for the same seed. The model is spoken to as it was taught: with its tokenizer's chat template (<see cref="ChatPrompts"/>).
 /// </summary>
 public sealed class LocalChatModel : IChatModel, IDisposable
 {
-    private const string TurnEnds = "<|im_end|>", NextSpeaker = "\n\nHuman:";
-
     private readonly ModelDescription _files;
     private readonly CausalLm _model;
     private readonly int _threads;
-    private readonly ChatEncoder _chat;
-    private readonly bool _isTranscript;
+    private readonly ChatPrompts _chat;
     private readonly SemaphoreSlim _turn = new(1);
 
     private LocalChatModel(ModelDescription files, CausalLm model, int threads)
     {
         (_files, _model, _threads) = (files, model, threads);
-        var template = ChatEncoder.TemplateOf(Tokenizer);
-        _chat = new(Tokenizer, template);
-        _isTranscript = template.Source == ChatTemplate.Transcript.Source;
+        _chat = new(Tokenizer);
     }
 
     /// <inheritdoc/>
@@ -82,8 +77,8 @@ public sealed class LocalChatModel : IChatModel, IDisposable
             Temperature = request.Temperature,
             TopP = request.TopP,
             MaximumNewTokens = Math.Min(room, request.MaximumNewTokens),
-            EndTokens = [.. _files.EndIds.Concat(Tokenizer.IdOf(TurnEnds) is { } end ? [end] : []).Distinct()],
-            StopStrings = _isTranscript ? [NextSpeaker] : [],
+            EndTokens = [.. _files.EndIds.Union(_chat.EndIds)],
+            StopStrings = _chat.Stops,
         };
         var sampler = new Sampler(_model, options, id => Tokenizer.BytesOf(id).ToArray());
         try
@@ -100,18 +95,19 @@ public sealed class LocalChatModel : IChatModel, IDisposable
     {
         try
         {
-            return _chat.Prompt(conversation);
+            return _chat.Of(conversation);
         }
         catch (InputException e)
         {
-            throw new ChatModelException($"The model's chat template does not take this conversation: {e.Problems[0].Message}", e);
+            throw new ChatModelException(new("model.template", e.Problems[0].Message), e);
         }
     }
 
     private string TextOf(Rollout rollout)
     {
         var text = rollout.TextBy(Tokenizer);
-        var end = _isTranscript ? text.IndexOf(NextSpeaker, StringComparison.Ordinal) : -1;
-        return (end < 0 ? text : text[..end]).Trim();
+        foreach (var stop in _chat.Stops)
+            text = text.Split(stop, 2)[0];
+        return text.Trim();
     }
 }
