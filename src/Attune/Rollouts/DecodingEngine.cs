@@ -12,8 +12,8 @@ namespace Attune.Rollouts;
 /// </summary>
 public sealed class DecodingEngine : IDisposable
 {
-    /// <summary>Places that one pass over prompts covers at most, unless a single prompt is longer: what bounds its memory.</summary>
-    private const int MostPlaces = 1 << 15;
+    /// <summary>Places, and pairs of places in one row, that one pass over several prompts covers at most: what bounds its memory.</summary>
+    private const long MostPlaces = 1L << 15, MostPairs = 1L << 26;
 
     /// <summary>Where more wait than fit, rows join when this share of all is free: a pass over one prompt costs little less than over a few.</summary>
     private const double JoinShare = 1 / 8.0;
@@ -41,7 +41,7 @@ public sealed class DecodingEngine : IDisposable
     public int Waiting => _waiting.Count;
 
     /// <summary>The columns that rows of so many tokens take where others join and leave.</summary>
-    internal static int Columns(int tokens) => tokens + Math.Max(16, tokens / 4);
+    internal static long Columns(long tokens) => tokens + Math.Max(16, tokens / 4);
 
     /// <summary>Takes a response on. From any thread.</summary>
     /// <exception cref="ArgumentException">The prompt is empty, too long or of unknown tokens, or a setting makes no sense.</exception>
@@ -49,20 +49,28 @@ public sealed class DecodingEngine : IDisposable
     {
         if (decoding.Options.Problems(vocabularySize: _model.Config.VocabularySize).FirstOrDefault() is { } problem)
             throw new ArgumentException($"{problem.Key} {problem.Message}", nameof(decoding));
-        var request = decoding.Request;
+        Check(decoding.Request, decoding.Options.MaximumNewTokens);
+        _waiting.Enqueue(decoding);
+    }
+
+    /// <summary>Refuses a prompt that cannot be answered.</summary>
+    /// <exception cref="ArgumentException">It is empty, too long or of unknown tokens.</exception>
+    internal void Check(SampleRequest request, int newTokens)
+    {
         if (request.Prompt.Length == 0)
             throw new ArgumentException($"request {request.Id} has an empty prompt, expected at least one token");
         var room = _rows.MaximumPositions - request.Prompt.Length;
-        if (room < decoding.Options.MaximumNewTokens)
-            throw new ArgumentException($"request {request.Id} has {request.Prompt.Length} prompt tokens and asks for {decoding.Options.MaximumNewTokens} more, but the model has {_rows.MaximumPositions} positions; shorten the prompt or ask for at most {Math.Max(0, room)}");
+        if (room < newTokens)
+            throw new ArgumentException($"request {request.Id} has {request.Prompt.Length} prompt tokens and asks for {newTokens} more, but the model has {_rows.MaximumPositions} positions; shorten the prompt or ask for at most {Math.Max(0, room)}");
         if (Array.FindIndex(request.Prompt, t => t < 0 || t >= _model.Config.VocabularySize) is var bad and >= 0)
             throw new ArgumentException($"request {request.Id} has token {request.Prompt[bad]} at place {bad}, expected 0 to {_model.Config.VocabularySize - 1}");
-        _waiting.Enqueue(decoding);
     }
 
     /// <summary>Lets those that are over leave and others join, and draws the next token of every row.</summary>
     /// <returns>Whether there is anything left to do.</returns>
-    /// <exception cref="RunFailedException">The weights give no probabilities, or bans leave no token, for a response that takes no failures.</exception>
+    /// <exception cref="RunFailedException">
+    /// The weights give no probabilities, or bans leave no token, for a response that takes no failures; the engine is then good for nothing more.
+    /// </exception>
     public bool Step(CancellationToken stop = default)
     {
         stop.ThrowIfCancellationRequested();
@@ -95,7 +103,7 @@ public sealed class DecodingEngine : IDisposable
             return false;
         var longest = Math.Max(joining.Max(d => d.Longest), _active.Select(d => d.Longest).DefaultIfEmpty(0).Max());
         var isAlone = _active.Count == 0 && _waiting.IsEmpty;
-        _rows.Reserve(Math.Min(MaximumRows, _active.Count + joining.Count + _waiting.Count), isAlone ? longest : Columns(longest), MaximumRows);
+        _rows.Reserve(Math.Min(MaximumRows, _active.Count + joining.Count + _waiting.Count), isAlone ? longest : (int)Columns(longest), MaximumRows);
         var width = joining.Max(d => d.Request.Prompt.Length);
         if (_active.Count > 0 && width > _rows.Length)
             Shift(width - _rows.Length);
@@ -120,7 +128,7 @@ public sealed class DecodingEngine : IDisposable
                 var prompt = next.Request.Prompt;
                 width = Math.Max(width, prompt.Length);
                 distinct += joining.Count > 0 && prompt.AsSpan().SequenceEqual(joining[^1].Request.Prompt) ? 0 : 1; // equal ones are read once
-                if (joining.Count > 0 && (long)width * distinct > MostPlaces)
+                if (joining.Count > 0 && (width * (long)distinct > MostPlaces || width * (long)width * distinct > MostPairs))
                     break;
                 joining.Add(next);
             }

@@ -43,7 +43,7 @@ public sealed class Sampler
     /// <param name="tokens">Most tokens of a prompt with its response.</param>
     /// <param name="requests">How many there are.</param>
     /// <param name="batch">How many are decoded together.</param>
-    public static int Columns(int tokens, long requests, int batch = UsualBatch) => requests > batch ? DecodingEngine.Columns(tokens) : tokens;
+    public static long Columns(long tokens, long requests, int batch = UsualBatch) => requests > batch ? DecodingEngine.Columns(tokens) : tokens;
 
     /// <summary>Samples one response for each request, in the order of the requests.</summary>
     /// <param name="requests">Prompts and their numbers.</param>
@@ -55,21 +55,25 @@ public sealed class Sampler
     {
         var results = new Rollout[requests.Count];
         using var engine = new DecodingEngine(_model, Contrast) { MaximumRows = MaximumBatch, ValueHead = ValueHead };
+        foreach (var request in requests)
+            engine.Check(request, _options.MaximumNewTokens);
         // Neighbours of similar length waste least on padding; the order has no influence on the draws.
-        foreach (var k in Enumerable.Range(0, requests.Count).OrderBy(k => requests[k].Prompt.Length))
+        var order = Enumerable.Range(0, requests.Count).OrderBy(k => requests[k].Prompt.Length).ToArray();
+        for (var next = 0; ;)
         {
-            engine.Submit(new(requests[k], seed, _options, _bytesOf)
-            {
-                Finished = rollout =>
-                {
-                    results[k] = rollout;
-                    finished?.Invoke(1);
-                },
-            });
+            for (; next < order.Length && engine.Waiting / 2 < MaximumBatch; next++)
+                engine.Submit(Asked(order[next]));
+            if (!engine.Step(stop) && next == order.Length)
+                return results;
         }
 
-        while (engine.Step(stop))
-            continue;
-        return results;
+        Decoding Asked(int k) => new(requests[k], seed, _options, _bytesOf)
+        {
+            Finished = rollout =>
+            {
+                results[k] = rollout;
+                finished?.Invoke(1);
+            },
+        };
     }
 }

@@ -88,7 +88,7 @@ internal sealed class SamplingOptionsCheck(SamplingOptions options, Func<string,
         }
 
         foreach (var bias in options.Biases.Where(b => !(Math.Abs(b.Bias) <= LargestBias)))
-            yield return Problem.Of(nameOf("biases"), $"adds {bias.Bias} to token {bias.Tokens.LastOrDefault()}", $"{-LargestBias} to {LargestBias}", "-100 is as good as a ban; ban tokens for good as bad words");
+            yield return Problem.Of(nameOf("biases"), $"adds {bias.Bias} to token {string.Join(" after ", bias.Tokens.Reverse())}", $"{-LargestBias} to {LargestBias}", "-100 is as good as a ban; ban tokens for good as bad words");
     }
 
     private IEnumerable<Problem> Unknown(string key, IReadOnlyList<int> ids)

@@ -262,7 +262,7 @@ public sealed class SamplingChainTests
     [InlineData("noRepeatNgram", "is -1, expected 0 (off) or more; 3 is usual")]
     [InlineData("dryBreakers", "has 61, expected ids from 0 to 60; give ids of the model's tokens")]
     [InlineData("badWords", "has a sequence of no tokens, expected at least one; leave it out")]
-    [InlineData("biases", "adds Infinity to token 3, expected -10000 to 10000; -100 is as good as a ban; ban tokens for good as bad words")]
+    [InlineData("biases", "adds Infinity to token 3 after 1, expected -10000 to 10000; -100 is as good as a ban; ban tokens for good as bad words")]
     public void A_setting_out_of_range_is_refused_by_name(string key, string problem)
     {
         var options = key switch

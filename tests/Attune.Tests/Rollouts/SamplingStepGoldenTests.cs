@@ -68,7 +68,7 @@ public sealed class SamplingStepGoldenTests
         {
             var row = Logits(each.GetProperty("in").Vector());
             var options = new SamplingOptions { DryMultiplier = each.Number("mult"), DryBase = each.Number("base"), DryAllowedLength = (int)each.Number("allowed") };
-            new SamplingChain(options).Apply(row, Ids(each.GetProperty("last"))[^(int)each.Number("last_n")..], newTokens: 0);
+            new SamplingChain(options).Apply(row, Ids(each.GetProperty("last")).AsSpan()[^(int)each.Number("last_n")..], newTokens: 0);
             AssertNear(each.GetProperty("out").Vector(), Normalised(row), 1e-5);
         }
     }

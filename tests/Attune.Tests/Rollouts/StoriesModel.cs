@@ -51,10 +51,21 @@ internal static class StoriesModel
         using var folder = new Models.TemporaryFolder();
         var config = new JsonObject
         {
-            ["model_type"] = "llama", ["architectures"] = new JsonArray("LlamaForCausalLM"), ["hidden_size"] = width, ["intermediate_size"] = inner,
-            ["num_hidden_layers"] = layers, ["num_attention_heads"] = heads, ["num_key_value_heads"] = groups, ["vocab_size"] = vocabulary,
-            ["max_position_embeddings"] = positions, ["rms_norm_eps"] = 1e-5, ["rope_theta"] = 10000.0, ["hidden_act"] = "silu", ["tie_word_embeddings"] = true,
-            ["attention_bias"] = false, ["mlp_bias"] = false,
+            ["model_type"] = "llama",
+            ["architectures"] = new JsonArray("LlamaForCausalLM"),
+            ["hidden_size"] = width,
+            ["intermediate_size"] = inner,
+            ["num_hidden_layers"] = layers,
+            ["num_attention_heads"] = heads,
+            ["num_key_value_heads"] = groups,
+            ["vocab_size"] = vocabulary,
+            ["max_position_embeddings"] = positions,
+            ["rms_norm_eps"] = 1e-5,
+            ["rope_theta"] = 10000.0,
+            ["hidden_act"] = "silu",
+            ["tie_word_embeddings"] = true,
+            ["attention_bias"] = false,
+            ["mlp_bias"] = false,
         };
         File.WriteAllText(folder.At("config.json"), config.ToJsonString());
         WriteSafetensors(folder.At("model.safetensors"), tensors);
