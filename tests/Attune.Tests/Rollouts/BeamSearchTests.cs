@@ -131,13 +131,14 @@ public sealed class BeamSearchTests
     [Fact]
     public void An_end_that_ranks_behind_the_beams_does_not_count()
     {
-        // The end, 3, is third of three: with two beams it is passed over, with three it counts.
-        double[][] table = [[0, 0.5, 0.4, 0.1], [0, 0.6, 0.3, 0.1], [0, 0.6, 0.3, 0.1], [0, 1, 0, 0]];
-        using var model = ChainModel.Create(table);
-        IReadOnlyList<Hypothesis> Search(int beams) => new BeamSearch(model, new() { Beams = beams, LengthPenalty = -9 }, new() { MaximumNewTokens = 3, EndTokens = [3] }).Search([0]);
+        // 3 ends. After two tokens 1 1 has 0.30, 2 3 has 0.24, 1 3 has 0.20, 2 2 has 0.16: of the ends only the first is within two beams. After
+        // three 1 1 3 has 0.12 and is second.
+        using var model = ChainModel.Create([[0, 0.5, 0.4, 0.1], [0, 0.6, 0, 0.4], [0, 0, 0.4, 0.6], [0, 1, 0, 0]]);
+        var found = new BeamSearch(model, new() { Beams = 2, LengthPenalty = 0, EarlyStopping = EarlyStopping.Yes }, new() { MaximumNewTokens = 3, EndTokens = [3] }).Search([0]);
 
-        Assert.DoesNotContain(Search(2), h => h.Response.Length == 1);
-        Assert.Contains(Search(3), h => h.Response is [3] && h.Finish == FinishReason.EndToken);
+        Assert.Equal([[2, 3], [1, 1, 3]], found.Select(h => h.Response));
+        Assert.Equal(Math.Log(0.24), found[0].Score, Rounding);
+        Assert.Equal(Math.Log(0.12), found[1].Score, Rounding);
     }
 
     [Fact]

@@ -194,6 +194,28 @@ public sealed class DecodingEngineTests
     }
 
     [Fact]
+    public void What_a_failed_row_leaves_behind_does_not_reach_the_next_in_its_place()
+    {
+        using var model = TinyModel.Create("llama");
+        using (TensorScope.Begin())
+        using (Autograd.NoGrad())
+            model.NamedParameters().Single(p => p.Name == "embed.weight").Parameter.Value.Narrow(0, 5, 1).FillInPlace(double.NaN); // keys and values of token 5 are none
+        var options = new SamplingOptions { MaximumNewTokens = 8, BadWords = [[5]] };
+        var (failed, next) = (0, default(Rollout));
+        using (var engine = new DecodingEngine(model) { MaximumRows = 2 })
+        {
+            engine.Submit(new(new([.. Enumerable.Repeat(3, 20)], 0), new Seed(1), options));
+            engine.Submit(new(new([.. Enumerable.Repeat(5, 20)], 1), new Seed(1), options) { Failed = _ => failed++ });
+            engine.Submit(new(new([7, 8], 2), new Seed(1), options) { Finished = rollout => next = rollout }); // waits for the second one's place
+            while (engine.Step())
+                continue;
+        }
+
+        Assert.Equal(1, failed);
+        Assert.Equal(new Sampler(model, options).Sample([new([7, 8], 2)], new Seed(1))[0].Response, next!.Response);
+    }
+
+    [Fact]
     public void Prompts_and_settings_that_make_no_sense_are_refused_as_they_are_submitted()
     {
         using var model = TinyModel.Create("gpt2");

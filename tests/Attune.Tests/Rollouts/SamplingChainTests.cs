@@ -205,6 +205,17 @@ public sealed class SamplingChainTests
         Assert.Equal([0, 1, 2, 3], Kept(Row(0.25)));
     }
 
+    [Theory]
+    [InlineData(0.25, new[] { 0, 1, 2 })] // entropy 1.2799: √0.25 · e^−1.2799 = 0.1390 is less than 0.25
+    [InlineData(0.04, new[] { 0, 1, 2, 3 })] // 0.04 is less than √0.04 · 0.2781 = 0.0556
+    [InlineData(0.9, new[] { 0, 1 })] // √0.9 · 0.2781 = 0.2638
+    public void Eta_lowers_its_bound_where_the_distribution_is_flat(double eta, int[] kept)
+    {
+        float[] row = [MathF.Log(0.4f), MathF.Log(0.3f), MathF.Log(0.2f), MathF.Log(0.1f)];
+        new SamplingChain(new() { Eta = eta }).Apply(row, [], newTokens: 0);
+        Assert.Equal(kept, Kept(row));
+    }
+
     [Fact]
     public void Greedy_passes_over_what_shapes_a_draw() =>
         Assert.Equal([SamplingStep.RepetitionPenalty], new SamplingChain(new() { IsGreedy = true, RepetitionPenalty = 1.2, Temperature = 2, TopK = 1, XtcProbability = 1 }).Steps);
