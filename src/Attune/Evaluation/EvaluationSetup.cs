@@ -227,7 +227,7 @@ internal sealed class EvaluationSetup : IDisposable
         var rewards = _settings.Rewards.Concat(_settings.Judges.Values.Select(judge => judge.Reward).OfType<RewardPart>()).Count(part => part.Model is not null);
         var largest = models.MaxBy(config => config.WeightBytes(_compute.DType))!;
         var bytes = MemoryEstimate.Process + (3 + rewards) * largest.WeightBytes(_compute.DType)
-            + MemoryEstimate.Cache(largest, Sampler.UsualBatch, largest.MaximumPositions, _compute.DType)
+            + MemoryEstimate.Cache(largest, Sampler.UsualBatch, Sampler.Columns(largest.MaximumPositions, long.MaxValue), _compute.DType)
             + MemoryEstimate.ForwardPass(largest, MicroBatch, largest.MaximumPositions, (long)MicroBatch * _settings.Sampling.MaximumNewTokens, _compute.DType);
         MemoryBytes = bytes;
         if (_memory.Check("evaluate.models", bytes, "compare smaller models") is not { } problem)

@@ -224,7 +224,7 @@ internal sealed class Findings(EvaluationInput input, EvaluationPlan plan, Answe
             yield return $"{plan.Headline} scores above {input.Reference} by the reward ({NumberText.Number(own.Reward)} against {NumberText.Number(other.Reward)}) and loses to it by the {First.Name}: it exploits the reward's mistakes.";
         if (input.Sampling.IsGreedy || input.Sampling.IsTruncated)
         {
-            yield return $"Answers are {(input.Sampling.IsGreedy ? "greedy" : "from a truncated distribution (topK, topP, minP, repetitionPenalty or minimumNewTokens)")} "
+            yield return $"Answers are {(input.Sampling.IsGreedy ? "greedy" : "from a truncated distribution (penalties, bans or truncations are set)")} "
                 + "(expected: drawn from the full one, whose log-probs measure distance): distances are no KL divergences.";
         }
 

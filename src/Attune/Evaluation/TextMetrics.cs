@@ -1,3 +1,5 @@
+using Attune.Rollouts;
+
 namespace Attune.Evaluation;
 
 /// <summary>What the share of distinct n-grams is divided by; publications differ, so a number always names its variant.</summary>
@@ -70,11 +72,7 @@ public static class TextMetrics
     /// Share of a text's n-grams that occurred earlier in the same text, 1 − distinct/total (seq-rep-n, Welleck et al. 2020), in [0, 1).
     /// NaN when the text is shorter than n words.
     /// </summary>
-    public static double Repetition(string text, int n = RepetitionLength)
-    {
-        var nGrams = NGrams(Words(text), n).ToList();
-        return nGrams.Count == 0 ? double.NaN : 1 - (double)nGrams.Distinct(StringComparer.Ordinal).Count() / nGrams.Count;
-    }
+    public static double Repetition(string text, int n = RepetitionLength) => RepetitionRate.Of(Words(text), n);
 
     /// <summary>
     /// Share of the response's n-grams that occur in its prompt, each occurrence counted, in [0, 1]. NaN when the response is shorter than

@@ -10,17 +10,10 @@ public static class BuiltInRewards
     public static FunctionReward LengthTarget(double target) => FunctionReward.OfSequence(rollout => -Math.Abs(rollout.Response.Length - target) / target);
 
     /// <summary>
-    /// Minus the share of an answer's n-grams of tokens that stood in it before: [5,5,5,5,5] has bigrams 1 new, 3 repeated, so −0.75. Answers
-    /// shorter than n tokens score 0.
+    /// Minus the share of an answer's n-grams of tokens that stood in it before (<see cref="RepetitionRate"/>): [5,5,5,5,5] has bigrams 1 new,
+    /// 3 repeated, so −0.75. Answers shorter than n tokens score 0.
     /// </summary>
-    public static FunctionReward Repetition(int n) => FunctionReward.OfSequence(rollout =>
-    {
-        var count = rollout.Response.Length - n + 1;
-        if (count <= 0)
-            return 0;
-        var distinct = Enumerable.Range(0, count).Select(k => string.Join(' ', rollout.Response.AsSpan(k, n).ToArray())).Distinct().Count();
-        return (double)distinct / count - 1;
-    });
+    public static FunctionReward Repetition(int n) => FunctionReward.OfSequence(rollout => RepetitionRate.Of(rollout.Response, n) is var rate && double.IsNaN(rate) ? 0 : -rate);
 
     /// <summary>How favourable a word list finds the answer's text, in (−1, 1); see <see cref="Valence"/>.</summary>
     /// <param name="valence">The list.</param>

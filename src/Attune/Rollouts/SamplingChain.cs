@@ -1,146 +1,208 @@
 namespace Attune.Rollouts;
 
-/// <summary>
-/// The filters between logits and the draw, on one row on the processor. A dropped token has logit −∞. Not here: typical, epsilon and other
-/// truncations.
-/// </summary>
-public static class SamplingChain
+/// <summary>A step between logits and the draw.</summary>
+public enum SamplingStep
 {
-    /// <summary>Applies penalty, bans and temperature, then the truncations, in place.</summary>
+    /// <summary>What is no finite number becomes one: <see cref="SamplingOptions.RemoveInvalid"/>.</summary>
+    RemoveInvalid,
+
+    /// <summary><see cref="SamplingOptions.Biases"/>: of single tokens and of sequences.</summary>
+    Bias,
+
+    /// <summary><see cref="SamplingOptions.RepetitionPenalty"/>.</summary>
+    RepetitionPenalty,
+
+    /// <summary><see cref="SamplingOptions.FrequencyPenalty"/> and <see cref="SamplingOptions.PresencePenalty"/>.</summary>
+    OccurrencePenalties,
+
+    /// <summary><see cref="SamplingOptions.DryMultiplier"/>.</summary>
+    Dry,
+
+    /// <summary><see cref="SamplingOptions.NoRepeatNgram"/>.</summary>
+    NoRepeatNgram,
+
+    /// <summary><see cref="SamplingOptions.BadWords"/>.</summary>
+    BadWords,
+
+    /// <summary><see cref="SamplingOptions.MinimumNewTokens"/>.</summary>
+    MinimumLength,
+
+    /// <summary><see cref="SamplingOptions.Temperature"/>; this and what follows shape a draw, and are passed over where none is made.</summary>
+    Temperature,
+
+    /// <summary><see cref="SamplingOptions.TopNSigma"/>.</summary>
+    TopNSigma,
+
+    /// <summary><see cref="SamplingOptions.TopK"/>.</summary>
+    TopK,
+
+    /// <summary><see cref="SamplingOptions.TopP"/>.</summary>
+    TopP,
+
+    /// <summary><see cref="SamplingOptions.MinP"/>.</summary>
+    MinP,
+
+    /// <summary><see cref="SamplingOptions.Typical"/>.</summary>
+    Typical,
+
+    /// <summary><see cref="SamplingOptions.Epsilon"/>.</summary>
+    Epsilon,
+
+    /// <summary><see cref="SamplingOptions.Eta"/>.</summary>
+    Eta,
+
+    /// <summary><see cref="SamplingOptions.XtcProbability"/>.</summary>
+    Xtc,
+}
+
+/// <summary>
+/// The steps between logits and the draw, as one list in a stated order, on one row on the processor. A dropped token has logit −∞. Not here:
+/// the formulas (<see cref="HistoryFilters"/>, <see cref="Truncation"/>) and the draw (<see cref="TokenDraw"/>).
+/// </summary>
+public sealed class SamplingChain
+{
+    private static readonly SamplingStep[] OfHistory =
+    [
+        SamplingStep.RemoveInvalid, SamplingStep.Bias, SamplingStep.RepetitionPenalty, SamplingStep.OccurrencePenalties, SamplingStep.Dry,
+        SamplingStep.NoRepeatNgram, SamplingStep.BadWords, SamplingStep.MinimumLength,
+    ];
+
+    private static readonly SamplingStep[] Transformers =
+    [
+        .. OfHistory, SamplingStep.Temperature, SamplingStep.TopNSigma, SamplingStep.TopK, SamplingStep.TopP, SamplingStep.MinP, SamplingStep.Typical,
+        SamplingStep.Epsilon, SamplingStep.Eta, SamplingStep.Xtc,
+    ];
+
+    private static readonly SamplingStep[] LlamaCpp =
+    [
+        .. OfHistory, SamplingStep.TopNSigma, SamplingStep.TopK, SamplingStep.Typical, SamplingStep.TopP, SamplingStep.MinP, SamplingStep.Epsilon,
+        SamplingStep.Eta, SamplingStep.Xtc, SamplingStep.Temperature,
+    ];
+
+    private readonly SamplingOptions _options;
+    private readonly SamplingStep[] _steps;
+
+    /// <summary>The chain of some settings.</summary>
+    public SamplingChain(SamplingOptions options)
+    {
+        _options = options;
+        _steps = [.. StepsOf(options.Chain).Where(DoesSomething)];
+    }
+
+    /// <summary>Those steps that do something with these settings, in their order.</summary>
+    public IReadOnlyList<SamplingStep> Steps => _steps;
+
+    /// <summary>Whether a draw from softmax(logits / temperature) is all there is to do.</summary>
+    internal bool IsPlainDraw => !_options.IsGreedy && _steps is [] or [SamplingStep.Temperature] && _options.Temperature > 0;
+
+    /// <summary>Every step, in an order.</summary>
+    public static IReadOnlyList<SamplingStep> StepsOf(ChainOrder order) => order == ChainOrder.LlamaCpp ? LlamaCpp : Transformers;
+
+    /// <summary>Applies the steps to a row, in place.</summary>
     /// <param name="logits">One row <c>[V]</c>.</param>
-    /// <param name="options">What to apply.</param>
-    /// <param name="history">Tokens of prompt and response so far, for the penalty.</param>
-    /// <param name="newTokens">Response tokens so far, for the minimum length.</param>
-    public static void Apply(Span<float> logits, SamplingOptions options, IReadOnlyCollection<int> history, int newTokens)
+    /// <param name="history">Tokens of prompt and response so far.</param>
+    /// <param name="newTokens">How many of them are of the response.</param>
+    /// <param name="chance">In [0, 1): decides whether <see cref="SamplingStep.Xtc"/> acts. Not the number that the draw takes.</param>
+    public void Apply(Span<float> logits, ReadOnlySpan<int> history, int newTokens, double chance = 0)
     {
-        if (options.RepetitionPenalty != 1)
-            PenaliseRepetition(logits, options.RepetitionPenalty, history);
-        if (newTokens < options.MinimumNewTokens)
-        {
-            foreach (var end in options.EndTokens)
-                logits[end] = float.NegativeInfinity;
-        }
-
-        if (options.IsGreedy)
-            return;
-        if (options.Temperature != 1)
-        {
-            for (var k = 0; k < logits.Length; k++)
-                logits[k] = (float)(logits[k] / options.Temperature);
-        }
-
-        if (options.TopK > 0)
-            KeepTopK(logits, options.TopK);
-        if (options.TopP < 1)
-            KeepTopP(logits, options.TopP);
-        if (options.MinP > 0)
-            KeepMinP(logits, options.MinP);
+        foreach (var step in _steps)
+            Apply(step, logits, history, newTokens, chance);
     }
 
-    /// <summary>Once per distinct token, the prompt's included: positive logits are divided, negative ones multiplied.</summary>
-    public static void PenaliseRepetition(Span<float> logits, double penalty, IReadOnlyCollection<int> history)
+    private void Apply(SamplingStep step, Span<float> logits, ReadOnlySpan<int> history, int newTokens, double chance)
     {
-        foreach (var token in history.Distinct())
-            logits[token] = (float)(logits[token] > 0 ? logits[token] / penalty : logits[token] * penalty);
-    }
-
-    /// <summary>Keeps the k largest; what ties with the k-th stays too.</summary>
-    public static void KeepTopK(Span<float> logits, int k)
-    {
-        if (k >= logits.Length)
-            return;
-        var sorted = logits.ToArray();
-        Array.Sort(sorted);
-        KeepFrom(logits, sorted[^k]);
-    }
-
-    /// <summary>Keeps the smallest set whose probability reaches p: the token that crosses stays, and so does at least one.</summary>
-    public static void KeepTopP(Span<float> logits, double p)
-    {
-        var order = new int[logits.Length];
-        var keys = new float[logits.Length];
-        for (var k = 0; k < order.Length; k++)
-            (order[k], keys[k]) = (k, -logits[k]);
-        Array.Sort(keys, order); // descending logits
-        var (maximum, total) = MaximumAndSum(logits);
-        var mass = 0.0;
-        for (var k = 0; k < order.Length; k++)
+        switch (step)
         {
-            if (mass >= p * total && k > 0)
-                logits[order[k]] = float.NegativeInfinity;
-            else
-                mass += Math.Exp(-keys[k] - maximum);
+            case SamplingStep.RemoveInvalid:
+                Truncation.RemoveInvalid(logits, _options.LogProbTemperature);
+                break;
+            case SamplingStep.Bias:
+                HistoryFilters.AddBiases(logits, _options.Biases, history);
+                break;
+            case SamplingStep.RepetitionPenalty:
+                HistoryFilters.PenaliseRepetition(logits, _options.RepetitionPenalty, Window(history));
+                break;
+            case SamplingStep.OccurrencePenalties:
+                // OpenAI's API and vLLM count the response alone, llama.cpp the prompt too.
+                var counted = _options.Chain == ChainOrder.LlamaCpp ? history : history[^newTokens..];
+                HistoryFilters.PenaliseOccurrences(logits, _options.FrequencyPenalty, _options.PresencePenalty, Window(counted));
+                break;
+            case SamplingStep.Dry:
+                HistoryFilters.PenaliseContinuedRepetition(logits, _options, history);
+                break;
+            case SamplingStep.NoRepeatNgram:
+                HistoryFilters.BanRepeatedNgrams(logits, _options.NoRepeatNgram, history);
+                break;
+            case SamplingStep.BadWords:
+                HistoryFilters.BanWords(logits, _options.BadWords, _options.EndTokens, history);
+                break;
+            case SamplingStep.MinimumLength when newTokens < _options.MinimumNewTokens:
+                foreach (var end in _options.EndTokens)
+                    logits[end] = float.NegativeInfinity;
+                break;
+            case SamplingStep.Xtc when chance < _options.XtcProbability:
+                Truncation.ExcludeTopChoices(logits, _options.XtcThreshold);
+                break;
+            default:
+                Truncate(step, logits);
+                break;
         }
     }
 
-    /// <summary>Keeps tokens with at least <paramref name="share"/> of the most likely one's probability.</summary>
-    public static void KeepMinP(Span<float> logits, double share)
+    private void Truncate(SamplingStep step, Span<float> logits)
     {
-        var (maximum, _) = MaximumAndSum(logits);
-        KeepFrom(logits, (float)(maximum + Math.Log(share)));
-    }
-
-    /// <summary>The token at which the cumulative probability passes a uniform number: the inverse of the distribution function.</summary>
-    /// <param name="logits">One row <c>[V]</c>; −∞ is never drawn.</param>
-    /// <param name="uniform">In [0, 1).</param>
-    public static int Draw(ReadOnlySpan<float> logits, double uniform)
-    {
-        var (maximum, total) = MaximumAndSum(logits);
-        var weights = new float[logits.Length];
-        for (var k = 0; k < weights.Length; k++)
-            weights[k] = (float)Math.Exp(logits[k] - maximum);
-        return Invert(weights, uniform * total);
-    }
-
-    /// <summary>The token at which the cumulative weight passes a number between 0 and their sum; one without weight is never drawn.</summary>
-    internal static int Invert(ReadOnlySpan<float> weights, double target)
-    {
-        var mass = 0.0;
-        var last = 0;
-        for (var k = 0; k < weights.Length; k++)
+        switch (step)
         {
-            if (weights[k] == 0)
-                continue;
-            mass += weights[k];
-            last = k;
-            if (mass > target)
-                return k;
-        }
-
-        return last; // rounding left a sliver above the last token
-    }
-
-    /// <summary>The largest logit's token; the first of equals.</summary>
-    public static int ArgMax(ReadOnlySpan<float> logits)
-    {
-        var best = 0;
-        for (var k = 1; k < logits.Length; k++)
-        {
-            if (logits[k] > logits[best])
-                best = k;
-        }
-
-        return best;
-    }
-
-    /// <summary>The largest logit, and Σ exp(logit − largest).</summary>
-    internal static (double Maximum, double Sum) MaximumAndSum(ReadOnlySpan<float> logits)
-    {
-        double maximum = double.NegativeInfinity;
-        foreach (var logit in logits)
-            maximum = Math.Max(maximum, logit);
-        var sum = 0.0;
-        foreach (var logit in logits)
-            sum += Math.Exp(logit - maximum);
-        return (maximum, sum);
-    }
-
-    private static void KeepFrom(Span<float> logits, float lowest)
-    {
-        for (var k = 0; k < logits.Length; k++)
-        {
-            if (logits[k] < lowest)
-                logits[k] = float.NegativeInfinity;
+            case SamplingStep.Temperature:
+                Truncation.Temper(logits, _options.Temperature);
+                break;
+            case SamplingStep.TopNSigma:
+                Truncation.KeepTopNSigma(logits, _options.TopNSigma);
+                break;
+            case SamplingStep.TopK:
+                Truncation.KeepTopK(logits, _options.TopK, keepTies: _options.Chain == ChainOrder.Transformers);
+                break;
+            case SamplingStep.TopP:
+                Truncation.KeepTopP(logits, _options.TopP);
+                break;
+            case SamplingStep.MinP:
+                Truncation.KeepMinP(logits, _options.MinP);
+                break;
+            case SamplingStep.Typical:
+                Truncation.KeepTypical(logits, _options.Typical);
+                break;
+            case SamplingStep.Epsilon:
+                Truncation.KeepProbable(logits, _options.Epsilon);
+                break;
+            case SamplingStep.Eta:
+                Truncation.KeepEta(logits, _options.Eta);
+                break;
         }
     }
+
+    private ReadOnlySpan<int> Window(ReadOnlySpan<int> tokens) =>
+        _options.PenaltyWindow > 0 && tokens.Length > _options.PenaltyWindow ? tokens[^_options.PenaltyWindow..] : tokens;
+
+    private bool DoesSomething(SamplingStep step) => step switch
+    {
+        SamplingStep.RemoveInvalid => _options.RemoveInvalid,
+        SamplingStep.Bias => _options.Biases.Count > 0,
+        SamplingStep.RepetitionPenalty => _options.RepetitionPenalty != 1,
+        SamplingStep.OccurrencePenalties => _options.FrequencyPenalty != 0 || _options.PresencePenalty != 0,
+        SamplingStep.Dry => _options.DryMultiplier > 0,
+        SamplingStep.NoRepeatNgram => _options.NoRepeatNgram > 0,
+        SamplingStep.BadWords => _options.BadWords.Count > 0,
+        SamplingStep.MinimumLength => _options.MinimumNewTokens > 0,
+        _ when _options.IsGreedy => false,
+        SamplingStep.Temperature => _options.Temperature != 1,
+        SamplingStep.TopNSigma => _options.TopNSigma > 0,
+        SamplingStep.TopK => _options.TopK > 0,
+        SamplingStep.TopP => _options.TopP < 1,
+        SamplingStep.MinP => _options.MinP > 0,
+        SamplingStep.Typical => _options.Typical < 1,
+        SamplingStep.Epsilon => _options.Epsilon > 0,
+        SamplingStep.Eta => _options.Eta > 0,
+        SamplingStep.Xtc => _options.XtcProbability > 0,
+        _ => throw new System.Diagnostics.UnreachableException($"Unhandled step {step}."),
+    };
 }

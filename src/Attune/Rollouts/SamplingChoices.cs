@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using Attune.Models;
 using Attune.Runs;
@@ -5,18 +6,24 @@ using Attune.Runs;
 namespace Attune.Rollouts;
 
 /// <summary>
-/// What somebody chose for sampling from a model; null where the choice is left to the author of the model, whose
+/// What somebody chose for sampling from a model; null where the choice is left to a preset, then to the author of the model, whose
 /// <c>generation_config.json</c> decides, or else to Attune.
 /// </summary>
 public sealed record SamplingChoices
 {
     private const int UsualNewTokens = 64;
 
+    /// <summary>A name of <see cref="SamplingOptions.Presets"/>: order and usual values of a program.</summary>
+    public string? Preset { get; init; }
+
     /// <summary>Take the likeliest token. Where nobody says, an author's <c>do_sample: false</c> says it, unless something about drawing is chosen.</summary>
     public bool IsGreedy { get; init; }
 
     /// <inheritdoc cref="SamplingOptions.Temperature"/>
     public double? Temperature { get; init; }
+
+    /// <inheritdoc cref="SamplingOptions.TopNSigma"/>
+    public double? TopNSigma { get; init; }
 
     /// <inheritdoc cref="SamplingOptions.TopK"/>
     public int? TopK { get; init; }
@@ -27,8 +34,29 @@ public sealed record SamplingChoices
     /// <inheritdoc cref="SamplingOptions.MinP"/>
     public double? MinP { get; init; }
 
+    /// <inheritdoc cref="SamplingOptions.Typical"/>
+    public double? Typical { get; init; }
+
+    /// <inheritdoc cref="SamplingOptions.Epsilon"/>
+    public double? Epsilon { get; init; }
+
+    /// <inheritdoc cref="SamplingOptions.Eta"/>
+    public double? Eta { get; init; }
+
+    /// <inheritdoc cref="SamplingOptions.XtcProbability"/>
+    public double? XtcProbability { get; init; }
+
+    /// <inheritdoc cref="SamplingOptions.XtcThreshold"/>
+    public double? XtcThreshold { get; init; }
+
     /// <inheritdoc cref="SamplingOptions.RepetitionPenalty"/>
     public double? RepetitionPenalty { get; init; }
+
+    /// <summary>What an author does not set and nobody chose to leave open: penalties, bans, biases; the rest of it is not read.</summary>
+    public SamplingOptions Further { get; init; } = new();
+
+    /// <inheritdoc cref="SamplingOptions.PenaltyWindow"/>
+    public int? PenaltyWindow { get; init; }
 
     /// <inheritdoc cref="SamplingOptions.MinimumNewTokens"/>
     public int? MinimumNewTokens { get; init; }
@@ -42,7 +70,7 @@ public sealed record SamplingChoices
     /// <inheritdoc cref="SamplingOptions.StopStrings"/>
     public IReadOnlyList<string> StopStrings { get; init; } = [];
 
-    /// <summary>The choices joined with the folder's settings.</summary>
+    /// <summary>The choices joined with the preset's and the folder's settings.</summary>
     /// <param name="model">The model's folder.</param>
     /// <param name="promptTokens">Length of the prompt.</param>
     /// <param name="problems">Takes everything that is wrong, under the names of <paramref name="nameOf"/>.</param>
@@ -50,17 +78,27 @@ public sealed record SamplingChoices
     /// <returns>To be used only when there was no problem.</returns>
     public SamplingOptions Over(ModelDescription model, int promptTokens, ICollection<Problem> problems, Func<string, string> nameOf)
     {
+        if (Preset is not null && !SamplingOptions.Presets.ContainsKey(Preset))
+            problems.Add(Problem.Of(nameOf("preset"), $"is {Preset}", $"one of {string.Join(", ", SamplingOptions.Presets.Keys)}", "choose one, or leave it out"));
         var room = model.Config.MaximumPositions - promptTokens;
-        var isGreedy = IsGreedy || (model.Usual.Samples == false && Drawing.All(choice => choice.Value is null));
+        var isGreedy = IsGreedy || (model.Usual.Samples == false && Preset is null && Drawing.All(choice => choice.Value is null));
         var usual = isGreedy ? WithoutDrawing(model.Usual) : model.Usual;
-        var options = new SamplingOptions
+        var options = Further with
         {
+            Chain = OfPreset("chain") == "llama.cpp" ? ChainOrder.LlamaCpp : ChainOrder.Transformers,
             IsGreedy = isGreedy,
-            Temperature = Temperature ?? usual.Temperature ?? 1,
-            TopK = TopK ?? usual.TopK ?? 0,
-            TopP = TopP ?? usual.TopP ?? 1,
-            MinP = MinP ?? usual.MinP ?? 0,
+            Temperature = Temperature ?? NumberOfPreset("temperature", isGreedy) ?? usual.Temperature ?? 1,
+            TopNSigma = TopNSigma ?? 0,
+            TopK = TopK ?? (int?)NumberOfPreset("topK", isGreedy) ?? usual.TopK ?? 0,
+            TopP = TopP ?? NumberOfPreset("topP", isGreedy) ?? usual.TopP ?? 1,
+            MinP = MinP ?? NumberOfPreset("minP", isGreedy) ?? usual.MinP ?? 0,
+            Typical = Typical ?? 1,
+            Epsilon = Epsilon ?? 0,
+            Eta = Eta ?? 0,
+            XtcProbability = XtcProbability ?? 0,
+            XtcThreshold = XtcThreshold ?? new SamplingOptions().XtcThreshold,
             RepetitionPenalty = RepetitionPenalty ?? usual.RepetitionPenalty ?? 1,
+            PenaltyWindow = PenaltyWindow ?? (int?)NumberOfPreset("penaltyWindow", isGreedy: false) ?? 0,
             MinimumNewTokens = MinimumNewTokens ?? 0,
             MaximumNewTokens = MaximumNewTokens ?? Math.Max(1, Math.Min(usual.MaximumNewTokens ?? UsualNewTokens, room)),
             EndTokens = EndTokens ?? model.EndIds,
@@ -71,33 +109,44 @@ public sealed record SamplingChoices
         return options;
     }
 
-    /// <summary>The choices that only matter where tokens are drawn.</summary>
-    private (string Key, object? Value)[] Drawing => [("temperature", Temperature), ("topK", TopK), ("topP", TopP), ("minP", MinP)];
+    /// <summary>The choices that only matter where tokens are drawn, by their key.</summary>
+    public IReadOnlyList<(string Key, object? Value)> Drawing =>
+    [
+        ("temperature", Temperature), ("topNSigma", TopNSigma), ("topK", TopK), ("topP", TopP), ("minP", MinP), ("typical", Typical), ("epsilon", Epsilon), ("eta", Eta),
+        ("xtcProbability", XtcProbability), ("xtcThreshold", XtcThreshold),
+    ];
 
     /// <summary>The author's settings for drawing, of which none matters where the likeliest token is taken.</summary>
     private static GenerationConfig WithoutDrawing(GenerationConfig usual) => usual with { Temperature = null, TopK = null, TopP = null, MinP = null };
 
+    private string? OfPreset(string key) => Preset is null ? null : SamplingOptions.Presets.GetValueOrDefault(Preset)?.GetValueOrDefault(key);
+
+    private double? NumberOfPreset(string key, bool isGreedy) =>
+        !isGreedy && OfPreset(key) is { } text ? double.Parse(text, CultureInfo.InvariantCulture) : null;
+
     private IEnumerable<Problem> Contradictions(Func<string, string> nameOf)
     {
-        if (!IsGreedy)
-            yield break;
-        foreach (var (key, value) in Drawing.Where(choice => choice.Value is not null))
-            yield return Problem.Of(nameOf(key), $"is {value} beside {nameOf("isGreedy")}", "one of the two, as the likeliest token needs no draw", "leave one out");
+        if (IsGreedy)
+        {
+            foreach (var (key, value) in Drawing.Where(choice => choice.Value is not null))
+                yield return Problem.Of(nameOf(key), $"is {value} beside {nameOf("isGreedy")}", "one of the two, as the likeliest token needs no draw", "leave one out");
+        }
+
+        if (XtcThreshold is not null && XtcProbability is null)
+            yield return Problem.Of(nameOf("xtcThreshold"), $"is {XtcThreshold} without {nameOf("xtcProbability")}", "both, as nothing is dropped without it", $"add {nameOf("xtcProbability")} 0.5");
     }
 
     /// <summary>A value that nobody chose is the author's.</summary>
     private Func<string, string> NameOrFile(Func<string, string> nameOf) => key =>
     {
-        object? chosen = key switch
+        var isAuthors = key switch
         {
-            "repetitionPenalty" => RepetitionPenalty,
-            "minimumNewTokens" => MinimumNewTokens,
-            "maximumNewTokens" => MaximumNewTokens,
-            "endTokens" => EndTokens,
-            "stopStrings" => StopStrings,
-            _ => Drawing.First(choice => choice.Key == key).Value,
+            "repetitionPenalty" => RepetitionPenalty is null,
+            "endTokens" => EndTokens is null,
+            "temperature" or "topK" or "topP" or "minP" => OfPreset(key) is null && Drawing.First(choice => choice.Key == key).Value is null,
+            _ => false,
         };
-        return chosen is null && key != "maximumNewTokens" ? $"{GenerationConfig.FileName} {JsonNamingPolicy.SnakeCaseLower.ConvertName(key)}" : nameOf(key);
+        return isAuthors ? $"{GenerationConfig.FileName} {JsonNamingPolicy.SnakeCaseLower.ConvertName(key)}" : nameOf(key);
     };
 
     private IEnumerable<Problem> TooLong(int room, Func<string, string> nameOf)

@@ -2,18 +2,52 @@ using Attune.Runs;
 
 namespace Attune.Rollouts;
 
-/// <summary>How the next token is drawn. The chain's order is that of transformers: penalty, bans, temperature, top-k, top-p, min-p.</summary>
+/// <summary>The order of the chain's steps: the two that are in use, see <see cref="SamplingChain.StepsOf"/>.</summary>
+public enum ChainOrder
+{
+    /// <summary>As in transformers' <c>generate</c>: temperature before all truncations. What ties with the k-th likeliest token stays.</summary>
+    Transformers,
+
+    /// <summary>As in llama.cpp: temperature last, so it changes no kept set. Exactly k tokens stay; temperature 0 is the likeliest token.</summary>
+    [RecipeName("llama.cpp")]
+    LlamaCpp,
+}
+
+/// <summary>A number added to the logit of the last of some tokens where the others stand right before it; of one token: always.</summary>
+public sealed record TokenBias
+{
+    /// <summary>Ids, at least one.</summary>
+    public required IReadOnlyList<int> Tokens { get; init; }
+
+    /// <summary>What is added, −10,000 to 10,000; −100 is as good as a ban.</summary>
+    public required double Bias { get; init; }
+}
+
+/// <summary>How the next token is drawn: the settings of <see cref="SamplingChain"/>, and what ends a response.</summary>
 public sealed record SamplingOptions
 {
     internal const double LeastTemperature = 1e-4; // divided by much less, logits overflow float32
 
+    /// <summary>Order and usual values of the two programs, by the names that recipes and flags give them.</summary>
+    public static IReadOnlyDictionary<string, IReadOnlyDictionary<string, string>> Presets { get; } = new Dictionary<string, IReadOnlyDictionary<string, string>>
+    {
+        ["transformers"] = new Dictionary<string, string> { ["chain"] = "transformers" },
+        ["llama.cpp"] = new Dictionary<string, string> { ["chain"] = "llama.cpp", ["temperature"] = "0.8", ["topK"] = "40", ["topP"] = "0.95", ["minP"] = "0.05", ["penaltyWindow"] = "64" },
+    };
+
+    /// <summary>The order of the steps.</summary>
+    public ChainOrder Chain { get; init; }
+
     /// <summary>Take the most likely token; temperature and truncation then have no effect.</summary>
     public bool IsGreedy { get; init; }
 
-    /// <summary>Logits are divided by it, above 0; log-probs are of the divided distribution.</summary>
+    /// <summary>Logits are divided by it, above 0, with llama.cpp's chain also 0; log-probs are of the divided distribution.</summary>
     public double Temperature { get; init; } = 1;
 
-    /// <summary>Keep the k most likely tokens and those that tie with the k-th; 0 keeps all.</summary>
+    /// <summary>Keep tokens whose logit is at most so many standard deviations below the largest (Tang 2024); 0 keeps all.</summary>
+    public double TopNSigma { get; init; }
+
+    /// <summary>Keep the k most likely tokens; 0 keeps all.</summary>
     public int TopK { get; init; }
 
     /// <summary>Keep the fewest most likely tokens whose probability reaches p; 1 keeps all.</summary>
@@ -22,8 +56,56 @@ public sealed record SamplingOptions
     /// <summary>Keep tokens at least so likely relative to the most likely one; 0 keeps all.</summary>
     public double MinP { get; init; }
 
-    /// <summary>Divides positive and multiplies negative logits of tokens that already stand in the row (Keskar et al. 2019); 1 does nothing.</summary>
+    /// <summary>Keep the tokens of the least unusual surprise whose probability reaches this (Meister 2023); 1 keeps all.</summary>
+    public double Typical { get; init; } = 1;
+
+    /// <summary>Keep tokens of at least this probability (Hewitt 2022); 0 keeps all.</summary>
+    public double Epsilon { get; init; }
+
+    /// <summary>The same with less where the distribution is flat: min(η, √η·e^−entropy) (Hewitt 2022); 0 keeps all.</summary>
+    public double Eta { get; init; }
+
+    /// <summary>How often, 0 to 1, all tokens above <see cref="XtcThreshold"/> but the least likely of them are dropped ("exclude top choices").</summary>
+    public double XtcProbability { get; init; }
+
+    /// <summary>The probability from which on a token is such a top choice; above 0.5 there is at most one, and nothing happens.</summary>
+    public double XtcThreshold { get; init; } = 0.1;
+
+    /// <summary>Divides positive and multiplies negative logits of tokens that already stand in the row (Keskar 2019); 1 does nothing.</summary>
     public double RepetitionPenalty { get; init; } = 1;
+
+    /// <summary>Taken off the logit of a token for each time it has occurred; 0 does nothing, negative values invite repetition.</summary>
+    public double FrequencyPenalty { get; init; }
+
+    /// <summary>Taken off the logit of a token that has occurred; 0 does nothing, negative values invite repetition.</summary>
+    public double PresencePenalty { get; init; }
+
+    /// <summary>The last so many tokens are looked at for these three penalties; 0 for all.</summary>
+    public int PenaltyWindow { get; init; }
+
+    /// <summary>Taken off the logit of a token that would go on with a repetition, times base^(length − allowed) ("don't repeat yourself"); 0 does nothing.</summary>
+    public double DryMultiplier { get; init; }
+
+    /// <summary>How fast that penalty grows with the length of the repetition, at least 1.</summary>
+    public double DryBase { get; init; } = 1.75;
+
+    /// <summary>The shortest repetition, in tokens, whose continuation is penalised.</summary>
+    public int DryAllowedLength { get; init; } = 2;
+
+    /// <summary>Tokens that no repetition reaches across.</summary>
+    public IReadOnlyList<int> DryBreakers { get; init; } = [];
+
+    /// <summary>No n-gram of this length occurs twice in prompt and response; 0 is off.</summary>
+    public int NoRepeatNgram { get; init; }
+
+    /// <summary>Sequences of tokens that are never completed. One of a single end token is passed over, as in transformers.</summary>
+    public IReadOnlyList<IReadOnlyList<int>> BadWords { get; init; } = [];
+
+    /// <summary>What is added to logits of tokens, or of tokens that would complete a sequence.</summary>
+    public IReadOnlyList<TokenBias> Biases { get; init; } = [];
+
+    /// <summary>Logits that are not numbers become 0 and infinite ones the largest or smallest number, instead of stopping the run.</summary>
+    public bool RemoveInvalid { get; init; }
 
     /// <summary>No end token before so many new tokens.</summary>
     public int MinimumNewTokens { get; init; }
@@ -37,39 +119,15 @@ public sealed record SamplingOptions
     /// <summary>Texts that end a response; they need a tokenizer.</summary>
     public IReadOnlyList<string> StopStrings { get; init; } = [];
 
-    /// <summary>What logits are divided by where log-probs are taken: greedy ignores the temperature.</summary>
-    internal double LogProbTemperature => IsGreedy ? 1 : Temperature;
+    /// <summary>What logits are divided by where log-probs are taken: the likeliest token is taken whatever the temperature.</summary>
+    internal double LogProbTemperature => IsGreedy || Temperature == 0 ? 1 : Temperature;
 
-    /// <summary>Whether some tokens can never be drawn: log-probs are of the full distribution, so policy ratios are then biased.</summary>
-    public bool IsTruncated => !IsGreedy && (TopK > 0 || TopP < 1 || MinP > 0 || RepetitionPenalty != 1 || MinimumNewTokens > 0);
+    /// <summary>Whether draws are from another distribution than that of the log-probs, which is the full one: policy ratios are then biased.</summary>
+    public bool IsTruncated => !IsGreedy && new SamplingChain(this).Steps.Any(step => step is not (SamplingStep.Temperature or SamplingStep.RemoveInvalid));
 
     /// <summary>What is wrong with the values, if anything.</summary>
     /// <param name="nameOf">How the person who gave a value calls it, by this record's key in camel case: a recipe's key, a flag.</param>
     /// <param name="vocabularySize">How many tokens the model has, where that is known.</param>
-    public IEnumerable<Problem> Problems(Func<string, string>? nameOf = null, int? vocabularySize = null)
-    {
-        nameOf ??= name => name;
-        if (!(Temperature > 0) || double.IsInfinity(Temperature))
-            yield return Problem.Of(nameOf("temperature"), $"is {Temperature}", "above 0", "use greedy for the most likely token");
-        else if (Temperature < LeastTemperature)
-            yield return Problem.Of(nameOf("temperature"), $"is {Temperature}", $"at least {LeastTemperature}", "use greedy for the most likely token");
-        if (TopK < 0)
-            yield return Problem.Of(nameOf("topK"), $"is {TopK}", "0 (off) or more", "50 is usual");
-        if (!(TopP is > 0 and <= 1))
-            yield return Problem.Of(nameOf("topP"), $"is {TopP}", "above 0 and at most 1", "1 keeps all, 0.95 is usual");
-        if (!(MinP is >= 0 and <= 1))
-            yield return Problem.Of(nameOf("minP"), $"is {MinP}", "between 0 and 1", "0 keeps all, 0.05 is usual");
-        if (!(RepetitionPenalty is >= 0.01 and <= 100)) // far beyond sense, and logits stay in float32
-            yield return Problem.Of(nameOf("repetitionPenalty"), $"is {RepetitionPenalty}", "0.01 to 100", "1 does nothing, 1.2 is usual");
-        if (MaximumNewTokens < 1)
-            yield return Problem.Of(nameOf("maximumNewTokens"), $"is {MaximumNewTokens}", "at least 1", "64 is usual");
-        if (MinimumNewTokens < 0 || MinimumNewTokens > Math.Max(1, MaximumNewTokens))
-            yield return Problem.Of(nameOf("minimumNewTokens"), $"is {MinimumNewTokens}", $"between 0 and {nameOf("maximumNewTokens")} ({MaximumNewTokens})", "0 is usual");
-        else if (MinimumNewTokens > 0 && EndTokens.Distinct().Count() >= vocabularySize)
-            yield return Problem.Of(nameOf("minimumNewTokens"), $"is {MinimumNewTokens} while all {vocabularySize} tokens are end tokens", "a token that may be drawn", "name fewer end tokens");
-        if (EndTokens.Where(id => id < 0 || id >= vocabularySize).ToArray() is { Length: > 0 } unknown)
-            yield return Problem.Of(nameOf("endTokens"), $"has {string.Join(", ", unknown)}", $"ids from 0{(vocabularySize is { } size ? $" to {size - 1}" : "")}", "give ids of the model's tokens");
-        if (StopStrings.Any(stop => stop.Length == 0))
-            yield return Problem.Of(nameOf("stopStrings"), "is empty", "some text", "leave it out for no such text");
-    }
+    public IEnumerable<Problem> Problems(Func<string, string>? nameOf = null, int? vocabularySize = null) =>
+        new SamplingOptionsCheck(this, nameOf ?? (name => name), vocabularySize).Problems();
 }

@@ -63,9 +63,9 @@ internal static class RecipeWriter
 
     private static void Items(StringBuilder text, IReadOnlyList<object?> items, string indent)
     {
-        if (items.All(i => Scalar(i) is not null))
+        if (items.All(i => Inline(i) is not null))
         {
-            text.Append(" [").AppendJoin(", ", items.Select(Scalar)).Append("]\n");
+            text.Append(" [").AppendJoin(", ", items.Select(Inline)).Append("]\n");
             return;
         }
         text.Append('\n');
@@ -75,6 +75,15 @@ internal static class RecipeWriter
             Section(inner, item!, indent + "    ");
             text.Append(indent).Append("  - ").Append(inner.ToString().AsSpan(indent.Length + 4));
         }
+    }
+
+    /// <summary>A value of one line: a scalar, or a list of such.</summary>
+    private static string? Inline(object? value)
+    {
+        if (value is null || RecipeKeys.ItemType(value.GetType()) is null)
+            return Scalar(value);
+        var items = ((IEnumerable)value).Cast<object?>().Select(Inline).ToArray();
+        return items.Contains(null) ? null : $"[{string.Join(", ", items)}]";
     }
 
     /// <summary>Plain where no reader could take it for anything but text; else in double quotes.</summary>

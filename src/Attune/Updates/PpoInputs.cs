@@ -160,7 +160,7 @@ internal sealed class PpoInputs : IDisposable
         long rows = ppo.MicroBatch, width = prompt + ppo.MaximumLength;
         var passes = MemoryEstimate.TrainingPass(config, rows, width, rows * ppo.MaximumLength, dtype) * trained;
         var sampled = Math.Min(ppo.RolloutsPerStep, Sampler.UsualBatch);
-        var sampling = MemoryEstimate.Cache(config, sampled, width, dtype) + MemoryEstimate.ForwardPass(config, sampled, prompt, sampled, dtype);
+        var sampling = MemoryEstimate.Cache(config, sampled, Sampler.Columns(width, ppo.RolloutsPerStep), dtype) + MemoryEstimate.ForwardPass(config, sampled, prompt, sampled, dtype);
         return Kept(config, ppo, dtype, judges) + Math.Max(passes, sampling);
     }
 

@@ -124,7 +124,7 @@ public sealed class EvaluatingTests : IDisposable
     }
 
     [Theory]
-    [InlineData(3, false, "Answers are from a truncated distribution (topK, topP, minP, repetitionPenalty or minimumNewTokens) (expected: ")]
+    [InlineData(3, false, "Answers are from a truncated distribution (penalties, bans or truncations are set) (expected: ")]
     [InlineData(0, true, "Answers are greedy (expected: ")]
     [InlineData(0, false, null)]
     public void Distances_of_answers_from_another_distribution_are_warned_of(int topK, bool isGreedy, string? expected)

@@ -218,5 +218,24 @@ public sealed class SamplerTests
         }
     }
 
+    [Fact]
+    public void Far_more_requests_than_places_are_all_answered_and_read_no_more_than_alone()
+    {
+        using var model = TinyModel.Create("gpt2");
+        var requests = Enumerable.Range(0, 100).Select(k => new SampleRequest([k % 61, (k * 3) % 61], k)).ToArray();
+        var (one, few) = (new SamplingOptions { MaximumNewTokens = 1 }, new SamplingOptions { MaximumNewTokens = 7, EndTokens = [2, 4, 6, 8, 10] });
+        foreach (var options in new[] { one, few })
+        {
+            var finished = 0;
+            var together = new Sampler(model, options) { MaximumBatch = 9 }.Sample(requests, new Seed(5), count => finished += count);
+            var alone = new Sampler(model, options) { MaximumBatch = 1 }.Sample(requests, new Seed(5));
+
+            Assert.Equal(100, finished);
+            Assert.Equal(alone.Select(r => r.Response), together.Select(r => r.Response));
+        }
+
+        Assert.Equal([3], new Sampler(model, new() { IsGreedy = true, MaximumNewTokens = 1, Biases = [new() { Tokens = [3], Bias = 1000 }] }) { MaximumBatch = int.MaxValue }.Sample([requests[0]], new Seed(1))[0].Response);
+    }
+
     private static Tensor Named(CausalLm model, string name) => model.NamedParameters().Single(p => p.Name == name).Parameter.Value;
 }
