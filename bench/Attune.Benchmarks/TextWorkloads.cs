@@ -1,11 +1,9 @@
 using System.Text;
-using Attune.Models;
 using Attune.Tokens;
-using Attune.Torch;
 
 namespace Attune.Benchmarks;
 
-/// <summary>What is measured around the model: learning a vocabulary, encoding text, reading weights.</summary>
+/// <summary>What is measured around the model: learning a vocabulary, encoding text.</summary>
 internal static class TextWorkloads
 {
     /// <summary>Seconds to learn 4,096 pieces from a corpus, and the megabytes a second at which one core encodes four megabytes of it afterwards.</summary>
@@ -23,23 +21,5 @@ internal static class TextWorkloads
             ids.Clear();
             return megabytes / Workloads.Time(() => tokenizer!.Encode(sample, ids));
         })]);
-    }
-
-    /// <summary>Megabytes a second at which a folder of safetensors becomes a model, the operating system's cache warm.</summary>
-    public static (double Megabytes, double[] PerSecond) Load(int rounds)
-    {
-        var config = new TransformerConfig { VocabularySize = 16_384, Width = 512, Layers = 8, Heads = 8, KeyValueHeads = 8, HeadWidth = 64, InnerWidth = 2048, MaximumPositions = 512 };
-        var folder = Directory.CreateTempSubdirectory("attune-bench").FullName;
-        try
-        {
-            using (var model = CausalLm.Create(config, new Seed(1), Compute.Cpu))
-                model.Save(Path.Combine(folder, "model"));
-            var megabytes = new FileInfo(Path.Combine(folder, "model", "model.safetensors")).Length / 1e6;
-            return (megabytes, [.. Enumerable.Range(0, rounds).Select(_ => megabytes / Workloads.Time(() => CausalLm.Load(Path.Combine(folder, "model"), Compute.Cpu).Dispose()))]);
-        }
-        finally
-        {
-            Directory.Delete(folder, recursive: true);
-        }
     }
 }

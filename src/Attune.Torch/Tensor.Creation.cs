@@ -7,7 +7,7 @@ public sealed unsafe partial class Tensor
 {
     private static class CreationOps
     {
-        internal static readonly Operator Zeros = Operator.Find("aten::zeros");
+        internal static readonly Operator Empty = Operator.Find("aten::empty", "memory_format"), Zeros = Operator.Find("aten::zeros");
         internal static readonly Operator Full = Operator.Find("aten::full");
         internal static readonly Operator ZerosLike = Operator.Find("aten::zeros_like");
         internal static readonly Operator OnesLike = Operator.Find("aten::ones_like");
@@ -20,6 +20,9 @@ public sealed unsafe partial class Tensor
 
     /// <summary>Zeros of the given shape and element type on the processor.</summary>
     public static Tensor Zeros(long[] shape, DType dtype) => Zeros(shape, new Compute(Device.Cpu, dtype));
+
+    /// <summary>A tensor whose elements are whatever the memory held: only for one that is written whole before it is read.</summary>
+    public static Tensor Empty(long[] shape, Compute compute) => CreationOps.Empty.Call(shape, compute.DType, Argument.None, compute.Device);
 
     /// <summary>Ones of the given shape.</summary>
     public static Tensor Ones(long[] shape, Compute? compute = null) => Full(shape, 1, compute);

@@ -94,6 +94,25 @@ public sealed unsafe partial class Tensor
         return new ReadOnlySpan<T>(data, checked((int)Count));
     }
 
+    /// <summary>
+    /// The bytes of a contiguous tensor in host memory, to be written in place, for instance by reading a file straight into them; valid while the
+    /// tensor is open. Nothing records a gradient of it.
+    /// </summary>
+    /// <param name="from">First byte.</param>
+    /// <param name="count">How many.</param>
+    /// <param name="bytes">The memory; empty where there is none.</param>
+    /// <returns>False for a view with gaps and for a tensor on another device.</returns>
+    public bool TryGetBytes(long from, int count, out Span<byte> bytes)
+    {
+        ThrowIfClosed();
+        ArgumentOutOfRangeException.ThrowIfNegative(from);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(from + count, Count * DType.Size());
+        void* data;
+        Check(NativeMethods.TensorData(Pointer, &data));
+        bytes = data is null ? default : new Span<byte>((byte*)data + from, count);
+        return data is not null;
+    }
+
     /// <summary>The same values as another element type; this tensor itself where nothing changes.</summary>
     public Tensor To(DType dtype) => dtype == DType ? this : DataOps.ToDType.Call(this, dtype);
 

@@ -64,16 +64,19 @@ public sealed class LayerNorm : Module
 public sealed class RmsNorm : Module
 {
     private readonly double _epsilon;
+    private readonly bool _gainFromOne;
     private readonly Parameter _weight;
 
-    /// <summary>Creates the layer with gain 1.</summary>
+    /// <summary>Creates the layer; it scales by 1 at first.</summary>
     /// <param name="width">Size of the last axis.</param>
     /// <param name="epsilon">Added to the mean square, inside the root.</param>
     /// <param name="compute">Device and element type.</param>
-    public RmsNorm(int width, double epsilon, Compute compute)
+    /// <param name="gainFromOne">Whether it multiplies by 1 + weight, in float32 at least (Gemma Team 2024, arXiv:2403.08295), instead of by the weight.</param>
+    public RmsNorm(int width, double epsilon, Compute compute, bool gainFromOne = false)
     {
         _epsilon = epsilon;
-        _weight = Register("weight", Tensor.Ones([width], compute));
+        _gainFromOne = gainFromOne;
+        _weight = Register("weight", gainFromOne ? Tensor.Zeros([width], compute) : Tensor.Ones([width], compute));
     }
 
     /// <param name="x">Activations <c>[…, width]</c>; the result has the same shape and dtype.</param>
@@ -83,7 +86,7 @@ public sealed class RmsNorm : Module
         var wide = x.DType is DType.Float16 or DType.BFloat16 ? x.To(DType.Float32) : x; // squares overflow in half precision
         var meanSquare = wide.Square().Mean(-1, keepDim: true);
         var unit = wide * (meanSquare + _epsilon).Rsqrt();
-        return scope.Keep(unit.To(x.DType) * _weight.Value);
+        return scope.Keep(_gainFromOne ? (unit * (_weight.Value.To(wide.DType) + 1)).To(x.DType) : unit.To(x.DType) * _weight.Value);
     }
 }
 

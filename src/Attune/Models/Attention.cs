@@ -37,7 +37,7 @@ public sealed class Attention : Module
             ? cache.Append(layer, keys, values)
             : (keys.Reshape(batch * groups, time, width), values.Reshape(batch * groups, time, width));
         var stacked = queries.Reshape(batch * groups, heads / groups * time, width); // query heads of a group share its keys
-        var attended = Attend(stacked, k, v, context.Mask);
+        var attended = Attend(stacked, k, v, _config.IsWindowed(layer) ? context.WindowedMask : context.Mask);
         var mixed = time == 1
             ? attended.View(batch, 1, heads * width)
             : attended.View(batch, heads, time, width).Transpose(1, 2).Reshape(batch, time, heads * width);
@@ -82,31 +82,17 @@ public sealed class Attention : Module
 /// <summary>What the layers of one forward pass share.</summary>
 /// <param name="Rotary">Angles of this pass, for rotary models.</param>
 /// <param name="Mask">Added to scores, broadcast to <c>[B·G, H/G·T, K]</c>; null where every key counts.</param>
+/// <param name="WindowedMask">The same for layers with a sliding window.</param>
 /// <param name="Cache">Keys and values so far, when decoding.</param>
-internal sealed record PassContext(RotaryAngles? Rotary, Tensor? Mask, KvCache? Cache)
+internal sealed record PassContext(RotaryAngles? Rotary, Tensor? Mask, Tensor? WindowedMask, KvCache? Cache)
 {
     /// <summary>Hands its tensors to the scope around the given one.</summary>
     public void KeepIn(TensorScope scope)
     {
-        foreach (var tensor in new[] { Rotary?.Cos, Rotary?.Sin, Mask })
+        foreach (var tensor in new[] { Rotary?.Cos, Rotary?.Sin, Mask, WindowedMask })
         {
             if (tensor is not null)
                 scope.Keep(tensor);
         }
-    }
-}
-
-/// <summary>cos and sin of one pass's positions <c>[B or 1, T, 1, W]</c>; the first half of sin carries the minus of the rotation.</summary>
-internal sealed record RotaryAngles(Tensor Cos, Tensor Sin)
-{
-    private static readonly Operator Roll = Operator.Find("aten::roll");
-    private static readonly Operator AddProduct = Operator.Find("aten::addcmul");
-
-    /// <summary>Rotates each pair (i, i + W/2) of <c>[B,T,H,W]</c> by its position's angle; of one token also <c>[B,H,1,W]</c>.</summary>
-    public Tensor Apply(Tensor x)
-    {
-        using var scope = TensorScope.Begin();
-        var swapped = Roll.Call(x, new long[] { x.Size(-1) / 2 }, new long[] { -1 }); // (second half, first half)
-        return scope.Keep(AddProduct.Call(x * Cos, swapped, Sin));
     }
 }

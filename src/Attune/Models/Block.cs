@@ -3,7 +3,7 @@ using Attune.Torch.Modules;
 
 namespace Attune.Models;
 
-/// <summary>One layer: x + attention(norm(x)), then x + mlp(norm(x)).</summary>
+/// <summary>One layer: x + attention(norm(x)), then x + mlp(norm(x)); where layers are parallel, both read the same x.</summary>
 public sealed class Block : Module
 {
     private readonly Norm _norm1;
@@ -11,10 +11,12 @@ public sealed class Block : Module
     private readonly Norm _norm2;
     private readonly Mlp _mlp;
     private readonly int _layer;
+    private readonly bool _isParallel;
 
     internal Block(TransformerConfig config, int layer, WeightSource weights)
     {
         _layer = layer;
+        _isParallel = config.IsParallel;
         _norm1 = Register("norm1", new Norm(config, weights.Compute));
         _attention = Register("attention", new Attention(config, weights.Within("attention")));
         _norm2 = Register("norm2", new Norm(config, weights.Compute));
@@ -29,8 +31,9 @@ public sealed class Block : Module
     {
         using var scope = TensorScope.Begin();
         var attention = _attention.Forward(_norm1.Forward(x), context, _layer, places);
-        var attended = (places is null ? x : x.Flatten(0, 1).IndexSelect(0, places)) + attention;
-        return scope.Keep(attended + _mlp.Forward(_norm2.Forward(attended)));
+        var before = places is null ? x : x.Flatten(0, 1).IndexSelect(0, places);
+        var attended = before + attention;
+        return scope.Keep(attended + _mlp.Forward(_norm2.Forward(_isParallel ? before : attended)));
     }
 }
 
@@ -45,7 +48,7 @@ public sealed class Norm : Module
         if (config.Norm == NormKind.LayerNorm)
             _forward = Register("", new LayerNorm(config.Width, config.NormEpsilon, compute)).Forward;
         else
-            _forward = Register("", new RmsNorm(config.Width, config.NormEpsilon, compute)).Forward;
+            _forward = Register("", new RmsNorm(config.Width, config.NormEpsilon, compute, config.NormGainFromOne)).Forward;
     }
 
     /// <param name="x">Activations <c>[…,D]</c>.</param>

@@ -4,7 +4,7 @@ using Attune.Torch.Modules;
 namespace Attune.Models;
 
 /// <summary>
-/// A decoder-only transformer that predicts the next token. One class serves GPT-2 and Llama: what differs is data in
+/// A decoder-only transformer that predicts the next token. One class serves every family: what differs is data in
 /// <see cref="TransformerConfig"/>. Hidden states and logits are separate steps, because the logits of a place that no loss reads are the
 /// most expensive thing a training step can compute for nothing.
 /// </summary>
@@ -31,7 +31,7 @@ public sealed class CausalLm : Module
         if (config.HasOwnHead)
             _head = Register("head", new Linear(weights.Weight("head.weight", [config.VocabularySize, config.Width]), bias: null));
         if (config.Positions == PositionKind.Rotary)
-            _frequencies = Frequencies(config, Compute.Device);
+            _frequencies = RotaryAngles.Frequencies(config, Compute.Device);
     }
 
     /// <summary>The model's shape.</summary>
@@ -50,7 +50,7 @@ public sealed class CausalLm : Module
         return new CausalLm(config, new WeightSource(config, seed, compute));
     }
 
-    /// <summary>A model whose weights are still to be read: all zero.</summary>
+    /// <summary>A model whose weights are still to be read or copied: until then they are whatever the memory held.</summary>
     internal static CausalLm Blank(TransformerConfig config, Compute compute)
     {
         using var scope = TensorScope.Begin();
@@ -126,9 +126,13 @@ public sealed class CausalLm : Module
     {
         using var scope = TensorScope.Begin();
         var x = _embed.Forward(input.Ids);
+        if (Config.ScalesEmbeddings)
+            x *= RoundedRoot(Config.Width, Compute.DType);
         if (_positions is not null)
             x += _positions.Forward(input.Positions);
-        var context = new PassContext(Rotary(input.Positions), Mask(input, cache), cache);
+        var rotary = _frequencies is null ? null : RotaryAngles.At(input.Positions, _frequencies, Compute.DType);
+        var masks = new AttentionMasks(Config, Compute, input, cache?.Length ?? 0);
+        var context = new PassContext(rotary, masks.Plain(), masks.Windowed(), cache);
         var recomputes = UsesCheckpointing && cache is null && Autograd.IsEnabled;
         if (recomputes)
             context.KeepIn(scope); // backward reads it again, in the caller's scope
@@ -155,42 +159,10 @@ public sealed class CausalLm : Module
         base.Dispose(disposing);
     }
 
-    /// <summary>The mask as attention adds it: query heads of a group are stacked along time, <c>[1 or B·G, H/G·T, K]</c>.</summary>
-    private Tensor? Mask(ModelInput input, KvCache? cache)
+    /// <summary>√D in the model's own element type, as published models were trained: 2048 in bfloat16 gives 45.25, not 45.2548.</summary>
+    private static double RoundedRoot(int width, DType dtype)
     {
-        var time = input.Ids.Size(1);
-        var (groups, perGroup) = (Config.KeyValueHeads, Config.Heads / Config.KeyValueHeads);
-        if (input.Mask is not { } mask)
-        {
-            if (time == 1)
-                return null;
-            if (cache is { Length: > 0 })
-                throw new InvalidOperationException("several tokens after cached ones need a mask: give ModelInput.Of the segments of the cached ones too");
-            var causal = Tensor.Full([time, time], double.NegativeInfinity, Compute).Triu(1).Unsqueeze(0);
-            return perGroup == 1 ? causal : Tensor.Cat(1, [.. Enumerable.Repeat(causal, perGroup)]);
-        }
-
-        var (batch, span) = (mask.Size(0), mask.Size(2));
-        return mask.View(batch, 1, 1, time, span).Expand(batch, groups, perGroup, time, span).Reshape(batch * groups, perGroup * time, span);
-    }
-
-    private RotaryAngles? Rotary(Tensor positions)
-    {
-        if (_frequencies is null)
-            return null;
-        var angles = positions.To(DType.Float32).Unsqueeze(-1) * _frequencies; // [B,T,W/2]
-        var (cos, sin) = (angles.Cos(), angles.Sin());
-        return new(
-            Tensor.Cat(-1, cos, cos).Unsqueeze(2).To(Compute.DType),
-            Tensor.Cat(-1, -sin, sin).Unsqueeze(2).To(Compute.DType));
-    }
-
-    private static Tensor Frequencies(TransformerConfig config, Device device)
-    {
-        var half = config.HeadWidth / 2;
-        var frequencies = new float[half];
-        for (var k = 0; k < half; k++)
-            frequencies[k] = (float)(1 / Math.Pow(config.RopeTheta, 2.0 * k / config.HeadWidth));
-        return TensorScope.Detach(Tensor.From(frequencies, half).To(device));
+        using var scope = TensorScope.Begin();
+        return Tensor.Of((float)Math.Sqrt(width)).To(dtype).Item();
     }
 }

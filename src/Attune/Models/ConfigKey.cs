@@ -47,25 +47,4 @@ internal sealed record ConfigKey(string Name, Func<ConfigReader, TransformerConf
             return config;
         },
         Write: null);
-
-    /// <summary>Rotary base and scaling in the nested form of newer folders: <c>{"rope_type": "default", "rope_theta": 10000.0}</c>.</summary>
-    public static ConfigKey RopeParameters() => new("rope_parameters", ReadRopeParameters, Write: null);
-
-    private static TransformerConfig ReadRopeParameters(ConfigReader reader, TransformerConfig config)
-    {
-        const string Name = "rope_parameters";
-        if (reader.Find(Name) is not { } value)
-            return config;
-        if (value.ValueKind == JsonValueKind.Object)
-        {
-            var inner = new ConfigReader(value);
-            var type = inner.Text("rope_type") ?? "default";
-            var theta = inner.Number("rope_theta", config.RopeTheta);
-            if (type == "default" && inner.Problems.Count == 0 && inner.Keys.All(k => k is "rope_type" or "rope_theta"))
-                return config with { RopeTheta = theta };
-        }
-
-        reader.Note(Name, $"is {ConfigReader.Shortened(value)}", "rope_type \"default\" and rope_theta", "Attune cannot compute this variant");
-        return config;
-    }
 }

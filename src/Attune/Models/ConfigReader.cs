@@ -5,13 +5,16 @@ using Attune.Torch;
 namespace Attune.Models;
 
 /// <summary>Reads the members of a <c>config.json</c> and collects everything that is wrong with them.</summary>
-internal sealed class ConfigReader(JsonElement root)
+internal sealed class ConfigReader(JsonElement root, string prefix = "")
 {
     public List<Problem> Problems { get; } = [];
 
     /// <summary>A member that is there and not null.</summary>
     public JsonElement? Find(string key) =>
         root.TryGetProperty(key, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
+
+    /// <summary>Whether a member is there, null included: some keys have a usual value when absent and switch something off as null.</summary>
+    public bool Has(string key) => root.TryGetProperty(key, out _);
 
     public IEnumerable<string> Keys => root.EnumerateObject().Select(m => m.Name);
 
@@ -71,7 +74,7 @@ internal sealed class ConfigReader(JsonElement root)
         return ids.Count == 0 ? null : ids[0];
     }
 
-    public void Note(string key, string found, string expected, string fix) => Problems.Add(Problem.Of(key, found, expected, fix));
+    public void Note(string key, string found, string expected, string fix) => Problems.Add(Problem.Of(prefix + key, found, expected, fix));
 
     private T Missing<T>(string key, T? fallback, string expected)
         where T : struct

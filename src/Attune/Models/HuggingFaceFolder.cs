@@ -159,12 +159,12 @@ public sealed class HuggingFaceFolder : IDisposable
         using var scope = TensorScope.Begin();
         foreach (var entry in _map.Entries.Where(e => e.Name == name))
         {
-            var rows = target.Narrow(0, entry.FirstRow, entry.RowCount);
+            var values = entry.AsOnDisk(target);
             var key = _map.KeyIn(_weights, entry);
             if (_weights.Find(key) is null)
-                rows.ZeroInPlace(); // the score's bias, which other programs do not write
+                values.ZeroInPlace(); // the score's bias, which other programs do not write
             else
-                _weights.ReadInto(key, rows, entry.IsTransposed);
+                _weights.ReadInto(key, values);
         }
     }
 
@@ -186,11 +186,7 @@ public sealed class HuggingFaceFolder : IDisposable
             throw new ArgumentException($"{unknown} has no place in a {config.Family} folder with a head for {config.Head}", nameof(parameters));
         var items = new List<SafetensorsItem>();
         foreach (var entry in map.Entries.Where(e => parameters.ContainsKey(e.Name)))
-        {
-            var rows = parameters[entry.Name].Narrow(0, entry.FirstRow, entry.RowCount);
-            items.Add(new(entry.Key, config.StoredDType, entry.Shape, entry.IsTransposed ? rows.Transpose(0, 1) : rows));
-        }
-
+            items.Add(new(entry.Key, config.StoredDType, entry.Shape, entry.AsOnDisk(parameters[entry.Name])));
         return items;
     }
 

@@ -15,6 +15,22 @@ public sealed record KeyMapEntry(string Key, string Name, long[] Shape, long Fir
     /// <summary>Rows of the parameter that it holds.</summary>
     public long RowCount => IsTransposed ? Shape[1] : Shape[0];
 
+    /// <summary>
+    /// Heads, where queries, keys and values of one head stand together on disk, head after head; the parameter has all queries, all keys, all
+    /// values. 0 where rows have the same order.
+    /// </summary>
+    public int HeadByHead { get; private init; }
+
+    /// <summary>A view of the parameter whose elements, row by row, are those on disk; its first axis may be split in several.</summary>
+    /// <param name="parameter">The whole parameter, or its gradient.</param>
+    public Tensor AsOnDisk(Tensor parameter)
+    {
+        var rows = parameter.Narrow(0, FirstRow, RowCount);
+        if (HeadByHead > 0)
+            return rows.View([3, HeadByHead, RowCount / 3 / HeadByHead, .. Shape[1..]]).Transpose(0, 1);
+        return IsTransposed ? rows.Transpose(0, 1) : rows;
+    }
+
     internal static KeyMapEntry Same(string key, string name, params long[] shape) =>
         new(key, name, shape, 0, IsTransposed: false, IsOptional: false);
 
@@ -23,6 +39,9 @@ public sealed record KeyMapEntry(string Key, string Name, long[] Shape, long Fir
 
     internal static KeyMapEntry Transposed(string key, string name, long output, long input) =>
         new(key, name, [input, output], 0, IsTransposed: true, IsOptional: false);
+
+    internal static KeyMapEntry OfHeads(string key, string name, int heads, params long[] shape) =>
+        new(key, name, shape, 0, IsTransposed: false, IsOptional: false) { HeadByHead = heads };
 }
 
 /// <summary>A parameter of Attune's model: its name and shape in memory.</summary>
@@ -49,7 +68,7 @@ public sealed class KeyMap
     {
         _family = family;
         _config = config;
-        Entries = [.. family.Trunk(config), .. Heads(config)];
+        Entries = [.. family.Trunk(config), .. Heads(family, config)];
         Parameters = [.. Entries.GroupBy(e => e.Name).Select(Joined)];
     }
 
@@ -99,7 +118,7 @@ public sealed class KeyMap
 
     private void CheckUnexpected(SafetensorsFolder weights, string key, List<Problem> problems)
     {
-        if (key != "lm_head.weight" || !_config.TiedEmbeddings)
+        if (key != _family.HeadKey || !_config.TiedEmbeddings)
         {
             var found = $"is a tensor {SafetensorsTypes.Print(weights.Find(key)!.Shape)} that this model has no place for";
             problems.Add(Problem.Of(key, found, "only the tensors that config.json implies", "check config.json, or remove it"));
@@ -116,7 +135,7 @@ public sealed class KeyMap
 
     private bool UsesPrefix(SafetensorsFolder weights) => weights.Names.Any(n => n.StartsWith(_family.Prefix, StringComparison.Ordinal));
 
-    private static IEnumerable<KeyMapEntry> Heads(TransformerConfig config)
+    private static IEnumerable<KeyMapEntry> Heads(ModelFamily family, TransformerConfig config)
     {
         if (config.Head == HeadKind.Score)
         {
@@ -126,7 +145,7 @@ public sealed class KeyMap
         }
 
         if (config.HasOwnHead)
-            yield return KeyMapEntry.Same("lm_head.weight", "head.weight", config.VocabularySize, config.Width);
+            yield return KeyMapEntry.Same(family.HeadKey, "head.weight", config.VocabularySize, config.Width);
         yield return KeyMapEntry.Same("v_head.summary.weight", "value.weight", 1, config.Width) with { IsOptional = true };
         yield return KeyMapEntry.Same("v_head.summary.bias", "value.bias", 1) with { IsOptional = true };
     }

@@ -28,7 +28,7 @@ internal sealed partial class ModelFamily
             ConfigKey.Whole("n_positions", c => c.MaximumPositions, (c, v) => c with { MaximumPositions = v }),
             ConfigKey.Whole("n_embd", c => c.Width, (c, v) => c with { Width = v }),
             ConfigKey.Whole("n_layer", c => c.Layers, (c, v) => c with { Layers = v }),
-            new ConfigKey("n_head", ReadGpt2Heads, c => c.Heads),
+            new ConfigKey("n_head", (reader, c) => ReadEqualHeads(reader, c, "n_head", "n_embd"), c => c.Heads),
             ConfigKey.Whole("n_inner", c => c.InnerWidth, (c, v) => c with { InnerWidth = v }, fallback: c => 4 * c.Width),
             ConfigKey.Number("layer_norm_epsilon", c => c.NormEpsilon, (c, v) => c with { NormEpsilon = v }, fallback: 1e-5),
             ConfigKey.Activation("activation_function", ActivationKind.GeluTanh),
@@ -44,14 +44,6 @@ internal sealed partial class ModelFamily
         // Causal masks, which old versions saved with every layer.
         IsConstant = key => key.EndsWith(".attn.bias", StringComparison.Ordinal) || key.EndsWith(".attn.masked_bias", StringComparison.Ordinal),
     };
-
-    private static TransformerConfig ReadGpt2Heads(ConfigReader reader, TransformerConfig config)
-    {
-        var heads = reader.Whole("n_head", fallback: null);
-        if (heads > 0 && config.Width % heads != 0)
-            reader.Note("n_head", $"is {heads}", $"a divisor of n_embd {config.Width}", "correct one of the two");
-        return config with { Heads = heads, KeyValueHeads = heads, HeadWidth = heads > 0 ? config.Width / heads : 0 };
-    }
 
     private static IEnumerable<KeyMapEntry> Gpt2Trunk(TransformerConfig c)
     {

@@ -3,9 +3,8 @@ namespace Attune.Models;
 internal sealed partial class ModelFamily
 {
     /// <summary>
-    /// Llama (Touvron et al. 2023, arXiv:2302.13971). Queries, keys and values, and gate and up, are matrices of their own on disk and slices
-    /// of one matrix in memory. <c>pretraining_tp</c> splits products without changing them, so any value is read. Scaled rotary positions
-    /// are refused.
+    /// Llama 1 to 3 (Touvron et al. 2023, arXiv:2302.13971; Grattafiori et al. 2024, arXiv:2407.21783). Queries, keys and values, and gate and up, are
+    /// matrices of their own on disk and slices of one matrix in memory. <c>pretraining_tp</c> splits products without changing them, so any value is read.
     /// </summary>
     public static ModelFamily Llama { get; } = new("llama", "Llama")
     {
@@ -14,21 +13,7 @@ internal sealed partial class ModelFamily
         Facts = new TransformerConfig { Family = "llama" },
         Keys =
         [
-            ConfigKey.Whole("vocab_size", c => c.VocabularySize, (c, v) => c with { VocabularySize = v }),
-            ConfigKey.Whole("max_position_embeddings", c => c.MaximumPositions, (c, v) => c with { MaximumPositions = v }),
-            ConfigKey.Whole("hidden_size", c => c.Width, (c, v) => c with { Width = v }),
-            ConfigKey.Whole("intermediate_size", c => c.InnerWidth, (c, v) => c with { InnerWidth = v }),
-            ConfigKey.Whole("num_hidden_layers", c => c.Layers, (c, v) => c with { Layers = v }),
-            ConfigKey.Whole("num_attention_heads", c => c.Heads, (c, v) => c with { Heads = v }),
-            ConfigKey.Whole("num_key_value_heads", c => c.KeyValueHeads, (c, v) => c with { KeyValueHeads = v }, fallback: c => c.Heads),
-            ConfigKey.Whole("head_dim", c => c.HeadWidth, (c, v) => c with { HeadWidth = v }, fallback: c => c.Heads > 0 ? c.Width / c.Heads : 0),
-            ConfigKey.Number("rms_norm_eps", c => c.NormEpsilon, (c, v) => c with { NormEpsilon = v }, fallback: 1e-6),
-            ConfigKey.Number("rope_theta", c => c.RopeTheta, (c, v) => c with { RopeTheta = v }, fallback: 10_000),
-            ConfigKey.RopeParameters(),
-            ConfigKey.Only("rope_scaling"),
-            ConfigKey.Activation("hidden_act", ActivationKind.Silu),
-            // One key for the biases of all four attention matrices.
-            ConfigKey.Flag("attention_bias", c => c.AttentionBias, (c, v) => c with { AttentionBias = v, AttentionOutBias = v }, fallback: false),
+            .. LlamaSizes(c => c.Heads), HeadDim, RmsEpsilon(1e-6), RopeTheta, RopeKeys.Parameters, RopeKeys.Scaling, HiddenAct, AttentionBiases,
             ConfigKey.Flag("mlp_bias", c => c.MlpBias, (c, v) => c with { MlpBias = v }, fallback: false),
             ConfigKey.Only("sliding_window"),
             ConfigKey.Only("use_sliding_window", "false"),
@@ -37,8 +22,37 @@ internal sealed partial class ModelFamily
         ],
         Ignored = ["attention_dropout", "pretraining_tp", "is_llama_config"],
         Trunk = LlamaTrunk,
-        IsConstant = key => key.EndsWith("rotary_emb.inv_freq", StringComparison.Ordinal),
+        IsConstant = IsInverseFrequency,
     };
+
+    private static ConfigKey HeadDim =>
+        ConfigKey.Whole("head_dim", c => c.HeadWidth, (c, v) => c with { HeadWidth = v }, fallback: c => c.Heads > 0 ? c.Width / c.Heads : 0);
+
+    private static ConfigKey RopeTheta => ConfigKey.Number("rope_theta", c => c.RopeTheta, (c, v) => c with { RopeTheta = v }, fallback: 10_000);
+
+    private static ConfigKey HiddenAct => ConfigKey.Activation("hidden_act", ActivationKind.Silu);
+
+    /// <summary>One key for the biases of all four attention matrices.</summary>
+    private static ConfigKey AttentionBiases =>
+        ConfigKey.Flag("attention_bias", c => c.AttentionBias, (c, v) => c with { AttentionBias = v, AttentionOutBias = v }, fallback: false);
+
+    private static ConfigKey RmsEpsilon(double fallback) =>
+        ConfigKey.Number("rms_norm_eps", c => c.NormEpsilon, (c, v) => c with { NormEpsilon = v }, fallback);
+
+    /// <summary>The sizes that Llama and its kin name alike.</summary>
+    /// <param name="keyValueHeads">How many a folder has that does not say.</param>
+    private static IEnumerable<ConfigKey> LlamaSizes(Func<TransformerConfig, int> keyValueHeads) =>
+    [
+        ConfigKey.Whole("vocab_size", c => c.VocabularySize, (c, v) => c with { VocabularySize = v }),
+        ConfigKey.Whole("max_position_embeddings", c => c.MaximumPositions, (c, v) => c with { MaximumPositions = v }),
+        ConfigKey.Whole("hidden_size", c => c.Width, (c, v) => c with { Width = v }),
+        ConfigKey.Whole("intermediate_size", c => c.InnerWidth, (c, v) => c with { InnerWidth = v }),
+        ConfigKey.Whole("num_hidden_layers", c => c.Layers, (c, v) => c with { Layers = v }),
+        ConfigKey.Whole("num_attention_heads", c => c.Heads, (c, v) => c with { Heads = v }),
+        ConfigKey.Whole("num_key_value_heads", c => c.KeyValueHeads, (c, v) => c with { KeyValueHeads = v }, keyValueHeads),
+    ];
+
+    private static bool IsInverseFrequency(string key) => key.EndsWith("rotary_emb.inv_freq", StringComparison.Ordinal);
 
     private static IEnumerable<KeyMapEntry> LlamaTrunk(TransformerConfig c)
     {

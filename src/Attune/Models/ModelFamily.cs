@@ -27,12 +27,13 @@ internal sealed partial class ModelFamily
         "typical_p", "repetition_penalty", "length_penalty", "no_repeat_ngram_size", "encoder_no_repeat_ngram_size", "bad_words_ids",
         "num_return_sequences", "output_scores", "return_dict_in_generate", "forced_bos_token_id", "forced_eos_token_id", "remove_invalid_values",
         "exponential_decay_length_penalty", "suppress_tokens", "begin_suppress_tokens", "max_new_tokens", "transformers.js_config",
+        "auto_map", // code of the model's own, which transformers too runs only for families that it does not know
     ];
 
     /// <summary>Keys of any family that change the result unless they have their usual value.</summary>
     private static readonly ConfigKey[] FixedAnywhere =
     [
-        ConfigKey.Only("quantization_config"), ConfigKey.Only("auto_map"), ConfigKey.Only("is_encoder_decoder", "false"),
+        ConfigKey.Only("quantization_config"), ConfigKey.Only("is_encoder_decoder", "false"),
         ConfigKey.Only("add_cross_attention", "false"), ConfigKey.Only("pruned_heads", "{}"),
     ];
 
@@ -43,7 +44,7 @@ internal sealed partial class ModelFamily
     }
 
     /// <summary>All families that Attune knows.</summary>
-    public static IReadOnlyList<ModelFamily> All => [Gpt2, Llama];
+    public static IReadOnlyList<ModelFamily> All => [Gpt2, GptNeoX, Llama, Mistral, Qwen2, Phi3, Gemma];
 
     /// <summary><c>model_type</c> of <c>config.json</c>.</summary>
     public string Name { get; }
@@ -56,6 +57,9 @@ internal sealed partial class ModelFamily
 
     /// <summary>What the keys of a checkpoint's trunk begin with; some published files leave it out.</summary>
     internal required string Prefix { get; init; }
+
+    /// <summary>The key of the matrix that makes logits, where embeddings are not tied.</summary>
+    internal string HeadKey { get; init; } = "lm_head.weight";
 
     /// <summary>What is true of every model of the family.</summary>
     internal required TransformerConfig Facts { get; init; }

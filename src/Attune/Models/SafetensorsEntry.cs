@@ -10,9 +10,6 @@ namespace Attune.Models;
 /// <param name="ByteLength">Bytes of its elements.</param>
 public sealed record SafetensorsEntry(string Name, DType DType, long[] Shape, long Position, long ByteLength)
 {
-    /// <summary>Rows along the first axis; a scalar is one row.</summary>
-    public long Rows => Shape.Length == 0 ? 1 : Shape[0];
-
     /// <summary>For messages: <c>F32 [97, 32]</c>.</summary>
     public override string ToString() => $"{SafetensorsTypes.NameOf(DType)} {SafetensorsTypes.Print(Shape)}";
 }
@@ -36,6 +33,15 @@ internal static class SafetensorsTypes
     public static DType? Find(string? name) => Array.FindIndex(Ascending, t => t.Name == name) is >= 0 and var k ? Ascending[k].DType : null;
 
     public static string Print(IEnumerable<long> shape) => $"[{string.Join(", ", shape)}]";
+
+    /// <summary>Whether a shape is another one, whose first axis may be split in several: the elements stand in the same order.</summary>
+    public static bool IsSplitOf(long[] split, long[] shape)
+    {
+        var extra = split.Length - shape.Length;
+        if (extra == 0 || shape.Length == 0)
+            return split.SequenceEqual(shape);
+        return extra > 0 && split.Take(extra + 1).Aggregate(1L, (product, size) => product * size) == shape[0] && split.Skip(extra + 1).SequenceEqual(shape.Skip(1));
+    }
 
     /// <summary>Bytes of a tensor; null where the number does not fit 63 bits.</summary>
     public static long? ByteLength(DType dtype, IEnumerable<long> shape)

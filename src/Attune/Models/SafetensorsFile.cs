@@ -82,29 +82,28 @@ public sealed class SafetensorsFile : IDisposable
         var entry = _byName[name];
         using var scope = TensorScope.Begin();
         var tensor = Tensor.Zeros(entry.Shape, entry.DType);
-        ReadInto(name, tensor, isTransposed: false);
+        ReadInto(name, tensor);
         return scope.Keep(tensor);
     }
 
     /// <summary>Copies a tensor into one of the same shape, converting its element type, a piece at a time.</summary>
     /// <param name="name">The tensor in the file.</param>
-    /// <param name="destination">Of the file's shape, or of the transposed one; may be a view, and on any device.</param>
-    /// <param name="isTransposed">Whether the file's axes are the other way round: its shape is <c>[in, out]</c>, the destination's <c>[out, in]</c>.</param>
-    public void ReadInto(string name, Tensor destination, bool isTransposed)
+    /// <param name="destination">Of the file's shape, or with its first axis split in several; may be a view, for instance a transposed one, and on any device.</param>
+    public void ReadInto(string name, Tensor destination)
     {
         using var scope = TensorScope.Begin();
         using var frozen = Autograd.NoGrad();
         var entry = _byName[name];
-        var target = isTransposed ? destination.Transpose(0, 1) : destination;
-        if (!target.Shape.SequenceEqual(entry.Shape))
-            throw new ArgumentException($"{name} is {entry}, the destination {SafetensorsTypes.Print(target.Shape)}", nameof(destination));
-        if (entry.ByteLength == 0)
+        if (!SafetensorsTypes.IsSplitOf(destination.Shape, entry.Shape))
+            throw new ArgumentException($"{name} is {entry}, the destination {SafetensorsTypes.Print(destination.Shape)}", nameof(destination));
+        if (entry.ByteLength == 0 || ReadStraight(entry, destination))
             return;
-        var rowBytes = entry.ByteLength / entry.Rows;
-        var rowsAtOnce = Math.Clamp(ChunkBytes / rowBytes, 1, entry.Rows);
+        var rows = destination.Rank == 0 ? 1 : destination.Size(0);
+        var rowBytes = entry.ByteLength / rows;
+        var rowsAtOnce = Math.Clamp(ChunkBytes / rowBytes, 1, rows);
         var buffer = new byte[rowsAtOnce * rowBytes];
-        for (var row = 0L; row < entry.Rows; row += rowsAtOnce)
-            CopyRows(entry, target, row, Math.Min(rowsAtOnce, entry.Rows - row), buffer);
+        for (var row = 0L; row < rows; row += rowsAtOnce)
+            CopyRows(entry, destination, row, rowBytes, buffer.AsSpan(0, checked((int)(Math.Min(rowsAtOnce, rows - row) * rowBytes))));
     }
 
     /// <summary>Fills the span or says that the file is shorter than it was.</summary>
@@ -123,15 +122,33 @@ public sealed class SafetensorsFile : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _file.Dispose();
 
-    private void CopyRows(SafetensorsEntry entry, Tensor target, long row, long rows, byte[] buffer)
+    /// <summary>Reads into the tensor's own memory where its elements stand there as they do on disk: no copy besides the operating system's.</summary>
+    private bool ReadStraight(SafetensorsEntry entry, Tensor target)
+    {
+        const int piece = 1 << 26; // spans count in 32 bits
+        if (target.DType != entry.DType)
+            return false;
+        for (var from = 0L; from < entry.ByteLength; from += piece)
+        {
+            if (!target.TryGetBytes(from, (int)Math.Min(piece, entry.ByteLength - from), out var bytes))
+                return false;
+            Read(entry.Name, bytes, from);
+        }
+
+        return true;
+    }
+
+    private void CopyRows(SafetensorsEntry entry, Tensor target, long row, long rowBytes, Span<byte> buffer)
     {
         using var scope = TensorScope.Begin();
-        var rowBytes = entry.ByteLength / entry.Rows;
-        var bytes = buffer.AsSpan(0, checked((int)(rows * rowBytes)));
-        Read(entry.Name, bytes, row * rowBytes);
-        if (entry.Shape.Length == 0)
-            target.CopyFrom(Tensor.FromBytes(bytes, entry.DType));
-        else
-            target.Narrow(0, row, rows).CopyFrom(Tensor.FromBytes(bytes, entry.DType, [rows, .. entry.Shape[1..]]));
+        Read(entry.Name, buffer, row * rowBytes);
+        if (target.Rank == 0)
+        {
+            target.CopyFrom(Tensor.FromBytes(buffer, entry.DType));
+            return;
+        }
+
+        var rows = buffer.Length / rowBytes;
+        target.Narrow(0, row, rows).CopyFrom(Tensor.FromBytes(buffer, entry.DType, [rows, .. target.Shape[1..]]));
     }
 }

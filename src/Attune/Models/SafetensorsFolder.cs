@@ -56,7 +56,7 @@ public sealed class SafetensorsFolder : IDisposable
     public SafetensorsFile FileOf(string name) => _byName[name];
 
     /// <inheritdoc cref="SafetensorsFile.ReadInto"/>
-    public void ReadInto(string name, Tensor destination, bool isTransposed) => _byName[name].ReadInto(name, destination, isTransposed);
+    public void ReadInto(string name, Tensor destination) => _byName[name].ReadInto(name, destination);
 
     /// <summary>Whether two tensors hold the same bytes.</summary>
     public bool AreEqual(string one, string other)

@@ -9,7 +9,7 @@ namespace Attune.Models;
 /// <param name="Name">Its key.</param>
 /// <param name="DType">Element type on disk.</param>
 /// <param name="Shape">Shape on disk.</param>
-/// <param name="Values">The values in that shape, of any element type, on any device; may be a view.</param>
+/// <param name="Values">The values in that shape, or with its first axis split in several, of any element type, on any device; may be a view.</param>
 public sealed record SafetensorsItem(string Name, DType DType, long[] Shape, Tensor Values)
 {
     /// <summary>A tensor as it is.</summary>
@@ -101,7 +101,7 @@ public static class SafetensorsWriter
     /// <summary>Converts and writes a few rows at a time: a large embedding is never copied whole.</summary>
     private static void WriteValues(Stream stream, SafetensorsItem item)
     {
-        if (!item.Values.Shape.SequenceEqual(item.Shape))
+        if (!SafetensorsTypes.IsSplitOf(item.Values.Shape, item.Shape))
         {
             var (given, announced) = (SafetensorsTypes.Print(item.Values.Shape), SafetensorsTypes.Print(item.Shape));
             throw new ArgumentException($"{item.Name} is {given}, announced as {announced}", nameof(item));
@@ -110,7 +110,7 @@ public static class SafetensorsWriter
         if (item.ByteLength == 0)
             return;
         using var frozen = Autograd.NoGrad();
-        var rows = item.Shape.Length == 0 ? 1 : item.Shape[0];
+        var rows = item.Values.Rank == 0 ? 1 : item.Values.Size(0);
         var rowBytes = item.ByteLength / rows;
         var rowsAtOnce = Math.Clamp(SafetensorsFile.ChunkBytes / rowBytes, 1, rows);
         var buffer = new byte[rowsAtOnce * rowBytes];
@@ -118,7 +118,7 @@ public static class SafetensorsWriter
         {
             using var scope = TensorScope.Begin();
             var count = Math.Min(rowsAtOnce, rows - row);
-            var piece = item.Shape.Length == 0 ? item.Values : item.Values.Narrow(0, row, count);
+            var piece = item.Values.Rank == 0 ? item.Values : item.Values.Narrow(0, row, count);
             var bytes = buffer.AsSpan(0, checked((int)(count * rowBytes)));
             piece.To(item.DType).CopyBytesTo(bytes);
             stream.Write(bytes);

@@ -90,11 +90,32 @@ public sealed record TransformerConfig : IChecked
     /// <summary>Added to the variance or the mean square before the root.</summary>
     public double NormEpsilon { get; init; } = 1e-5;
 
+    /// <summary>Whether RMS normalisation multiplies by 1 + gain, so that a gain of 0 changes nothing. Gemma only.</summary>
+    public bool NormGainFromOne { get; init; }
+
+    /// <summary>Whether embeddings are multiplied by √D before the first layer. Gemma only.</summary>
+    public bool ScalesEmbeddings { get; init; }
+
+    /// <summary>Whether attention and position-wise network of a layer read the same x, x + attention(norm1(x)) + mlp(norm2(x)), instead of one after the other.</summary>
+    public bool IsParallel { get; init; }
+
     /// <summary>The kind of positions.</summary>
     public PositionKind Positions { get; init; } = PositionKind.Rotary;
 
-    /// <summary>θ: pair k of a head turns by θ^(−2k/width) radians a place. Rotary positions only.</summary>
+    /// <summary>θ: pair k of a head turns by θ^(−2k/R) radians a place, R being <see cref="RotaryWidth"/>. Rotary positions only.</summary>
     public double RopeTheta { get; init; } = 10_000;
+
+    /// <summary>The share of a head's values that turns, above 0 and at most 1; the values behind it pass as they are. Rotary positions only.</summary>
+    public double RotaryShare { get; init; } = 1;
+
+    /// <summary>How the angles are stretched for texts longer than those of pretraining; null for not at all. Rotary positions only.</summary>
+    public RopeScaling? RopeScaling { get; init; }
+
+    /// <summary>How many tokens a place sees, itself included, in the layers from <see cref="FirstWindowedLayer"/> on; null for all before it.</summary>
+    public int? SlidingWindow { get; init; }
+
+    /// <summary>The first layer with a sliding window.</summary>
+    public int FirstWindowedLayer { get; init; }
 
     /// <summary>The non-linearity.</summary>
     public ActivationKind Activation { get; init; } = ActivationKind.Silu;
@@ -132,6 +153,12 @@ public sealed record TransformerConfig : IChecked
     /// <summary>Element type of the weights on disk.</summary>
     public DType StoredDType { get; init; } = DType.Float32;
 
+    /// <summary>R: how many values of a head turn with its place, those in front.</summary>
+    public int RotaryWidth => (int)(HeadWidth * RotaryShare);
+
+    /// <summary>Whether a layer sees <see cref="SlidingWindow"/> tokens only.</summary>
+    public bool IsWindowed(int layer) => SlidingWindow is not null && layer >= FirstWindowedLayer;
+
     /// <summary>Whether the model has a matrix of its own for logits.</summary>
     public bool HasOwnHead => Head == HeadKind.NextToken && !TiedEmbeddings;
 
@@ -157,10 +184,10 @@ public sealed record TransformerConfig : IChecked
 
         if (KeyValueHeads > 0 && Heads % KeyValueHeads != 0)
             yield return Problem.Of("keyValueHeads", $"is {KeyValueHeads}", $"a divisor of the {Heads} heads", $"{Heads} means no grouping");
-        if (Positions == PositionKind.Rotary && HeadWidth % 2 != 0)
-            yield return Problem.Of("headWidth", $"is {HeadWidth}", "an even number, as rotary positions turn pairs", "change width or heads");
-        if (Positions == PositionKind.Rotary && !(RopeTheta > 0 && double.IsFinite(RopeTheta)))
-            yield return Problem.Of("ropeTheta", $"is {RopeTheta}", "a number above 0", "10000 is usual");
+        foreach (var problem in Positions == PositionKind.Rotary ? CheckRotary() : [])
+            yield return problem;
+        if (SlidingWindow is < 1)
+            yield return Problem.Of("slidingWindow", $"is {SlidingWindow}", "at least 1 token, or null", "4096 is usual");
         if (!(NormEpsilon > 0 && NormEpsilon < 1))
             yield return Problem.Of("normEpsilon", $"is {NormEpsilon}", "between 0 and 1", "1e-5 is usual");
         if (!(InitializerRange >= 0 && double.IsFinite(InitializerRange)))
@@ -174,6 +201,18 @@ public sealed record TransformerConfig : IChecked
 
         if (!StoredDType.IsFloat())
             yield return Problem.Of("storedDType", $"is {StoredDType.Name()}", "float32, float16, bfloat16 or float64", "float32 is usual");
+    }
+
+    private IEnumerable<Problem> CheckRotary()
+    {
+        if (!(RotaryShare > 0 && RotaryShare <= 1))
+            yield return Problem.Of("rotaryShare", $"is {RotaryShare}", "above 0 and at most 1", "1 turns whole heads");
+        else if (RotaryWidth < 2 || RotaryWidth % 2 != 0)
+            yield return Problem.Of("headWidth", $"is {HeadWidth}, of which {RotaryWidth} turn", "an even number, as rotary positions turn pairs", "change width, heads or share");
+        if (!(RopeTheta > 0 && double.IsFinite(RopeTheta)))
+            yield return Problem.Of("ropeTheta", $"is {RopeTheta}", "a number above 0", "10000 is usual");
+        foreach (var problem in RopeScaling?.Check() ?? [])
+            yield return problem;
     }
 
     /// <summary>

@@ -15,8 +15,8 @@ internal sealed record WeightSource(TransformerConfig Config, Seed? Seed, Comput
     public Linear Linear(string name, int output, int input, bool bias, bool residual = false) =>
         new(Weight(name + ".weight", [output, input], residual ? 1 / Math.Sqrt(2 * Config.Layers) : 1), bias ? Tensor.Zeros([output], Compute) : null);
 
-    /// <summary>Normal draws; zeros when the values come from a checkpoint anyway.</summary>
+    /// <summary>Normal draws; no values yet where they come from a checkpoint anyway.</summary>
     public Tensor Weight(string name, long[] shape, double scale = 1) => Seed is { } seed
         ? Initialise.Normal(shape, Config.InitializerRange * scale, seed.For(Path + name), Compute)
-        : Tensor.Zeros(shape, Compute);
+        : Tensor.Empty(shape, Compute);
 }

@@ -35,7 +35,7 @@ internal static class TrainerState
         if (problems.Length > 0)
             throw new InputException(path, ProblemList.Shortened(problems));
         foreach (var (name, value) in tensors)
-            file.ReadInto(name, value, isTransposed: false);
+            file.ReadInto(name, value);
         return numbers;
     }
 

@@ -25,7 +25,7 @@ public sealed class DamagedModelTests : IDisposable
         ["half a config"] = (f => Cut(At(f, Config), 100), Config, "is not valid JSON"),
         ["config of a list"] = (f => File.WriteAllText(At(f, Config), "[]"), Config, "is a JSON Array, expected an object"),
         ["config of bytes"] = (f => File.WriteAllBytes(At(f, Config), [0xFF, 0xFE, 0]), Config, "is not valid JSON"),
-        ["unknown architecture"] = (f => GoldenModel.Edit(f, ("model_type", "mamba")), Config, "model_type  is \"mamba\", expected one of gpt2, llama"),
+        ["unknown architecture"] = (f => GoldenModel.Edit(f, ("model_type", "mamba")), Config, "model_type  is \"mamba\", expected one of gpt2, gpt_neox, llama, mistral, qwen2, phi3, gemma"),
         ["unknown head"] = (f => GoldenModel.Edit(f, ("architectures", new JsonArray("GPT2DoubleHeadsModel"))), Config, "architectures  is [\"GPT2DoubleHeadsModel\"]"),
         ["a reward model"] = (f => GoldenModel.Edit(f, ("architectures", new JsonArray("GPT2ForSequenceClassification")), ("num_labels", 1)), Config, "describes a reward model"),
         ["no sizes"] = (f => GoldenModel.Edit(f, ("n_layer", null), ("n_embd", -3)), Config, "n_embd   is -3, expected a positive whole number"),

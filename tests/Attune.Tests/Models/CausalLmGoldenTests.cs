@@ -14,28 +14,28 @@ public sealed class CausalLmGoldenTests
     private static readonly Operator CrossEntropy = Operator.Find("aten::cross_entropy_loss");
 
     [Theory]
-    [InlineData("gpt2")]
-    [InlineData("llama-gqa")]
+    [MemberData(nameof(GoldenModel.LanguageModels), MemberType = typeof(GoldenModel))]
     public void Logits_and_log_probs_match(string name)
     {
         using var frozen = Autograd.NoGrad();
         using var model = CausalLm.Load(Folder(name), Compute.Cpu);
-        foreach (var sample in Expected(name).GetProperty("forward").EnumerateArray())
+        var expectations = Expected(name);
+        var tolerance = Math.Max(1e-5, 2 * expectations.GetProperty("worst_abs_logit_diff_from_float64").GetDouble()); // transformers' own distance from float64
+        foreach (var sample in expectations.GetProperty("forward").EnumerateArray())
         {
             using var scope = TensorScope.Begin();
             var ids = Ids(sample.GetProperty("input_ids"));
-            model.Logits(model.Hidden(ModelInput.Causal(ids, 1, Compute.Cpu))).Select(0, 0).ShouldBeNear(Rows(sample.GetProperty("logits")), tolerance: 1e-5);
+            model.Logits(model.Hidden(ModelInput.Causal(ids, 1, Compute.Cpu))).Select(0, 0).ShouldBeNear(Rows(sample.GetProperty("logits")), tolerance);
             var logProbs = TokenScoring.LogProbs(model, [ids])[0];
             var expected = Numbers(sample.GetProperty("next_token_logprobs"));
             Assert.Equal(expected.Length, logProbs.Length);
             for (var k = 0; k < expected.Length; k++)
-                Assert.Equal(expected[k], logProbs[k], 1e-5);
+                Assert.Equal(expected[k], logProbs[k], tolerance);
         }
     }
 
     [Theory]
-    [InlineData("gpt2")]
-    [InlineData("llama-gqa")]
+    [MemberData(nameof(GoldenModel.LanguageModels), MemberType = typeof(GoldenModel))]
     public void Greedy_continuations_match_alone_and_in_a_batch_of_all(string name)
     {
         using var model = CausalLm.Load(Folder(name), Compute.Cpu);
@@ -58,8 +58,7 @@ public sealed class CausalLmGoldenTests
     }
 
     [Theory]
-    [InlineData("gpt2")]
-    [InlineData("llama-gqa")]
+    [MemberData(nameof(GoldenModel.LanguageModels), MemberType = typeof(GoldenModel))]
     public void A_left_padded_batch_gives_the_same_ids(string name)
     {
         using var model = CausalLm.Load(Folder(name), Compute.Cpu);
@@ -74,8 +73,7 @@ public sealed class CausalLmGoldenTests
     }
 
     [Theory]
-    [InlineData("gpt2")]
-    [InlineData("llama-gqa")]
+    [MemberData(nameof(GoldenModel.LanguageModels), MemberType = typeof(GoldenModel))]
     public void Gradient_norms_of_every_tensor_match(string name)
     {
         using var scope = TensorScope.Begin();
@@ -88,7 +86,7 @@ public sealed class CausalLmGoldenTests
         var gradients = model.NamedParameters().ToDictionary(p => p.Name, p => p.Parameter.Value.Grad!);
         var entries = KeyMap.For(model.Config).Entries.ToDictionary(e => e.Key);
         var norms = train.GetProperty("grad_l2").EnumerateObject().ToArray();
-        Assert.True(norms.Length > 15, "a golden without gradients checks nothing");
+        Assert.True(norms.Length >= 15, "a golden without gradients checks nothing");
         foreach (var (key, norm) in norms.Select(p => (p.Name, p.Value.GetDouble())))
         {
             var entry = entries[key];
@@ -99,8 +97,7 @@ public sealed class CausalLmGoldenTests
     }
 
     [Theory]
-    [InlineData("gpt2")]
-    [InlineData("llama-gqa")]
+    [MemberData(nameof(GoldenModel.LanguageModels), MemberType = typeof(GoldenModel))]
     public void The_loss_falls_along_the_recorded_trace_to_the_recorded_gradients(string name)
     {
         using var model = CausalLm.Load(Folder(name), Compute.Cpu);
@@ -122,22 +119,24 @@ public sealed class CausalLmGoldenTests
             Near(trace[step], loss.Item());
             loss.Backward();
             if (step == trace.Length - 1)
-                NearFirstGradients(train.GetProperty("grad_first4"), model);
+                NearFirstGradients(train.GetProperty("grad_first4"), model, Math.Max(2e-6, 2 * Expected(name).GetProperty("worst_abs_logit_diff_from_float64").GetDouble()));
             optimiser.Step(settings.GetProperty("lr").GetDouble());
         }
     }
 
     [Theory]
-    [InlineData("gpt2")]
-    [InlineData("llama-gqa")]
+    [MemberData(nameof(GoldenModel.LanguageModels), MemberType = typeof(GoldenModel))]
     public void What_is_saved_loads_as_it_was(string name)
     {
         using var model = CausalLm.Load(Folder(name), Compute.Cpu);
         var folder = Directory.CreateTempSubdirectory("attune").FullName;
         try
         {
-            model.Save(Path.Combine(folder, "model"));
-            Assert.Equal(File.ReadAllBytes(Path.Combine(Folder(name), "model.safetensors")), File.ReadAllBytes(Path.Combine(folder, "model", "model.safetensors")));
+            model.Save(Path.Combine(folder, "model"), new() { MaximumShardBytes = name == GoldenModel.Sharded ? 30_000 : long.MaxValue });
+            var files = Directory.GetFiles(Folder(name), "model*");
+            Assert.Equal(name == GoldenModel.Sharded ? 3 : 1, files.Length);
+            foreach (var file in files)
+                Assert.Equal(File.ReadAllBytes(file), File.ReadAllBytes(Path.Combine(folder, "model", Path.GetFileName(file))));
             using var again = CausalLm.Load(Path.Combine(folder, "model"), Compute.Cpu);
             Assert.Equal(model.Parameters.Select(p => p.Value.ToArray<float>()), again.Parameters.Select(p => p.Value.ToArray<float>()));
         }
@@ -148,17 +147,16 @@ public sealed class CausalLmGoldenTests
     }
 
     /// <summary>The first four numbers of every tensor's gradient: signs and order, which norms do not see.</summary>
-    private static void NearFirstGradients(JsonElement recorded, CausalLm model)
+    private static void NearFirstGradients(JsonElement recorded, CausalLm model, double tolerance)
     {
         var gradients = model.NamedParameters().ToDictionary(p => p.Name, p => p.Parameter.Value.Grad!);
         var entries = KeyMap.For(model.Config).Entries.ToDictionary(e => e.Key);
-        Assert.True(recorded.EnumerateObject().Count() > 15, "a golden without gradients checks nothing");
+        Assert.True(recorded.EnumerateObject().Count() >= 15, "a golden without gradients checks nothing");
         foreach (var (key, expected) in recorded.EnumerateObject().Select(p => (p.Name, Numbers(p.Value))))
         {
-            var gradient = gradients[entries[key].Name].Narrow(0, entries[key].FirstRow, entries[key].RowCount);
-            var actual = (entries[key].IsTransposed ? gradient.Transpose(0, 1) : gradient).Flatten(0, -1).ToArray<float>();
+            var actual = entries[key].AsOnDisk(gradients[entries[key].Name]).Flatten(0, -1).ToArray<float>();
             for (var k = 0; k < expected.Length; k++)
-                Assert.Equal(expected[k], actual[k], 2e-6); // of up to 0.2; after five steps in float32, and a step earlier they differ by 0.03
+                Assert.Equal(expected[k], actual[k], tolerance); // of up to 0.2; after five steps in float32, and a step earlier they differ by 0.03
         }
     }
 

@@ -6,7 +6,17 @@ namespace Attune.Tests.Models;
 /// <summary>The model folders of <c>tests/goldens/models</c>.</summary>
 internal static class GoldenModel
 {
-    public static TheoryData<string> All => [.. new[] { "gpt2", "llama-gqa", "gpt2-reward", "llama-reward" }];
+    private static readonly string[] InOneFile =
+        ["gpt2", "gpt-neox", "llama-gqa", "llama-linear-rope", "llama3-rope", "mistral", "qwen2-tied", "phi3", "gemma"];
+
+    /// <summary>Those whose weights are one file.</summary>
+    public static TheoryData<string> All => [.. InOneFile, "gpt2-reward", "llama-reward"];
+
+    /// <summary>Those that predict the next token.</summary>
+    public static TheoryData<string> LanguageModels => [.. InOneFile, Sharded];
+
+    /// <summary>One in bfloat16 and two files.</summary>
+    public const string Sharded = "llama-gqa-sharded-bf16";
 
     public static string Folder(string name) => Repository.PathOf($"tests/goldens/models/{name}");
 

@@ -24,8 +24,7 @@ public sealed class HuggingFaceFolderTests
     }
 
     [Theory]
-    [InlineData("gpt2")]
-    [InlineData("llama-gqa")]
+    [MemberData(nameof(GoldenModel.LanguageModels), MemberType = typeof(GoldenModel))]
     public void The_key_map_names_the_parameters_of_the_model(string model)
     {
         var config = HuggingFaceFolder.ReadConfig(GoldenModel.Folder(model));
@@ -98,21 +97,6 @@ public sealed class HuggingFaceFolderTests
         Assert.Equal(File.ReadAllBytes(Path.Combine(GoldenModel.Folder(model), "model.safetensors")), File.ReadAllBytes(folder.At("copy/model.safetensors")));
         Assert.Equal(["config.json", "generation_config.json", "model.safetensors"], Directory.GetFiles(folder.At("copy")).Select(Path.GetFileName).Order());
         Assert.Single(Directory.GetDirectories(folder.Path));
-    }
-
-    [FixtureFact]
-    public void A_sharded_folder_of_transformers_is_written_again_byte_for_byte()
-    {
-        var golden = Fixtures.Path("fixtures/models/llama-gqa-sharded-bf16");
-        using var folder = new TemporaryFolder();
-        using var scope = TensorScope.Begin();
-        using var source = HuggingFaceFolder.Open(golden);
-        Assert.Equal(DType.BFloat16, source.Config.StoredDType);
-
-        HuggingFaceFolder.Write(folder.At("copy"), source.Config, source.ReadTensors(Compute.Cpu), new() { MaximumShardBytes = 30_000 });
-
-        foreach (var file in Directory.GetFiles(golden, "model*"))
-            Assert.Equal(File.ReadAllBytes(file), File.ReadAllBytes(folder.At($"copy/{Path.GetFileName(file)}")));
     }
 
     [Theory]

@@ -82,6 +82,13 @@ public sealed class ModelFamilyTests
     [InlineData("gpt2", "GPT2LMHeadModel")]
     [InlineData("gpt2-reward", "GPT2ForSequenceClassification")]
     [InlineData("llama-gqa", "LlamaForCausalLM")]
+    [InlineData("llama-linear-rope", "LlamaForCausalLM")]
+    [InlineData("llama3-rope", "LlamaForCausalLM")]
+    [InlineData("gpt-neox", "GPTNeoXForCausalLM")]
+    [InlineData("mistral", "MistralForCausalLM")]
+    [InlineData("qwen2-tied", "Qwen2ForCausalLM")]
+    [InlineData("phi3", "Phi3ForCausalLM")]
+    [InlineData("gemma", "GemmaForCausalLM")]
     [InlineData("llama-reward", "LlamaForSequenceClassification")]
     public void A_written_config_agrees_with_the_one_of_transformers(string model, string architecture)
     {
@@ -93,7 +100,8 @@ public sealed class ModelFamilyTests
         Assert.Equal(architecture, (string?)written["architectures"]![0]);
         foreach (var (key, value) in written)
         {
-            if (key != "n_inner" && key != "tie_word_embeddings") // null there, which means 4·n_embd; left out there for GPT-2
+            // Null there, which means 4·n_embd; left out there for GPT-2; new in later versions for Qwen2 and Phi-3.
+            if (key is not ("n_inner" or "tie_word_embeddings") && !(key is ("head_dim" or "partial_rotary_factor") && theirs[key] is null))
                 Assert.True(JsonNode.DeepEquals(theirs[key], value), $"{key} is {value}, transformers wrote {theirs[key]}");
         }
     }
@@ -105,14 +113,14 @@ public sealed class ModelFamilyTests
         var copy = GoldenModel.CopyTo(folder, "llama-gqa");
         GoldenModel.Edit(copy,
             ("vocab_size", null), ("hidden_size", "wide"), ("hidden_act", "mish"), ("rms_norm_eps", true), ("sliding_window", 4096), ("frobnicate", 3),
-            ("rope_scaling", new JsonObject { ["rope_type"] = "llama3", ["factor"] = 8 }));
+            ("rope_scaling", new JsonObject { ["rope_type"] = "yarn", ["factor"] = 8 }));
 
         var refusal = Assert.Throws<InputException>(() => HuggingFaceFolder.ReadConfig(copy));
 
         Assert.Equal(
-            ["vocab_size", "hidden_size", "rms_norm_eps", "rope_scaling", "hidden_act", "sliding_window", "frobnicate"], refusal.Problems.Select(p => p.Key));
+            ["vocab_size", "hidden_size", "rms_norm_eps", "rope_scaling.rope_type", "hidden_act", "sliding_window", "frobnicate"], refusal.Problems.Select(p => p.Key));
         Assert.StartsWith(Path.Combine(copy, "config.json") + " has 7 problems", refusal.Message, StringComparison.Ordinal);
-        Assert.Contains("sliding_window  is 4096, expected null; Attune cannot compute this variant", refusal.Message, StringComparison.Ordinal);
+        Assert.Matches("sliding_window +is 4096, expected null; Attune cannot compute this variant", refusal.Message);
     }
 
     [Theory]
@@ -152,6 +160,31 @@ public sealed class ModelFamilyTests
         { "llama-gqa", "head_dim", "7" },
         { "llama-gqa", "rms_norm_eps", "0" },
         { "llama-gqa", "rope_parameters", "{\"rope_type\":\"yarn\"}" },
+        { "llama-gqa", "rope_parameters", "7" },
+        { "llama-gqa", "rope_scaling", "{\"rope_type\":\"dynamic\",\"factor\":2}" },
+        { "llama-gqa", "rope_scaling", "{\"factor\":2}" },
+        { "llama-gqa", "rope_scaling", "{\"rope_type\":\"linear\"}" },
+        { "llama-gqa", "rope_scaling", "{\"rope_type\":\"linear\",\"factor\":0.5}" },
+        { "llama-gqa", "rope_scaling", "{\"rope_type\":\"linear\",\"factor\":2,\"beta_fast\":32}" },
+        { "llama-gqa", "rope_scaling", "{\"rope_type\":\"linear\",\"type\":\"llama3\",\"factor\":2}" },
+        { "llama-gqa", "rope_scaling", "{\"rope_type\":\"llama3\",\"factor\":8}" },
+        { "llama3-rope", "rope_scaling", "{\"rope_type\":\"llama3\",\"factor\":8,\"low_freq_factor\":4,\"high_freq_factor\":1,\"original_max_position_embeddings\":32}" },
+        { "llama3-rope", "rope_parameters", "{\"rope_theta\":10000}" },
+        { "phi3", "rope_scaling", "{\"type\":\"longrope\",\"long_factor\":[1],\"short_factor\":[1]}" },
+        { "phi3", "partial_rotary_factor", "1.5" },
+        { "phi3", "sliding_window", "0" },
+        { "mistral", "sliding_window", "-1" },
+        { "mistral", "sliding_window", "\"long\"" },
+        { "mistral", "attention_bias", "true" },
+        { "qwen2-tied", "layer_types", "[\"full_attention\",\"sliding_attention\"]" },
+        { "qwen2-tied", "use_mrope", "true" },
+        { "gpt-neox", "rotary_pct", "0.1" },
+        { "gpt-neox", "rope_theta", "500" },
+        { "gpt-neox", "partial_rotary_factor", "0.25" },
+        { "gpt-neox", "num_attention_heads", "5" },
+        { "gemma", "hidden_activation", "\"mish\"" },
+        { "gemma", "use_bidirectional_attention", "true" },
+        { "llama-gqa", "model_type", "\"gemma2\"" },
         { "llama-gqa", "model_type", "\"mamba\"" },
         { "llama-gqa", "model_type", "null" },
         { "llama-reward", "id2label", "{\"0\":\"A\",\"1\":\"B\"}" },
@@ -184,6 +217,17 @@ public sealed class ModelFamilyTests
     [InlineData("llama-gqa", "transformers.js_config", "{\"dtype\":\"q4\"}")]
     [InlineData("gpt2", "transformers.js_config", "{\"dtype\":\"q4\"}")]
     [InlineData("llama-gqa", "rope_parameters", "{\"rope_type\":\"default\",\"rope_theta\":10000.0}")]
+    [InlineData("llama-gqa", "rope_parameters", "{\"rope_theta\":10000.0,\"partial_rotary_factor\":1.0}")]
+    [InlineData("llama-gqa", "rope_scaling", "{\"type\":\"default\"}")]
+    [InlineData("llama-linear-rope", "rope_scaling", "{\"type\":\"linear\",\"factor\":2.0}")]
+    [InlineData("phi3", "auto_map", "{\"AutoConfig\":\"configuration_phi3.Phi3Config\"}")]
+    [InlineData("qwen2-tied", "layer_types", "[\"full_attention\",\"full_attention\"]")]
+    [InlineData("qwen2-tied", "sliding_window", "32768")]
+    [InlineData("qwen2-tied", "max_window_layers", "0")]
+    [InlineData("gemma", "hidden_activation", "null")]
+    [InlineData("gemma", "hidden_act", "\"gelu\"")]
+    [InlineData("gpt-neox", "rope_theta", "null")]
+    [InlineData("gpt-neox", "use_parallel_residual", "true")]
     public void What_does_not_change_the_result_is_read_over(string model, string key, string value)
     {
         using var folder = new TemporaryFolder();
@@ -191,6 +235,49 @@ public sealed class ModelFamilyTests
         GoldenModel.Edit(copy, (key, JsonNode.Parse(value)));
 
         Assert.Equal(HuggingFaceFolder.ReadConfig(GoldenModel.Folder(model)), HuggingFaceFolder.ReadConfig(copy));
+    }
+
+    [Fact]
+    public void Newer_folders_say_base_and_stretching_of_rotary_positions_together()
+    {
+        using var folder = new TemporaryFolder();
+        var copy = GoldenModel.CopyTo(folder, "llama3-rope");
+        var scaling = JsonNode.Parse(File.ReadAllText(Path.Combine(copy, "config.json")))!["rope_scaling"]!.DeepClone();
+        scaling["rope_theta"] = 10_000;
+        GoldenModel.Edit(copy, ("rope_scaling", null), ("rope_theta", null), ("rope_parameters", scaling));
+
+        Assert.Equal(HuggingFaceFolder.ReadConfig(GoldenModel.Folder("llama3-rope")), HuggingFaceFolder.ReadConfig(copy));
+        Assert.Equal(RopeScalingKind.Llama3, HuggingFaceFolder.ReadConfig(copy).RopeScaling!.Kind);
+    }
+
+    /// <summary>Mistral's first folders have no such key and a window of 4096; null switches it off.</summary>
+    [Fact]
+    public void An_absent_window_is_the_familys_usual_one()
+    {
+        using var folder = new TemporaryFolder();
+        var copy = GoldenModel.CopyTo(folder, "mistral");
+        Assert.Null(HuggingFaceFolder.ReadConfig(copy).SlidingWindow);
+        GoldenModel.Edit(copy, ("sliding_window", null));
+        Assert.Equal(4096, HuggingFaceFolder.ReadConfig(copy).SlidingWindow);
+
+        var phi = GoldenModel.CopyTo(folder, "phi3");
+        GoldenModel.Edit(phi, ("sliding_window", null));
+        Assert.Null(HuggingFaceFolder.ReadConfig(phi).SlidingWindow);
+    }
+
+    /// <summary>Llama 3.1's own numbers: wavelengths below 2048 stay, above 8192 they are stretched 8 times.</summary>
+    [Theory]
+    [InlineData(1000, 1)]
+    [InlineData(2048, 1)]
+    [InlineData(8192, 0.125)]
+    [InlineData(100_000, 0.125)]
+    [InlineData(4096, 0.125 + (0.875 / 3))] // 2 turns over 8192 tokens: a third of the way from 1 to 4
+    public void Llama3_stretches_slow_pairs_only(double wavelength, double expected)
+    {
+        var scaling = new RopeScaling { Kind = RopeScalingKind.Llama3, Factor = 8, LowFrequencyFactor = 1, HighFrequencyFactor = 4, OriginalPositions = 8192 };
+        var frequency = 2 * Math.PI / wavelength;
+        Assert.Equal(expected, scaling.Apply(frequency) / frequency, 1e-12);
+        Assert.Equal(0.5, new RopeScaling { Kind = RopeScalingKind.Linear, Factor = 2 }.Apply(1));
     }
 
     [Fact]

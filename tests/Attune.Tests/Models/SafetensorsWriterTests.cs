@@ -76,7 +76,7 @@ public sealed class SafetensorsWriterTests
         using var file = SafetensorsFile.Open(folder.At("large"));
         Assert.Equal(large.ToArray<float>(), file.ReadTensor("a").ToArray<float>());
         var back = Tensor.Zeros([3 * 700, 701], DType.Float64);
-        file.ReadInto("t", back, isTransposed: true);
+        file.ReadInto("t", back.Transpose(0, 1));
         Assert.Equal(large.ToDoubles(), back.ToDoubles());
     }
 
