@@ -1,0 +1,98 @@
+using System.CommandLine;
+using Attune.Cli.Output;
+using Attune.Models;
+using Attune.Rollouts;
+using Attune.Runs;
+using Attune.Text;
+using Attune.Tokens;
+using Attune.Torch;
+
+namespace Attune.Cli.Verbs;
+
+/// <summary><c>attune chat</c>: a conversation in the terminal, a line a turn.</summary>
+internal static class ChatVerb
+{
+    private const string Title = "attune chat";
+
+    private static readonly Option<string?> System = new("--system") { Description = "Instructions that stand above the conversation", HelpName = "TEXT" };
+    private static readonly Option<double> Temperature = new("--temperature") { Description = "Divides the logits: below 1 for likelier tokens; 0 for the likeliest", DefaultValueFactory = _ => 0.7 };
+    private static readonly Option<double> TopP = new("--top-p") { Description = "Draw from the likeliest tokens up to this probability together; 1 for all", DefaultValueFactory = _ => 0.95 };
+    private static readonly Option<int> MaxNew = new("--max-new") { Description = "Most tokens of an answer", DefaultValueFactory = _ => 256 };
+    private static readonly Option<ulong> Seed = new("--seed") { Description = "All draws come from it", DefaultValueFactory = _ => 1 };
+
+    public static Verb Create(ConsoleOutput output)
+    {
+        var verb = new Verb("chat", "Talk with a model: a line a turn, an empty one or Ctrl-D ends.", "attune chat models/base --temperature 0.8")
+        {
+            GivenTokens.Model, System, Temperature, TopP, MaxNew, Seed, ComputeOptions.Device, ComputeOptions.Type,
+        };
+        return verb.Does(output, (parsed, stop) =>
+        {
+            var problems = new List<Problem>();
+            var settings = ComputeOptions.Read(parsed, problems);
+            var temperature = parsed.GetValue(Temperature);
+            var options = new SamplingOptions { IsGreedy = temperature == 0, Temperature = temperature == 0 ? 1 : temperature, TopP = parsed.GetValue(TopP), MaximumNewTokens = parsed.GetValue(MaxNew) };
+            problems.AddRange(options.Problems(key => key switch { "temperature" => Temperature.Name, "topP" => TopP.Name, "maximumNewTokens" => MaxNew.Name, _ => key }));
+            if (problems.Count > 0)
+                throw new InputException(Title, problems);
+            var files = ModelDescription.Read(parsed.GetRequiredValue(GivenTokens.Model), TokenizerUse.Needed);
+            var compute = settings.Open(Title, ComputeOptions.Device.Name);
+            using var model = files.Load(compute);
+            Talk(files, model, options, parsed.GetValue(System), new Seed(parsed.GetValue(Seed)), output, stop);
+        });
+    }
+
+    private static void Talk(ModelDescription files, CausalLm model, SamplingOptions options, string? system, Seed seed, ConsoleOutput output, CancellationToken stop)
+    {
+        var chat = new ChatPrompts(files.Tokenizer!);
+        options = options with { EndTokens = [.. files.EndIds.Union(chat.EndIds)] };
+        var messages = new List<Message>();
+        if (!string.IsNullOrWhiteSpace(system))
+            messages.Add(new(Role.System, system));
+        using var engine = new DecodingEngine(model);
+        for (var turn = 0; ; turn++)
+        {
+            output.Log.Write("you> ");
+            if (output.Input.ReadLine() is not { Length: > 0 } said)
+                return;
+            messages.Add(new(Role.User, said));
+            var prompt = chat.Of(new(messages));
+            var room = files.Config.MaximumPositions - prompt.Length;
+            if (room < 1)
+                throw new RunFailedException($"The conversation has {prompt.Length} tokens, expected less than the model's {files.Config.MaximumPositions} positions; begin a new one");
+            output.Log.Write("model> ");
+            var answer = Answer(engine, prompt, options with { MaximumNewTokens = Math.Min(options.MaximumNewTokens, room) }, chat.Stops, files.Tokenizer!, seed.For("chat"), turn, output, stop);
+            messages.Add(new(Role.Assistant, answer));
+        }
+    }
+
+    private static string Answer(
+        DecodingEngine engine, int[] prompt, SamplingOptions options, IReadOnlyList<string> stops, Tokenizer tokenizer, Seed seed, int turn, ConsoleOutput output, CancellationToken stop)
+    {
+        var (text, whole) = (new AnswerText(tokenizer, stops), "");
+        Decoding? decoding = null;
+        decoding = new(new(prompt, turn), seed, options)
+        {
+            Drawn = drawn =>
+            {
+                var piece = drawn.Finish == FinishReason.EndToken ? "" : text.Add(drawn.Token);
+                if (drawn.Finish is not null)
+                    piece += text.Finish();
+                whole += piece;
+                output.Result.Write(Printable.Text(piece));
+                output.Flush();
+                if (text.HasStopped)
+                    decoding!.Cancel();
+            },
+        };
+        engine.Submit(decoding);
+        while (engine.Step(stop))
+        {
+            // a token
+        }
+
+        output.Line("");
+        output.Flush();
+        return whole.Trim();
+    }
+}
