@@ -22,15 +22,18 @@ public static class PromptScoring
     /// <param name="model">The model.</param>
     /// <param name="ids">At least one token, at most as many as the model has positions.</param>
     /// <param name="top">How many of the likeliest tokens to name.</param>
+    /// <param name="from">The place of the first token to score; 0 for all, of which the first has no log-prob.</param>
+    /// <returns>The tokens from there on.</returns>
     /// <exception cref="RunFailedException">A log-prob is not a number.</exception>
-    public static ScoredToken[] Of(CausalLm model, int[] ids, int top)
+    public static ScoredToken[] Of(CausalLm model, int[] ids, int top, int from = 0)
     {
         using var numbers = Autograd.Inference();
         using var scope = TensorScope.Begin();
-        var scored = new ScoredToken[ids.Length];
-        scored[0] = new(ids[0], null, []);
+        var scored = new ScoredToken[ids.Length - from];
+        if (from == 0)
+            scored[0] = new(ids[0], null, []);
         var hidden = model.Hidden(ModelInput.Causal(ids, 1, model.Compute)).Select(0, 0); // [T,D]
-        for (var first = 0; first < ids.Length - 1; first += Rows)
+        for (var first = Math.Max(0, from - 1); first < ids.Length - 1; first += Rows)
         {
             using var chunk = TensorScope.Begin();
             var count = Math.Min(Rows, ids.Length - 1 - first);
@@ -47,7 +50,7 @@ public static class PromptScoring
                 var likeliest = new TokenLogProb[top];
                 for (var t = 0; t < top; t++)
                     likeliest[t] = new((int)places[(k * top) + t], values[(k * top) + t]);
-                scored[first + k + 1] = new(id, own, likeliest);
+                scored[first + k + 1 - from] = new(id, own, likeliest);
             }
         }
 

@@ -117,6 +117,13 @@ internal readonly struct JsonRow
         _ => throw new RowException(0, $"has a message by '{name}'", "system, user or assistant", "rename the role, or remove the row"),
     };
 
+    public Row<Continuation> Continuation() => new(new(Named("context"), Named("continuation") is { Length: > 0 } text ? text
+        : throw new RowException(0, "has an empty continuation", "some text", "complete the line or remove it")));
+
+    private string Named(string field) => Find(field) is not { } value ? throw new RowException(0, $"has no \"{field}\"", "{\"context\": …, \"continuation\": …}", "complete the line or remove it")
+        : value.ValueKind == JsonValueKind.String ? value.GetString()!
+        : throw new RowException(0, $"has \"{field}\" that is {Name(value)}", "a string", "correct the line or remove it");
+
     private string Text(string key, string path)
     {
         var value = Required(key, path);

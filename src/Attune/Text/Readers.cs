@@ -33,6 +33,9 @@ public static class Readers
     public static DataFile<PromptResponse> PromptResponses(string path, FieldMap fields, IReadOnlyDictionary<string, IReadOnlyList<string>>? keep = null) =>
         Json(path, keep, row => row.PromptResponse(fields));
 
+    /// <summary>JSON Lines, a <c>context</c> and a <c>continuation</c> each; other fields are passed over.</summary>
+    public static DataFile<Continuation> Continuations(string path) => Json(path, keep: null, row => row.Continuation());
+
     /// <summary>JSON Lines, a list of messages each.</summary>
     /// <inheritdoc cref="Documents"/>
     public static DataFile<Conversation> Conversations(string path, FieldMap fields, IReadOnlyDictionary<string, IReadOnlyList<string>>? keep = null) =>

@@ -11,6 +11,11 @@ public sealed record Document(string Text, string? Id = null);
 /// <param name="Id">Its name in the file it comes from, if it has one.</param>
 public sealed record PromptResponse(string Prompt, string Response, string? Id = null);
 
+/// <summary>A text and what may follow it: how likely is it?</summary>
+/// <param name="Context">What stands before; may be empty.</param>
+/// <param name="Text">What follows, not empty; usually it begins with a blank.</param>
+public sealed record Continuation(string Context, string Text);
+
 /// <summary>A prompt with a better and a worse answer. Prompt and answer joined are the text as it was: no space is added between them.</summary>
 /// <param name="Prompt">What both answers answer.</param>
 /// <param name="Chosen">The better answer.</param>
