@@ -1,3 +1,4 @@
+#pragma warning disable RS0030 // A benchmark is a console program of its own.
 using System.Diagnostics;
 using System.Globalization;
 using Attune.Models;

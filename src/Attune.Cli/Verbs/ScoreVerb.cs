@@ -1,3 +1,4 @@
+using System.CommandLine;
 using Attune.Cli.Output;
 using Attune.Models;
 using Attune.Rollouts;

@@ -37,7 +37,7 @@ public sealed class ContinuationScoringTests
         var files = ModelDescription.Read(Folder, TokenizerUse.Needed);
         var (ids, context) = ContinuationScoring.Encode(new("The film  ", "was good"), files, "test");
         Assert.Equal(files.Tokenizer!.Encode("The film").Length, context);
-        Assert.Equal("  was good", files.Tokenizer.Decode(ids[context..]));
+        Assert.Equal("  was good", files.Tokenizer.Decode(ids.AsSpan(context..)));
     }
 
     [Fact]
