@@ -49,9 +49,17 @@ internal sealed record RewardFlags(string Path, int? BestOf, double? Rejection)
     /// <summary>The reward; disposed with its models.</summary>
     public RewardParts Open(CausalLm model, ModelDescription files, int longest)
     {
-        IReadOnlyList<RewardPart> parts = Directory.Exists(Path) ? [new() { Model = Path }] : Recipe.Load<RewardFile>(Path, []).Rewards;
-        // The model stays its owner's: what joins it with its tokenizer is not disposed.
-        return RewardParts.Open(parts, "rewards", new TextModel(model, files.Tokenizer!, files.Folder), longest, MicroBatch);
+        var isModel = Directory.Exists(Path);
+        IReadOnlyList<RewardPart> parts = isModel ? [new() { Model = Path }] : Recipe.Load<RewardFile>(Path, []).Rewards;
+        try
+        {
+            // The model stays its owner's: what joins it with its tokenizer is not disposed.
+            return RewardParts.Open(parts, "rewards", new TextModel(model, files.Tokenizer!, files.Folder), longest, MicroBatch);
+        }
+        catch (InputException e)
+        {
+            throw isModel ? new InputException(SampleVerb.Title, [.. e.Problems.Select(problem => problem with { Key = Reward.Name })]) : new InputException(Path, e.Problems);
+        }
     }
 
     /// <summary>Draws, scores and chooses.</summary>

@@ -11,7 +11,7 @@ namespace Attune.Cli.Verbs;
 /// <summary><c>attune sample</c>: continuations of a prompt.</summary>
 internal static class SampleVerb
 {
-    private const string Title = "attune sample";
+    internal const string Title = "attune sample";
 
     private static readonly Option<int> Count = new("--n") { Description = "Samples of the prompt", DefaultValueFactory = _ => 1 };
     private static readonly Option<int> Batch = new("--batch") { Description = "Samples decoded together; changes no draw", DefaultValueFactory = _ => Sampler.UsualBatch };
@@ -115,6 +115,7 @@ internal static class SampleVerb
         {
             if (job.Beams is { } beams)
                 return [.. new BeamSearch(model, beams, job.Options, contrast).Search(job.Prompt, stop).Select((found, rank) => Found(job, found, rank))];
+            using var reward = job.Reward?.Open(model, job.Model, job.Prompt.Length + job.Options.MaximumNewTokens);
             var drawn = job.Samples * (job.Reward?.Draws ?? 1);
             var meter = new ProgressMeter(progress, "sample", drawn, "samples", TimeProvider.System);
             var sampler = new Sampler(model, job.Options, job.Model.Tokenizer is { } tokenizer ? id => tokenizer.BytesOf(id).ToArray() : null) { MaximumBatch = job.Batch, Contrast = contrast };
@@ -122,10 +123,9 @@ internal static class SampleVerb
             meter.Advance(0);
             var requests = Enumerable.Range(0, job.Samples).Select(id => new SampleRequest(job.Prompt, id)).ToArray();
             void Finished(int count) => meter.Advance(done += count);
-            if (job.Reward is not { } wanted)
+            if (reward is null)
                 return [.. sampler.Sample(requests, new Seed(job.Seed), Finished, stop).Select(rollout => new Sample(rollout))];
-            using var reward = wanted.Open(model, job.Model, job.Prompt.Length + job.Options.MaximumNewTokens);
-            return [.. wanted.Sample(sampler, reward, requests, new Seed(job.Seed), Finished, stop).Select(answer => new Sample(answer.Answer, Reward: answer.Reward))];
+            return [.. job.Reward!.Sample(sampler, reward, requests, new Seed(job.Seed), Finished, stop).Select(answer => new Sample(answer.Answer, Reward: answer.Reward))];
         }
         catch (RunFailedException e)
         {
