@@ -17,6 +17,14 @@ public static class MemoryEstimate
     /// <summary>Weights, gradients and two moments of a trained model, bytes.</summary>
     public static long Trained(TransformerConfig config, DType dtype) => 4 * config.WeightBytes(dtype);
 
+    /// <summary>The same where an adapter may be trained instead: the weights stand there once.</summary>
+    public static long Trained(TransformerConfig config, DType dtype, AdapterSettings? adapter) =>
+        adapter is null ? Trained(config, dtype) : config.WeightBytes(dtype) + Learned(config, dtype, adapter);
+
+    /// <summary>An adapter with its gradients and moments, bytes.</summary>
+    public static long Learned(TransformerConfig config, DType dtype, AdapterSettings adapter) =>
+        4 * dtype.Size() * adapter.Rank * AdapterTargets.Chosen(config, adapter.Targets).Sum(entry => entry.Shape.Sum());
+
     /// <summary>What one forward and backward pass over <c>[rows, width]</c> tokens holds, bytes.</summary>
     /// <param name="config">The model.</param>
     /// <param name="rows">Rows of a micro-batch.</param>

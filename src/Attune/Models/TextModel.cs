@@ -50,7 +50,25 @@ public sealed class TextModel : IDisposable
     /// <summary>The same tokenizer with a copy of the weights.</summary>
     public TextModel Copy() => new(Model.Copy(), Tokenizer) { Usual = Usual };
 
-    /// <summary>Writes the whole folder, or nothing.</summary>
+    /// <summary>This model with a fresh adapter beside its frozen weights, as a recipe's section says; itself where there is none. Takes the model over.</summary>
+    /// <exception cref="InputException">The settings do not fit the model.</exception>
+    internal TextModel Adapted(AdapterSettings? settings, Seed seed)
+    {
+        if (settings is null)
+            return this;
+        try
+        {
+            var adapter = LoraAdapter.Create(Model.Config, settings, seed.For("adapter"), Model.Compute);
+            return new(Model.With(adapter, Model.Config.Head, takesBase: true), Tokenizer) { Usual = Usual };
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Writes the whole folder, or nothing; of an adapted model the adapter alone.</summary>
     public void Save(string folder) => Model.Save(folder, new() { Generation = Usual, AddFiles = Tokenizer.Save });
 
     /// <inheritdoc/>

@@ -56,17 +56,20 @@ internal sealed class PpoInputs : IDisposable
                 "lower it; longer documents are cut into several pieces"));
         }
 
+        problems.Add(start is null ? [] : recipe.Adapter?.CheckFor(start.Config) ?? []);
+        var fits = problems.AreNone;
         var bytes = start is null ? 0 : Memory(start.Config, recipe, compute.DType, prompts);
         var tooMuch = memory.Check("memory", bytes, recipe.Ppo.MicroBatch > 1 ? $"lower ppo.microBatch (now {recipe.Ppo.MicroBatch}), or take a smaller model" : "take a smaller model");
         if (tooMuch is not null)
             problems.Add(tooMuch);
-        if (start is null || tooMuch is not null || problems.Try("from", () => new TextModel(start.Load(compute), start.Tokenizer!, recipe.From) { Usual = start.Usual }) is not { } policy)
+        if (start is null || tooMuch is not null || problems.Try("from", () => new TextModel(start.Load(compute), start.Tokenizer!, recipe.From) { Usual = start.Usual }.Adapted(fits ? recipe.Adapter : null, seed)) is not { } policy)
         {
             LookAt(recipe, problems, withPrompts: start is null);
             problems.ThrowIfAny();
             throw new InvalidOperationException("a policy that was not read has a problem");
         }
 
+        policy.Model.UsesCheckpointing = recipe.Ppo.Checkpointing;
         var inputs = new PpoInputs { Policy = policy, Prompts = prompts!, MemoryBytes = bytes };
         try
         {
@@ -115,6 +118,12 @@ internal sealed class PpoInputs : IDisposable
         if (recipe.HeldOut is { } heldOut)
             Judge = problems.Try("heldOut", () => Own(RewardParts.Open(heldOut.Rewards, "heldOut.rewards", Policy, longest, ppo.MicroBatch)));
         var critic = recipe.Critic is { } criticFolder ? problems.Try("critic", () => Own(RewardParts.LoadFor(criticFolder, Policy, longest))) : Reward?.Models.FirstOrDefault();
+        if (recipe.Adapter is not null && ppo.ValueStart == ValueStart.RewardModel && critic is { Trunk: var trunk } && trunk.Base != Policy.Model.Base)
+        {
+            problems.Add(Problem.Of("ppo.valueStart", "is reward-model, whose weights are another copy than the policy's", "a reward model that is an adapter on the same base, as adapter is set",
+                $"train one with adapter and from: {recipe.From}, or set ppo.valueStart to zero"));
+        }
+
         if (!problems.AreNone)
             return;
         Models = Own(ModelsOf(ppo, reference, critic));
@@ -130,7 +139,7 @@ internal sealed class PpoInputs : IDisposable
 
     private CausalLm LoadReference(string folder)
     {
-        if (!Tokens.Tokenizer.Load(folder).IsSameAs(Policy.Tokenizer))
+        if (!ModelDescription.TokenizerOf(folder).IsSameAs(Policy.Tokenizer))
             throw InputException.One(folder, "has another tokenizer than the policy", "the same one, as answers are scored by their token ids", "name the model that the policy was trained from");
         return CausalLm.Load(folder, Policy.Model.Compute);
     }

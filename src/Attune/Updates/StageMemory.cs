@@ -12,8 +12,9 @@ internal static class StageMemory
     /// <param name="dtype">Element type of weights and activations.</param>
     /// <param name="rows">Rows of a micro-batch.</param>
     /// <param name="width">Tokens a row.</param>
-    public static long Bytes(TransformerConfig config, DType dtype, int rows, int width) =>
-        MemoryEstimate.Process + MemoryEstimate.Trained(config, dtype) + MemoryEstimate.TrainingPass(config, rows, width, logitTokens: (long)rows * width, dtype);
+    /// <param name="adapter">What is trained instead of the weights; null for those.</param>
+    public static long Bytes(TransformerConfig config, DType dtype, int rows, int width, AdapterSettings? adapter = null) =>
+        MemoryEstimate.Process + MemoryEstimate.Trained(config, dtype, adapter) + MemoryEstimate.TrainingPass(config, rows, width, logitTokens: (long)rows * width, dtype);
 
     /// <summary>The problem where that is more than there is; null where it fits.</summary>
     /// <param name="bytes">The estimate.</param>
