@@ -10,6 +10,12 @@ if (args is ["--help"] or ["-h"])
     return 0;
 }
 
+if (args is [Loading.Switch, var folder])
+{
+    Loading.PrintOne(folder);
+    return 0;
+}
+
 if (BenchOptions.Parse(args, out var problem) is not { } options)
 {
     await Console.Error.WriteLineAsync(problem).ConfigureAwait(false);

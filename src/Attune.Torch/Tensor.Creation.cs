@@ -7,7 +7,7 @@ public sealed unsafe partial class Tensor
 {
     private static class CreationOps
     {
-        internal static readonly Operator Empty = Operator.Find("aten::empty.memory_format"), Zeros = Operator.Find("aten::zeros");
+        internal static readonly Operator Empty = Operator.Find("aten::empty", "memory_format"), Zeros = Operator.Find("aten::zeros");
         internal static readonly Operator Full = Operator.Find("aten::full");
         internal static readonly Operator ZerosLike = Operator.Find("aten::zeros_like");
         internal static readonly Operator OnesLike = Operator.Find("aten::ones_like");
