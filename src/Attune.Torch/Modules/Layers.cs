@@ -3,6 +3,8 @@ namespace Attune.Torch.Modules;
 /// <summary>x·Wᵀ + b.</summary>
 public sealed class Linear : Module
 {
+    private Nf4Matrix? _packed;
+
     /// <summary>Creates the layer with the given first weights <c>[output, input]</c>, which it takes over.</summary>
     /// <param name="weight">Checkpoint key <c>weight</c>.</param>
     /// <param name="bias">Checkpoint key <c>bias</c>, shape <c>[output]</c>; null for none.</param>
@@ -12,15 +14,44 @@ public sealed class Linear : Module
         Bias = bias is null ? null : Register("bias", bias);
     }
 
-    /// <summary>The weights <c>[output, input]</c>.</summary>
+    /// <summary>The weights <c>[output, input]</c>, until they are packed.</summary>
     public Parameter Weight { get; }
+
+    /// <summary>The weights in 4 bits; null while they are as they were.</summary>
+    public Nf4Matrix? Packed => _packed;
 
     /// <summary>The bias <c>[output]</c>, if there is one.</summary>
     public Parameter? Bias { get; }
 
+    /// <summary>
+    /// Rounds the weights to 4 bits and forgets them as they were: they learn no more, and are no parameter any longer. They are unpacked for each
+    /// product, in backward again, and never kept.
+    /// </summary>
+    /// <param name="hasDoubleQuantisation">Whether the scales are rounded, too.</param>
+    public void Pack(bool hasDoubleQuantisation)
+    {
+        if (_packed is not null)
+            return;
+        _packed = new(Weight.Value, hasDoubleQuantisation);
+        Remove(Weight);
+    }
+
     /// <param name="x">Activations <c>[…, input]</c>.</param>
     /// <returns><c>[…, output]</c>.</returns>
-    public Tensor Forward(Tensor x) => Tensor.Linear(x, Weight.Value, Bias?.Value);
+    public Tensor Forward(Tensor x)
+    {
+        if (_packed is not { } packed)
+            return Tensor.Linear(x, Weight.Value, Bias?.Value);
+        using var scope = TensorScope.Begin();
+        return scope.Keep(Autograd.WithGradient(input => Tensor.Linear(input, packed.Unpack(), Bias?.Value), gradient => gradient.MatMul(packed.Unpack()), x));
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        _packed?.Dispose();
+        base.Dispose(disposing);
+    }
 }
 
 /// <summary>A learned vector for each id.</summary>

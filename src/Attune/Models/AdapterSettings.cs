@@ -26,6 +26,12 @@ public sealed record AdapterSettings : IChecked
     /// <summary>Whether the scale is α/√r, under which gradients neither vanish nor grow with the rank (Kalajdzievski 2023, arXiv:2312.03732).</summary>
     public bool RankStabilised { get; init; }
 
+    /// <summary>4 keeps the frozen matrices of the layers in 4 bits (Dettmers et al. 2023, arXiv:2305.14314); not set, they are as they are.</summary>
+    public int? BaseBits { get; init; }
+
+    /// <summary>Whether the scales of 4-bit weights are rounded to 8 bits: 4.13 bits a weight instead of 4.5. Used where <see cref="BaseBits"/> is set.</summary>
+    public bool DoubleQuantisation { get; init; } = true;
+
     /// <summary>s: what B·A is multiplied by.</summary>
     public double Scale => Alpha / (RankStabilised ? Math.Sqrt(Rank) : Rank);
 
@@ -35,6 +41,7 @@ public sealed record AdapterSettings : IChecked
         .. Problem.Refuse("rank", Rank, Rank >= 1, "at least 1", "8 to 64 is usual"),
         .. Problem.Refuse("alpha", Alpha, Alpha > 0, "above 0", "once or twice the rank is usual"),
         .. Problem.Refuse("dropout", Dropout, Dropout is >= 0 and < 1, "at least 0 and below 1", "0 to 0.1 is usual"),
+        .. Problem.Refuse("baseBits", BaseBits, BaseBits is null or 4, "4", "leave it out for weights as they are"),
         .. Targets.Count > 0 ? [] : (Problem[])[Problem.Of("targets", "is empty", "at least one matrix", $"{AllLinear} takes all of the layers")],
     ];
 

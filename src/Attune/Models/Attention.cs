@@ -22,6 +22,9 @@ public sealed class Attention : Module
         _out = Register("out", weights.Linear("out", config.Width, inner, config.AttentionOutBias, residual: true));
     }
 
+    /// <summary>Its matrices by the names of their weights.</summary>
+    internal IEnumerable<(string Name, Linear Matrix)> Matrices => [("qkv.weight", _qkv), ("out.weight", _out)];
+
     /// <param name="x">Activations <c>[B,T,D]</c>.</param>
     /// <param name="context">Rotary angles and mask of this pass.</param>
     /// <param name="layer">Which layer of the cache.</param>

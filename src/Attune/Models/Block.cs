@@ -23,6 +23,10 @@ public sealed class Block : Module
         _mlp = Register("mlp", new Mlp(config, weights.Within("mlp")));
     }
 
+    /// <summary>Its matrices by the names of their weights.</summary>
+    internal IEnumerable<(string Name, Linear Matrix)> Matrices =>
+        _attention.Matrices.Select(m => ("attention." + m.Name, m.Matrix)).Concat(_mlp.Matrices.Select(m => ("mlp." + m.Name, m.Matrix)));
+
     /// <param name="x">Activations <c>[B,T,D]</c>.</param>
     /// <param name="context">What this pass's layers share.</param>
     /// <param name="places">Flat places <c>[n]</c> whose result is wanted; null for all.</param>
@@ -70,6 +74,9 @@ public sealed class Mlp : Module
             : Register("up", weights.Linear("up", config.InnerWidth, config.Width, config.MlpBias));
         _down = Register("down", weights.Linear("down", config.Width, config.InnerWidth, config.MlpBias, residual: true));
     }
+
+    /// <summary>Its matrices by the names of their weights.</summary>
+    internal IEnumerable<(string Name, Linear Matrix)> Matrices => [(_config.IsGated ? "gate_up.weight" : "up.weight", _up), ("down.weight", _down)];
 
     /// <param name="x">Activations <c>[…,D]</c>.</param>
     /// <param name="context">What this pass's layers share.</param>

@@ -62,6 +62,9 @@ public sealed class CausalLm : Module
     /// <summary>Compute layers again in backward instead of keeping their activations: less memory for about a third more time.</summary>
     public bool UsesCheckpointing { get; set; }
 
+    /// <summary>Places whose logits stand in memory at once, in training and scoring: memory, never the result.</summary>
+    public int LogitRows { get => field > 0 ? field : LogitPieces.RowsFor(Config.VocabularySize); set; }
+
     /// <summary>A new model with random weights.</summary>
     public static CausalLm Create(TransformerConfig config, Seed seed, Compute compute)
     {
@@ -79,8 +82,9 @@ public sealed class CausalLm : Module
     /// <summary>Reads a model from a Hugging Face folder.</summary>
     /// <param name="folder">Folder with config.json and safetensors weights.</param>
     /// <param name="compute">Device and dtype to compute with, whatever the file holds.</param>
+    /// <param name="adapter">The adapter that is to stand beside it; where it says so, each matrix is packed into 4 bits as soon as it is read.</param>
     /// <exception cref="Runs.InputException">The folder is missing, damaged, or of a kind that Attune does not know.</exception>
-    public static CausalLm Load(string folder, Compute compute)
+    public static CausalLm Load(string folder, Compute compute, AdapterSettings? adapter = null)
     {
         TorchRuntime.Require(compute.Device);
         using var files = HuggingFaceFolder.Open(folder);
@@ -88,7 +92,7 @@ public sealed class CausalLm : Module
         var model = Blank(files.Config, compute, folder);
         try
         {
-            files.ReadInto(model);
+            model.ReadFrom(files, adapter);
             return model;
         }
         catch
@@ -96,6 +100,31 @@ public sealed class CausalLm : Module
             model.Dispose();
             throw;
         }
+    }
+
+    /// <summary>Reads all weights, packing each matrix of the layers as soon as it is there, where the adapter's settings say so.</summary>
+    internal void ReadFrom(HuggingFaceFolder files, AdapterSettings? adapter)
+    {
+        var matrices = adapter?.BaseBits is null ? [] : Matrices();
+        files.ReadInto(this, name => matrices.GetValueOrDefault(name)?.Pack(adapter!.DoubleQuantisation));
+    }
+
+    /// <summary>Rounds the matrices of the layers to 4 bits: they learn no more, and the model cannot be copied or saved any longer.</summary>
+    /// <param name="hasDoubleQuantisation">Whether their scales are rounded, too.</param>
+    public void Pack(bool hasDoubleQuantisation)
+    {
+        foreach (var matrix in Matrices().Values)
+            matrix.Pack(hasDoubleQuantisation);
+    }
+
+    /// <summary>The matrices of the layers by the names of their weights.</summary>
+    private Dictionary<string, Linear> Matrices() =>
+        _blocks.SelectMany((block, k) => block.Matrices.Select(m => (Name: $"blocks.{k}.{m.Name}", m.Matrix))).ToDictionary(m => m.Name, m => m.Matrix);
+
+    private void RequireUnpacked()
+    {
+        if ((Base ?? this)._blocks.Any(block => block.Matrices.Any(m => m.Matrix.Packed is not null)))
+            throw new InvalidOperationException("the model's weights are packed into 4 bits, expected weights as they are; load the model again without packing");
     }
 
     /// <summary>Refuses a model whose head is for a score: its embedding would make logits that mean nothing.</summary>
@@ -142,12 +171,14 @@ public sealed class CausalLm : Module
     {
         if (Base is null || _merge is { IsOver: false })
             throw new InvalidOperationException($"the model {(Base is null ? "has no adapter" : "is merged")}, expected an adapter's view that is not merged; merge one once");
+        RequireUnpacked();
         return _merge = new(Base, Adapter!);
     }
 
     /// <summary>A copy with weights of its own, for instance the frozen reference of PPO; of an adapted model with the adapter merged into them.</summary>
     public CausalLm Copy()
     {
+        RequireUnpacked();
         var copy = Blank(Config, Compute, Folder);
         CopyWeightsInto(copy);
         return copy;

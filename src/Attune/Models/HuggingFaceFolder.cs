@@ -106,7 +106,9 @@ public sealed class HuggingFaceFolder : IDisposable
     /// Overwrites a module's parameters with the folder's of the same names, converting element type and device on the way. Nothing but one
     /// piece of one tensor stands in memory besides the module.
     /// </summary>
-    public FolderRemainder ReadInto(Module module)
+    /// <param name="module">What to fill.</param>
+    /// <param name="done">Told of each parameter that was read, before the next; it may take its values from the module.</param>
+    public FolderRemainder ReadInto(Module module, Action<string>? done = null)
     {
         using var scope = TensorScope.Begin();
         using var frozen = Autograd.NoGrad();
@@ -123,6 +125,7 @@ public sealed class HuggingFaceFolder : IDisposable
 
             Fill(parameter.Name, target);
             read.Add(parameter.Name);
+            done?.Invoke(parameter.Name);
         }
 
         return new([.. targets.Keys.Where(n => !read.Contains(n))], [.. Parameters.Select(p => p.Name).Where(n => !targets.ContainsKey(n))]);

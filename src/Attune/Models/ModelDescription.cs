@@ -57,7 +57,9 @@ public sealed class ModelDescription
 
     /// <summary>Reads the weights.</summary>
     /// <exception cref="InputException">They are missing, damaged, or do not fit the config.</exception>
-    public CausalLm Load(Compute compute) => CausalLm.Load(Folder, compute);
+    /// <param name="compute">Device and dtype to compute with.</param>
+    /// <param name="adapter">The adapter that is to stand beside it, if any.</param>
+    public CausalLm Load(Compute compute, AdapterSettings? adapter = null) => CausalLm.Load(Folder, compute, adapter);
 
     private static string WithTokenizer(string folder) => AdapterFolder.FolderWith(folder, f => Tokenizer.FileIn(f) is not null);
 

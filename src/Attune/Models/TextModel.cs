@@ -32,10 +32,13 @@ public sealed class TextModel : IDisposable
 
     /// <summary>Reads a model folder with its tokenizer.</summary>
     /// <exception cref="InputException">The folder is missing, damaged, of an unknown kind, or its parts do not belong together.</exception>
-    public static TextModel Load(string folder, Compute compute)
+    /// <param name="folder">The folder.</param>
+    /// <param name="compute">Device and dtype to compute with.</param>
+    /// <param name="adapter">The adapter that is to stand beside it, if any.</param>
+    public static TextModel Load(string folder, Compute compute, AdapterSettings? adapter = null)
     {
         var files = ModelDescription.Read(folder, TokenizerUse.Needed); // the cheap checks before the weights are read
-        var model = files.Load(compute);
+        var model = files.Load(compute, adapter);
         try
         {
             return new(model, files.Tokenizer!, folder) { Usual = files.Usual };

@@ -70,7 +70,7 @@ public static class FineTuning
             return finished;
         var plan = Plan(recipe, available, stop);
         var seed = new Seed((ulong)recipe.Seed).For("sft");
-        using var text = TextModel.Load(recipe.From, recipe.Compute.Open()).Adapted(recipe.Adapter, seed);
+        using var text = TextModel.Load(recipe.From, recipe.Compute.Open(), recipe.Adapter).Adapted(recipe.Adapter, seed);
         run.Progress.Say($"{plan.Rows.LossTokens:N0} response tokens of {plan.Rows.RealTokens:N0} in {plan.Rows.Rows:N0} rows of {plan.Rows.Width}");
         return LanguageModelStage.Run("fine-tuning", text, plan, seed, run, stop);
     }

@@ -31,8 +31,8 @@ public static class LanguageModelLoss
         var index = Tensor.From(places.ToArray(), places.Count).To(model.Compute.Device);
         var target = Tensor.From(targets.ToArray(), targets.Count).To(model.Compute.Device);
         var hidden = model.HiddenAt(ModelInput.Of(batch.Ids, batch.Segments, batch.Rows, model.Compute) with { Draws = draws }, index); // [N, D]
-        var logits = model.Logits(hidden).Wide(); // [N, V]
-        return new(CrossEntropy.Call(logits, target, Argument.None, SumReduction), places.Count);
+        var sums = LogitPieces.Of(hidden, target, model.LogitRows, (h, t) => [CrossEntropy.Call(model.Logits(h).Wide(), t, Argument.None, SumReduction).Unsqueeze(0)]); // of logits [n, V]
+        return new(sums[0].Sum(), places.Count);
     }
 
     /// <summary>How many tokens of a batch are predicted.</summary>

@@ -62,7 +62,7 @@ internal sealed class PpoInputs : IDisposable
         var tooMuch = memory.Check("memory", bytes, recipe.Ppo.MicroBatch > 1 ? $"lower ppo.microBatch (now {recipe.Ppo.MicroBatch}), or take a smaller model" : "take a smaller model");
         if (tooMuch is not null)
             problems.Add(tooMuch);
-        if (start is null || tooMuch is not null || problems.Try("from", () => new TextModel(start.Load(compute), start.Tokenizer!, recipe.From) { Usual = start.Usual }.Adapted(fits ? recipe.Adapter : null, seed)) is not { } policy)
+        if (start is null || tooMuch is not null || problems.Try("from", () => new TextModel(start.Load(compute, recipe.Adapter), start.Tokenizer!, recipe.From) { Usual = start.Usual }.Adapted(fits ? recipe.Adapter : null, seed)) is not { } policy)
         {
             LookAt(recipe, problems, withPrompts: start is null);
             problems.ThrowIfAny();

@@ -85,7 +85,7 @@ public static class Pretraining
         var plan = Plan(recipe, available, Path.Combine(run.Folder, "tokenizer"), run.Progress, stop);
         var compute = recipe.Compute.Open();
         var seed = new Seed((ulong)recipe.Seed);
-        using var text = recipe.From is { } from ? TextModel.Load(from, compute).Adapted(recipe.Adapter, seed)
+        using var text = recipe.From is { } from ? TextModel.Load(from, compute, recipe.Adapter).Adapted(recipe.Adapter, seed)
             : new TextModel(CausalLm.Create(plan.Config, seed.For("weights"), compute), plan.Tokenizer);
         run.Progress.Say($"{plan.Config.ParameterCount:N0} parameters, {plan.Rows.RealTokens:N0} tokens in {plan.Rows.Rows:N0} rows of {plan.Rows.Width}"
             + (plan.Validation.Rows > 0 ? $", {plan.Validation.RealTokens:N0} for validation" : ""));

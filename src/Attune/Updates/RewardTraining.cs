@@ -60,10 +60,12 @@ public static class RewardTraining
         if (recipe.Continue is not null)
         {
             var earlier = Whole(recipe, compute, seed);
+            if (settings.BaseBits is not null)
+                earlier.Trunk.Pack(settings.DoubleQuantisation);
             return earlier.Adapted(LoraAdapter.Create(earlier.Trunk.Config, settings, seed.For("adapter"), compute));
         }
 
-        var trunk = CausalLm.Load(recipe.From!, compute);
+        var trunk = CausalLm.Load(recipe.From!, compute, settings);
         var head = ScalarHead.ForReward(trunk.Config.Width, seed.For("score"), compute, recipe.Reward.HeadStart);
         return RewardModel.On(trunk, LoraAdapter.Create(trunk.Config, settings, seed.For("adapter"), compute), head, takesTrunk: true);
     }
