@@ -1,6 +1,6 @@
 """Held against the measured peak: the memory that `attune doctor` foresees for supervised fine-tuning, reward training and PPO.
 
-usage: python3 bench/memory_peaks.py [--program "./attune"] [--sizes small,medium,large] [--keep DIR]
+usage: python3 bench/memory_peaks.py [--program "./attune"] [--sizes small,medium,large] [--only WORD] [--keep DIR]
 
 Everything goes through the program as users have it. Models, data and recipes are made up here; each stage runs for two steps in a process of
 its own, whose largest resident memory the system tells (ru_maxrss). Prints a table in Markdown.
@@ -112,6 +112,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--program", default="./attune")
     parser.add_argument("--sizes", default=",".join(SIZES))
+    parser.add_argument("--only", default="", help="stages whose name has this word")
     parser.add_argument("--keep", help="a folder for models and recipes that stays")
     options = parser.parse_args()
     program = shlex.split(options.program)
@@ -123,6 +124,8 @@ def main():
             if not os.path.exists(os.path.join(folder, "prompts.txt")):
                 prepare(program, folder, size, random.Random(1))
             for name, verb, text in recipes(folder, size):
+                if options.only not in name:
+                    continue
                 recipe = write(os.path.join(folder, "recipe.yaml"), text)
                 seen, _ = run(program, "doctor", recipe, "--json", folder=folder)
                 foreseen = json.loads(seen)

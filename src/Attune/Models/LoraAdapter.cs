@@ -106,7 +106,7 @@ public sealed class LoraAdapter : Module
     }
 
     /// <summary>What a layer's matrix gives with the adapter.</summary>
-    /// <param name="output">What it gives without <c>[…,out]</c>.</param>
+    /// <param name="output">What it gives without <c>[…,out]</c>; changed in place, as nothing else reads it.</param>
     /// <param name="x">Its input <c>[…,in]</c>.</param>
     /// <param name="layer">The layer.</param>
     /// <param name="matrix">Which of its matrices.</param>
@@ -117,21 +117,34 @@ public sealed class LoraAdapter : Module
         if (parts.Length == 0)
             return output;
         using var scope = TensorScope.Begin();
-        var pieces = new List<Tensor>();
-        var done = 0L;
-        foreach (var part in parts)
+        // The parts in two products, not two each: the second reads a matrix with each part's B at its own rows and columns, and zeros elsewhere.
+        var thin = drop is null ? Tensor.Linear(x, Joined(0, parts.Select(part => part.A))) : Joined(-1, parts.Select(part => Tensor.Linear(drop(part.Name, x), part.A)));
+        return output.AddInPlace(Tensor.Linear(thin * Settings.Scale, Spread(parts, output.Size(-1))));
+    }
+
+    /// <summary>Each part's B at its rows and columns of a matrix <c>[out, parts·r]</c>.</summary>
+    private Tensor Spread(LoraPart[] parts, long rows)
+    {
+        if (parts.Length == 1 && parts[0].RowCount == rows)
+            return parts[0].B;
+        Tensor Zeros(long height, long width) => Tensor.Zeros([height, width], Compute);
+        var (pieces, done, rank) = (new List<Tensor>(), 0L, Settings.Rank);
+        for (var k = 0; k < parts.Length; k++)
         {
-            if (part.FirstRow > done)
-                pieces.Add(output.Narrow(-1, done, part.FirstRow - done));
-            var whole = parts.Length == 1 && part.RowCount == output.Size(-1);
-            var own = whole ? output : output.Narrow(-1, part.FirstRow, part.RowCount);
-            pieces.Add(own + part.Forward(drop?.Invoke(part.Name, x) ?? x, Settings.Scale));
+            var part = parts[k];
+            pieces.Add(Zeros(part.FirstRow - done, parts.Length * rank));
+            pieces.Add(Tensor.Cat(-1, Zeros(part.RowCount, k * rank), part.B, Zeros(part.RowCount, (parts.Length - 1 - k) * rank)));
             done = part.FirstRow + part.RowCount;
         }
 
-        if (done < output.Size(-1))
-            pieces.Add(output.Narrow(-1, done, output.Size(-1) - done));
-        return scope.Keep(pieces.Count == 1 ? pieces[0] : Tensor.Cat(-1, [.. pieces]));
+        pieces.Add(Zeros(rows - done, parts.Length * rank));
+        return Tensor.Cat(0, [.. pieces]);
+    }
+
+    private static Tensor Joined(int axis, IEnumerable<Tensor> tensors)
+    {
+        Tensor[] all = [.. tensors];
+        return all.Length == 1 ? all[0] : Tensor.Cat(axis, all);
     }
 
     private static long InputOf(KeyMapEntry entry) => entry.IsTransposed ? entry.Shape[0] : entry.Shape[1];
@@ -155,12 +168,13 @@ public sealed class LoraAdapter : Module
 
         public long RowCount => entry.RowCount;
 
-        /// <summary>s·x·Aᵀ·Bᵀ <c>[…,out]</c>, in the order that the rows have in memory.</summary>
-        public Tensor Forward(Tensor x, double scale) => Tensor.Linear(Tensor.Linear(x, a.Value) * scale, InMemoryOrder());
+        /// <summary>A <c>[r,in]</c>.</summary>
+        public Tensor A => a.Value;
+
+        /// <summary>B <c>[out,r]</c>, its rows in the order that they have in memory.</summary>
+        public Tensor B => entry.RowsFromDisk(b.Value);
 
         /// <summary>s·B·A <c>[out,in]</c>, in the order that the rows have in memory.</summary>
-        public Tensor Change(double scale) => InMemoryOrder().MatMul(a.Value) * scale;
-
-        private Tensor InMemoryOrder() => entry.RowsFromDisk(b.Value);
+        public Tensor Change(double scale) => B.MatMul(A) * scale;
     }
 }

@@ -100,7 +100,7 @@ public static class FineTuning
         var held = Rows("validation", validation, tokenizer!, config!, recipe, problems, warnings, stop);
         problems.ThrowIfAny();
         var most = Math.Min(recipe.Sft.MicroBatch, recipe.Sft.Batch);
-        var bytes = StageMemory.Bytes(config!, recipe.Compute.DType, most, Math.Max(rows!.Width, held!.Width), recipe.Adapter);
+        var bytes = StageMemory.Bytes(config!, recipe.Compute.DType, StageMemory.NextToken(recipe.Sft, Math.Max(rows!.Width, held!.Width), recipe.Adapter));
         if (StageMemory.Check(bytes, available, most, "sft.microBatch") is { } tooMuch)
             problems.Add(tooMuch);
         problems.ThrowIfAny();

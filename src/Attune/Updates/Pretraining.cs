@@ -107,7 +107,7 @@ public static class Pretraining
         var (config, tokenizer) = Shape(recipe, problems);
         problems.Add(config is null ? [] : recipe.Adapter?.CheckFor(config) ?? []);
         var rows = Math.Min(recipe.Pretrain.MicroBatch, recipe.Pretrain.Batch);
-        var bytes = config is null ? 0 : StageMemory.Bytes(config, recipe.Compute.DType, rows, config.MaximumPositions, recipe.Adapter);
+        var bytes = config is null ? 0 : StageMemory.Bytes(config, recipe.Compute.DType, StageMemory.NextToken(recipe.Pretrain, config.MaximumPositions, recipe.Adapter));
         if (StageMemory.Check(bytes, available, rows, "pretrain.microBatch") is { } tooMuch)
             problems.Add(tooMuch);
         problems.ThrowIfAny();

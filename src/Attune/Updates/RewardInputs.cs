@@ -76,7 +76,7 @@ internal sealed record RewardInputs
         var batch = (long)recipe.Reward.BatchSize * data.Training.Max(e => e.Sequences.Count);
         var rows = Math.Max(data.Training.Max(e => e.Sequences.Count), Math.Min(batch, recipe.Reward.MicroBatchSequences));
         rows = Math.Min(rows, data.Training.Sum(e => (long)e.Sequences.Count));
-        return MemoryEstimate.Process + MemoryEstimate.Trained(config, dtype, recipe.Adapter) + MemoryEstimate.TrainingPass(config, rows, data.LongestSequence, logitTokens: 0, dtype);
+        return StageMemory.Bytes(config, dtype, new(rows, data.LongestSequence, LogitTokens: 0) { Checkpointing = recipe.Reward.Checkpointing, HasSeveral = batch > rows, Adapter = recipe.Adapter });
     }
 
     /// <summary>A folder's shape, after a look at whether its weights are whole.</summary>

@@ -102,7 +102,9 @@ public sealed class LoraAdapterTests
         var (from, count) = (model.Config.Heads * model.Config.HeadWidth, model.Config.KeyValueHeads * model.Config.HeadWidth);
         for (var k = 0; k < adapted.Length; k++)
             Assert.Equal(k % width >= from && k % width < from + count, adapted[k] != 0);
-        Assert.Same(output, adapter.Adapt(output, x, 0, LayerMatrix.AttentionOut, drop: null));
+        var untouched = Tensor.Zeros([1, 3, model.Config.Width], Compute.Cpu);
+        Assert.Same(untouched, adapter.Adapt(untouched, x, 0, LayerMatrix.AttentionOut, drop: null));
+        Assert.All(untouched.ToArray<float>(), v => Assert.Equal(0, v));
     }
 
     [Theory]
