@@ -78,7 +78,7 @@ internal static class AttuneCommand
     [
         new("The whole way", [QuickstartVerb.Create(output)]),
         new("Text and tokens", [DataVerb.Create(output), TokenizerVerb.Create(output)]),
-        new("Models", [ScoreVerb.Create(output), SampleVerb.Create(output), ChatVerb.Create(output), ServeVerb.Create(output)]),
+        new("Models", [ScoreVerb.Create(output), SampleVerb.Create(output), MergeVerb.Create(output), ChatVerb.Create(output), ServeVerb.Create(output)]),
         new("Feedback", [AnnotateVerb.Create(output), FeedbackVerbs.Agreement(output), FeedbackVerbs.Aggregate(output), RulesVerb.Create(output), SimulateVerb.Create(output), FeedbackVerb.Create(output), DbVerb.Create(output)]),
         new("Training", [LanguageModelVerbs.Pretrain(output), LanguageModelVerbs.Sft(output), RewardVerb.Create(output), PpoVerb.Create(output)]),
         new("Evaluation", [EvaluateVerb.Create(output), LabelQualityVerb.Create(output)]),

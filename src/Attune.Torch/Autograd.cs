@@ -86,12 +86,42 @@ public static unsafe class Autograd
     {
         if (!IsEnabled || !x.RequiresGrad)
             return f(x);
+        var kept = TensorScope.Detach(x.Detach()); // the node's own handle: the caller's scope may close before backward runs
+        return Joined(f, x, new(gradient =>
+        {
+            using var recording = new GradMode(enabled: true);
+            var input = kept.Detach();
+            input.RequiresGrad = true;
+            Backward([f(input)], [gradient]);
+            return input.TakeGradPointer();
+        }, kept));
+    }
+
+    /// <summary>f(x) with a gradient that is given instead of recorded, so that nothing of what f computes is kept.</summary>
+    /// <param name="f">One tensor in, one tensor out.</param>
+    /// <param name="gradient">From the gradient of the result to that of x: the product with the transposed Jacobian. It may not depend on x.</param>
+    /// <param name="x">Where it requires no gradient, f is simply called.</param>
+    public static Tensor WithGradient(Func<Tensor, Tensor> f, Func<Tensor, Tensor> gradient, Tensor x)
+    {
+        if (!IsEnabled || !x.RequiresGrad)
+            return f(x);
+        return Joined(f, x, new(
+            ofResult =>
+            {
+                using var frozen = NoGrad();
+                return gradient(ofResult).TakePointer();
+            },
+            Input: null));
+    }
+
+    /// <summary>f(x) without history, joined to x by a node of its own.</summary>
+    private static Tensor Joined(Func<Tensor, Tensor> f, Tensor x, Recomputation work)
+    {
         using var scope = TensorScope.Begin();
+        var token = GCHandle.ToIntPtr(GCHandle.Alloc(work));
         Tensor output;
         using (NoGrad())
             output = f(x);
-        // The node keeps its own handle on x: the caller's scope may close before backward runs.
-        var token = GCHandle.ToIntPtr(GCHandle.Alloc(new Recomputation(f, TensorScope.Detach(x.Detach()))));
         nint joined;
         if (NativeMethods.Recompute(output.Pointer, x.Pointer, &Recompute, &Release, token, &joined) != 0)
             throw TorchRuntime.Failure($"Checkpoint on {x.Describe()}");
@@ -133,12 +163,7 @@ public static unsafe class Autograd
         {
             var work = (Recomputation)GCHandle.FromIntPtr((nint)token).Target!;
             using var scope = TensorScope.Begin();
-            var gradient = new Tensor(outputGradient);
-            using var recording = new GradMode(enabled: true);
-            var input = work.Input.Detach();
-            input.RequiresGrad = true;
-            Backward([work.Function(input)], [gradient]);
-            *inputGradient = input.TakeGradPointer();
+            *inputGradient = work.InputGradient(new Tensor(outputGradient));
             return 0;
         }
 #pragma warning disable CA1031 // An exception must not cross the native boundary; Backward rethrows it.
@@ -154,7 +179,7 @@ public static unsafe class Autograd
     private static void Release(long token)
     {
         var handle = GCHandle.FromIntPtr((nint)token);
-        ((Recomputation)handle.Target!).Input.Dispose();
+        ((Recomputation)handle.Target!).Input?.Dispose();
         handle.Free();
     }
 
@@ -165,7 +190,9 @@ public static unsafe class Autograd
         failure?.Throw();
     }
 
-    private sealed record Recomputation(Func<Tensor, Tensor> Function, Tensor Input);
+    /// <param name="InputGradient">From the gradient of the result to the native pointer of that of the input, or 0 for none.</param>
+    /// <param name="Input">What the function reads again, freed with the node; null for nothing.</param>
+    private sealed record Recomputation(Func<Tensor, nint> InputGradient, Tensor? Input);
 
     /// <summary>A stretch without any preparation for gradients; ends where it is disposed, on the thread that began it.</summary>
     public readonly ref struct InferenceMode

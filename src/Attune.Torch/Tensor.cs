@@ -81,6 +81,15 @@ public sealed unsafe partial class Tensor : IDisposable
         _handle.Dispose();
     }
 
+    /// <summary>Hands the native tensor over to native code; this one is closed.</summary>
+    internal nint TakePointer()
+    {
+        var pointer = OpenPointer();
+        Owner?.Release(this);
+        _handle.Abandon();
+        return pointer;
+    }
+
     /// <summary>dtype, shape and, off the processor, the device: <c>float32 [2,3]</c>; of a closed tensor what was seen of it before.</summary>
     internal string Describe()
     {
@@ -135,6 +144,13 @@ public sealed unsafe partial class Tensor : IDisposable
         }
 
         public override bool IsInvalid => handle == 0;
+
+        /// <summary>Closes it without freeing: somebody else owns what it held.</summary>
+        public void Abandon()
+        {
+            _count.Closed(leaked: false);
+            SetHandleAsInvalid();
+        }
 
         protected override void Dispose(bool disposing)
         {

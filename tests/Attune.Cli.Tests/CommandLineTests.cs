@@ -89,7 +89,7 @@ public sealed class CommandLineTests
         var leaves = AttuneCommand.Groups(output).SelectMany(group => group.Verbs).SelectMany(verb => verb.Subcommands.Count > 0 ? verb.Subcommands : [verb]).ToList();
 
         Assert.Equal(
-            ["quickstart", "pairs", "train", "encode", "decode", "score", "sample", "annotate", "agreement", "aggregate", "rules", "overlap", "pairs", "export", "import", "deliver", "verify", "backup", "restore", "migrate", "export", "import", "pretrain", "sft", "reward", "ppo", "evaluate", "labels", "doctor", "init"],
+            ["quickstart", "pairs", "train", "encode", "decode", "score", "sample", "merge", "annotate", "agreement", "aggregate", "rules", "overlap", "pairs", "export", "import", "deliver", "verify", "backup", "restore", "migrate", "export", "import", "pretrain", "sft", "reward", "ppo", "evaluate", "labels", "doctor", "init"],
             leaves.Select(verb => verb.Name));
         Assert.All(leaves, verb => Assert.Empty(verb.Subcommands));
         Assert.Empty(leaves.Where(verb => !verb.Options.Contains(CommonOptions.Json)).Select(verb => verb.Name)); // none is excepted

@@ -3,6 +3,8 @@ namespace Attune.Torch.Modules;
 /// <summary>x·Wᵀ + b.</summary>
 public sealed class Linear : Module
 {
+    private Nf4Matrix? _packed;
+
     /// <summary>Creates the layer with the given first weights <c>[output, input]</c>, which it takes over.</summary>
     /// <param name="weight">Checkpoint key <c>weight</c>.</param>
     /// <param name="bias">Checkpoint key <c>bias</c>, shape <c>[output]</c>; null for none.</param>
@@ -12,15 +14,44 @@ public sealed class Linear : Module
         Bias = bias is null ? null : Register("bias", bias);
     }
 
-    /// <summary>The weights <c>[output, input]</c>.</summary>
+    /// <summary>The weights <c>[output, input]</c>, until they are packed.</summary>
     public Parameter Weight { get; }
+
+    /// <summary>The weights in 4 bits; null while they are as they were.</summary>
+    public Nf4Matrix? Packed => _packed;
 
     /// <summary>The bias <c>[output]</c>, if there is one.</summary>
     public Parameter? Bias { get; }
 
+    /// <summary>
+    /// Rounds the weights to 4 bits and forgets them as they were: they learn no more, and are no parameter any longer. They are unpacked for each
+    /// product, in backward again, and never kept.
+    /// </summary>
+    /// <param name="hasDoubleQuantisation">Whether the scales are rounded, too.</param>
+    public void Pack(bool hasDoubleQuantisation)
+    {
+        if (_packed is not null)
+            return;
+        _packed = new(Weight.Value, hasDoubleQuantisation);
+        Remove(Weight);
+    }
+
     /// <param name="x">Activations <c>[…, input]</c>.</param>
     /// <returns><c>[…, output]</c>.</returns>
-    public Tensor Forward(Tensor x) => Tensor.Linear(x, Weight.Value, Bias?.Value);
+    public Tensor Forward(Tensor x)
+    {
+        if (_packed is not { } packed)
+            return Tensor.Linear(x, Weight.Value, Bias?.Value);
+        using var scope = TensorScope.Begin();
+        return scope.Keep(Autograd.WithGradient(input => Tensor.Linear(input, packed.Unpack(), Bias?.Value), gradient => gradient.MatMul(packed.Unpack()), x));
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        _packed?.Dispose();
+        base.Dispose(disposing);
+    }
 }
 
 /// <summary>A learned vector for each id.</summary>
@@ -101,7 +132,36 @@ public static class Dropout
     /// <param name="probability">Share to drop, 0 ≤ p &lt; 1; at 0 the result is x itself.</param>
     /// <param name="seed">A seed of this layer and step.</param>
     /// <param name="firstRow">The number of x's first row in the step's whole batch: 0, or where this micro-batch begins.</param>
-    public static Tensor Apply(Tensor x, double probability, Seed seed, long firstRow)
+    public static Tensor Apply(Tensor x, double probability, Seed seed, long firstRow) => Apply(x, probability, draws =>
+    {
+        var rows = x.Rank == 0 ? 1 : x.Size(0);
+        for (var row = 0; row < rows; row++)
+            seed.Uniforms(draws.AsSpan(row * (draws.Length / rows), draws.Length / rows), firstRow + row);
+    });
+
+    /// <summary>
+    /// The same where places of several rows stand one after the other, all of them or some: what is dropped of a place depends on the place and
+    /// its row's number, not on which others are there.
+    /// </summary>
+    /// <param name="x">Activations <c>[…,D]</c>, one vector a place.</param>
+    /// <param name="probability">Share to drop, 0 ≤ p &lt; 1; at 0 the result is x itself.</param>
+    /// <param name="seed">A seed of this layer and step.</param>
+    /// <param name="places">For each vector, in order, the number of its row in the step's whole batch and its place in the row.</param>
+    public static Tensor Apply(Tensor x, double probability, Seed seed, IReadOnlyList<(long Row, long Place)> places) => Apply(x, probability, draws =>
+    {
+        var width = x.Size(-1);
+        if (places.Count * (long)width != draws.Length)
+            throw new ArgumentException($"there are {places.Count} places for {x.Describe()}, expected one a vector", nameof(places));
+        var (row, ofRow) = (0L, seed.For(0));
+        for (var k = 0; k < places.Count; k++)
+        {
+            if (places[k].Row != row)
+                (row, ofRow) = (places[k].Row, seed.For(places[k].Row));
+            ofRow.Uniforms(draws.AsSpan(k * width, width), places[k].Place);
+        }
+    });
+
+    private static Tensor Apply(Tensor x, double probability, Action<float[]> draw)
     {
         if (probability is < 0 or >= 1)
             throw new ArgumentOutOfRangeException(nameof(probability), probability, "expected at least 0 and below 1");
@@ -109,9 +169,7 @@ public static class Dropout
             return x;
         using var scope = TensorScope.Begin();
         var draws = new float[x.Count];
-        var rows = x.Rank == 0 ? 1 : x.Size(0);
-        for (var row = 0; row < rows; row++)
-            seed.Uniforms(draws.AsSpan(row * (draws.Length / rows), draws.Length / rows), firstRow + row);
+        draw(draws);
         var scale = (float)(1 / (1 - probability));
         for (var k = 0; k < draws.Length; k++)
             draws[k] = draws[k] < probability ? 0 : scale;

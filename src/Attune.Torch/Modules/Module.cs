@@ -96,6 +96,13 @@ public abstract class Module : IDisposable
     /// <exception cref="ArgumentException">The name is taken; the tensor stays its owner's. So for buffers and children.</exception>
     protected Parameter Register(string name, Tensor value) => Add(_parameters, name, value, isTrained: true);
 
+    /// <summary>Frees a learned tensor and forgets its name.</summary>
+    protected void Remove(Parameter parameter)
+    {
+        if (_parameters.Remove(parameter))
+            parameter.Value.Dispose();
+    }
+
     /// <summary>Takes ownership of a tensor that is saved but not learned.</summary>
     protected Parameter RegisterBuffer(string name, Tensor value) => Add(_buffers, name, value, isTrained: false);
 

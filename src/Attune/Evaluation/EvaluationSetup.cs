@@ -177,7 +177,7 @@ internal sealed class EvaluationSetup : IDisposable
         _opened.Add(reference);
         foreach (var (key, folder) in folders.Where((_, k) => k != at && configs[k] is not null))
         {
-            if (_problems.Try(key, () => Tokenizer.Load(folder)) is { } tokenizer && !tokenizer.IsSameAs(reference.Tokenizer))
+            if (_problems.Try(key, () => ModelDescription.TokenizerOf(folder)) is { } tokenizer && !tokenizer.IsSameAs(reference.Tokenizer))
                 _problems.Add(Problem.Of(key, $"{folder} has another tokenizer than {ReferenceName}", "the same one, as answers are measured by their token ids", "compare models of one family"));
         }
 

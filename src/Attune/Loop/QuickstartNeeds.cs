@@ -66,8 +66,8 @@ internal static class QuickstartNeeds
         var ppo = plan.Ppo with { MaximumLength = plan.AnswerTokens };
         return new[]
         {
-            StageMemory.Bytes(config, dtype, Math.Min(plan.Sft.MicroBatch, plan.Sft.Batch), Quickstart.LongestRow),
-            StageMemory.Bytes(config, dtype, plan.Reward.MicroBatchSequences, width),
+            StageMemory.Bytes(config, dtype, StageMemory.NextToken(plan.Sft, Quickstart.LongestRow, adapter: null)),
+            StageMemory.Bytes(config, dtype, new(plan.Reward.MicroBatchSequences, width, LogitTokens: 0)),
             PpoInputs.Memory(config, ppo, dtype, prompt, MemoryEstimate.Weights(config, dtype)),
             MemoryEstimate.Sampling(config, SampledAtOnce, prompt, plan.AnswerTokens, dtype) + 2 * MemoryEstimate.Weights(config, dtype),
         }.Max();

@@ -22,6 +22,9 @@ public sealed class Attention : Module
         _out = Register("out", weights.Linear("out", config.Width, inner, config.AttentionOutBias, residual: true));
     }
 
+    /// <summary>Its matrices by the names of their weights.</summary>
+    internal IEnumerable<(string Name, Linear Matrix)> Matrices => [("qkv.weight", _qkv), ("out.weight", _out)];
+
     /// <param name="x">Activations <c>[B,T,D]</c>.</param>
     /// <param name="context">Rotary angles and mask of this pass.</param>
     /// <param name="layer">Which layer of the cache.</param>
@@ -32,7 +35,7 @@ public sealed class Attention : Module
         using var scope = TensorScope.Begin();
         var (batch, time) = (x.Size(0), x.Size(1));
         var (heads, groups, width) = (_config.Heads, _config.KeyValueHeads, _config.HeadWidth);
-        var (queries, keys, values) = Project(x, context.Rotary);
+        var (queries, keys, values) = Project(x, context, layer);
         var (k, v) = context.Cache is { } cache
             ? cache.Append(layer, keys, values)
             : (keys.Reshape(batch * groups, time, width), values.Reshape(batch * groups, time, width));
@@ -41,15 +44,16 @@ public sealed class Attention : Module
         var mixed = time == 1
             ? attended.View(batch, 1, heads * width)
             : attended.View(batch, heads, time, width).Transpose(1, 2).Reshape(batch, time, heads * width);
-        return scope.Keep(_out.Forward(places is null ? mixed : mixed.Flatten(0, 1).IndexSelect(0, places)));
+        return scope.Keep(context.Apply(_out, places is null ? mixed : mixed.Flatten(0, 1).IndexSelect(0, places), layer, LayerMatrix.AttentionOut));
     }
 
     /// <summary>Rotated queries <c>[B,H,T,W]</c> and keys <c>[B,G,T,W]</c>, and values <c>[B,G,T,W]</c>.</summary>
-    private (Tensor Queries, Tensor Keys, Tensor Values) Project(Tensor x, RotaryAngles? rotary)
+    private (Tensor Queries, Tensor Keys, Tensor Values) Project(Tensor x, PassContext context, int layer)
     {
+        var rotary = context.Rotary;
         var (batch, time) = (x.Size(0), x.Size(1));
         var (heads, groups, width) = (_config.Heads, _config.KeyValueHeads, _config.HeadWidth);
-        var projected = _qkv.Forward(x);
+        var projected = context.Apply(_qkv, x, layer, LayerMatrix.Qkv);
         if (time == 1) // decoding: the heads of one token lie as they are wanted, and each operator saved counts
         {
             var one = projected.View(batch, heads + 2 * groups, 1, width);
@@ -76,23 +80,5 @@ public sealed class Attention : Module
         var scale = 1 / Math.Sqrt(q.Size(-1));
         var scores = mask is null ? (q * scale).Bmm(k.Transpose(1, 2)) : Tensor.AddBmm(mask, q, k.Transpose(1, 2), scale);
         return scores.Softmax(-1).Bmm(v);
-    }
-}
-
-/// <summary>What the layers of one forward pass share.</summary>
-/// <param name="Rotary">Angles of this pass, for rotary models.</param>
-/// <param name="Mask">Added to scores, broadcast to <c>[B·G, H/G·T, K]</c>; null where every key counts.</param>
-/// <param name="WindowedMask">The same for layers with a sliding window.</param>
-/// <param name="Cache">Keys and values so far, when decoding.</param>
-internal sealed record PassContext(RotaryAngles? Rotary, Tensor? Mask, Tensor? WindowedMask, KvCache? Cache)
-{
-    /// <summary>Hands its tensors to the scope around the given one.</summary>
-    public void KeepIn(TensorScope scope)
-    {
-        foreach (var tensor in new[] { Rotary?.Cos, Rotary?.Sin, Mask, WindowedMask })
-        {
-            if (tensor is not null)
-                scope.Keep(tensor);
-        }
     }
 }

@@ -23,6 +23,10 @@ public sealed class Block : Module
         _mlp = Register("mlp", new Mlp(config, weights.Within("mlp")));
     }
 
+    /// <summary>Its matrices by the names of their weights.</summary>
+    internal IEnumerable<(string Name, Linear Matrix)> Matrices =>
+        _attention.Matrices.Select(m => ("attention." + m.Name, m.Matrix)).Concat(_mlp.Matrices.Select(m => ("mlp." + m.Name, m.Matrix)));
+
     /// <param name="x">Activations <c>[B,T,D]</c>.</param>
     /// <param name="context">What this pass's layers share.</param>
     /// <param name="places">Flat places <c>[n]</c> whose result is wanted; null for all.</param>
@@ -33,7 +37,7 @@ public sealed class Block : Module
         var attention = _attention.Forward(_norm1.Forward(x), context, _layer, places);
         var before = places is null ? x : x.Flatten(0, 1).IndexSelect(0, places);
         var attended = before + attention;
-        return scope.Keep(attended + _mlp.Forward(_norm2.Forward(_isParallel ? before : attended)));
+        return scope.Keep(attended + _mlp.Forward(_norm2.Forward(_isParallel ? before : attended), context, _layer));
     }
 }
 
@@ -71,15 +75,20 @@ public sealed class Mlp : Module
         _down = Register("down", weights.Linear("down", config.Width, config.InnerWidth, config.MlpBias, residual: true));
     }
 
-    /// <param name="x">Activations <c>[B,T,D]</c>.</param>
-    public Tensor Forward(Tensor x)
+    /// <summary>Its matrices by the names of their weights.</summary>
+    internal IEnumerable<(string Name, Linear Matrix)> Matrices => [(_config.IsGated ? "gate_up.weight" : "up.weight", _up), ("down.weight", _down)];
+
+    /// <param name="x">Activations <c>[…,D]</c>.</param>
+    /// <param name="context">What this pass's layers share.</param>
+    /// <param name="layer">Which layer it belongs to.</param>
+    internal Tensor Forward(Tensor x, PassContext context, int layer)
     {
         using var scope = TensorScope.Begin();
-        var inner = _up.Forward(x);
+        var inner = context.Apply(_up, x, layer, LayerMatrix.Up);
         if (!_config.IsGated)
-            return scope.Keep(_down.Forward(Activate(inner)));
+            return scope.Keep(context.Apply(_down, Activate(inner), layer, LayerMatrix.Down));
         var halves = inner.Split(-1, _config.InnerWidth, _config.InnerWidth); // gate, up
-        return scope.Keep(_down.Forward(Activate(halves[0]) * halves[1]));
+        return scope.Keep(context.Apply(_down, Activate(halves[0]) * halves[1], layer, LayerMatrix.Down));
     }
 
     private Tensor Activate(Tensor x) => _config.Activation switch

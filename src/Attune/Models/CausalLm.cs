@@ -16,6 +16,8 @@ public sealed class CausalLm : Module
     private readonly Norm _norm;
     private readonly Linear? _head;
     private readonly Tensor? _frequencies;
+    private readonly bool _takesBase;
+    private AdapterMerge? _merge;
 
     private CausalLm(TransformerConfig config, WeightSource weights)
     {
@@ -34,14 +36,34 @@ public sealed class CausalLm : Module
             _frequencies = RotaryAngles.Frequencies(config, Compute.Device);
     }
 
+    /// <summary>The same weights with an adapter beside them.</summary>
+    private CausalLm(CausalLm model, LoraAdapter adapter, HeadKind head, bool takesBase)
+    {
+        (Config, Compute, Folder, UsesCheckpointing) = (model.Config with { Head = head }, model.Compute, model.Folder, model.UsesCheckpointing);
+        (_embed, _positions, _blocks, _norm, _head, _frequencies) = (model._embed, model._positions, model._blocks, model._norm, model._head, model._frequencies);
+        (Base, Adapter, _takesBase) = (model, Register("", adapter), takesBase);
+    }
+
     /// <summary>The model's shape.</summary>
     public TransformerConfig Config { get; }
+
+    /// <summary>The folder that the weights were read from; null where they came from elsewhere.</summary>
+    public string? Folder { get; private init; }
+
+    /// <summary>The model that this one is an adapter's view of; null for a model of its own.</summary>
+    public CausalLm? Base { get; }
+
+    /// <summary>What stands beside the weights of <see cref="Base"/>; null for a model of its own.</summary>
+    public LoraAdapter? Adapter { get; }
 
     /// <summary>Device and dtype of weights and activations.</summary>
     public Compute Compute { get; }
 
     /// <summary>Compute layers again in backward instead of keeping their activations: less memory for about a third more time.</summary>
     public bool UsesCheckpointing { get; set; }
+
+    /// <summary>Places whose logits stand in memory at once, in training and scoring: memory, never the result.</summary>
+    public int LogitRows { get => field > 0 ? field : LogitPieces.RowsFor(Config.VocabularySize); set; }
 
     /// <summary>A new model with random weights.</summary>
     public static CausalLm Create(TransformerConfig config, Seed seed, Compute compute)
@@ -51,25 +73,26 @@ public sealed class CausalLm : Module
     }
 
     /// <summary>A model whose weights are still to be read or copied: until then they are whatever the memory held.</summary>
-    internal static CausalLm Blank(TransformerConfig config, Compute compute)
+    internal static CausalLm Blank(TransformerConfig config, Compute compute, string? folder = null)
     {
         using var scope = TensorScope.Begin();
-        return new CausalLm(config, new WeightSource(config, Seed: null, compute));
+        return new CausalLm(config, new WeightSource(config, Seed: null, compute)) { Folder = folder };
     }
 
     /// <summary>Reads a model from a Hugging Face folder.</summary>
     /// <param name="folder">Folder with config.json and safetensors weights.</param>
     /// <param name="compute">Device and dtype to compute with, whatever the file holds.</param>
+    /// <param name="adapter">The adapter that is to stand beside it; where it says so, each matrix is packed into 4 bits as soon as it is read.</param>
     /// <exception cref="Runs.InputException">The folder is missing, damaged, or of a kind that Attune does not know.</exception>
-    public static CausalLm Load(string folder, Compute compute)
+    public static CausalLm Load(string folder, Compute compute, AdapterSettings? adapter = null)
     {
         TorchRuntime.Require(compute.Device);
         using var files = HuggingFaceFolder.Open(folder);
         RequireLogits(files.Config, folder);
-        var model = Blank(files.Config, compute);
+        var model = Blank(files.Config, compute, folder);
         try
         {
-            files.ReadInto(model);
+            model.ReadFrom(files, adapter);
             return model;
         }
         catch
@@ -77,6 +100,31 @@ public sealed class CausalLm : Module
             model.Dispose();
             throw;
         }
+    }
+
+    /// <summary>Reads all weights, packing each matrix of the layers as soon as it is there, where the adapter's settings say so.</summary>
+    internal void ReadFrom(HuggingFaceFolder files, AdapterSettings? adapter)
+    {
+        var matrices = adapter?.BaseBits is null ? [] : Matrices();
+        files.ReadInto(this, name => matrices.GetValueOrDefault(name)?.Pack(adapter!.DoubleQuantisation));
+    }
+
+    /// <summary>Rounds the matrices of the layers to 4 bits: they learn no more, and the model cannot be copied or saved any longer.</summary>
+    /// <param name="hasDoubleQuantisation">Whether their scales are rounded, too.</param>
+    public void Pack(bool hasDoubleQuantisation)
+    {
+        foreach (var matrix in Matrices().Values)
+            matrix.Pack(hasDoubleQuantisation);
+    }
+
+    /// <summary>The matrices of the layers by the names of their weights.</summary>
+    private Dictionary<string, Linear> Matrices() =>
+        _blocks.SelectMany((block, k) => block.Matrices.Select(m => (Name: $"blocks.{k}.{m.Name}", m.Matrix))).ToDictionary(m => m.Name, m => m.Matrix);
+
+    private void RequireUnpacked()
+    {
+        if ((Base ?? this)._blocks.Any(block => block.Matrices.Any(m => m.Matrix.Packed is not null)))
+            throw new InvalidOperationException("the model's weights are packed into 4 bits, expected weights as they are; load the model again without packing");
     }
 
     /// <summary>Refuses a model whose head is for a score: its embedding would make logits that mean nothing.</summary>
@@ -90,17 +138,66 @@ public sealed class CausalLm : Module
         }
     }
 
-    /// <summary>Writes the model as a Hugging Face folder, whole or not at all.</summary>
+    /// <summary>Writes the model as a Hugging Face folder, whole or not at all; of an adapted one the adapter alone, as PEFT does.</summary>
     /// <param name="folder">Where; an existing model there is replaced.</param>
     /// <param name="options">Shards, generation defaults, further files such as the tokenizer.</param>
     public void Save(string folder, FolderOptions? options = null) => HuggingFaceFolder.Write(folder, Config, this, options);
 
-    /// <summary>A copy with weights of its own, for instance the frozen reference of PPO.</summary>
+    /// <summary>
+    /// This model with an adapter beside its layers: a view that computes with these very weights, so that both together hold one copy of them.
+    /// The weights are frozen; the view's parameters are the adapter's. This model stays its owner's and has to outlive the view.
+    /// </summary>
+    /// <param name="adapter">The view owns it from now on.</param>
+    public CausalLm With(LoraAdapter adapter) => With(adapter, Config.Head, takesBase: false);
+
+    /// <inheritdoc cref="With(LoraAdapter)"/>
+    /// <param name="adapter">The view owns it from now on.</param>
+    /// <param name="head">What stands on top of the view.</param>
+    /// <param name="takesBase">Whether the view owns this model, too.</param>
+    internal CausalLm With(LoraAdapter adapter, HeadKind head, bool takesBase)
+    {
+        if (Base is not null)
+            throw new ArgumentException("the model is an adapter's view already, expected one of its own; merge that adapter first, or take the view's base", nameof(adapter));
+        Train(false);
+        return new(this, adapter, head, takesBase);
+    }
+
+    /// <summary>
+    /// Adds the adapter of this view to its base's weights until the result is disposed, so that it costs no time; then every weight is again what
+    /// it was, to the bit. Meanwhile the base, and every other view of it, computes with the changed weights.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">The model is no view, or merged already.</exception>
+    public AdapterMerge Merge()
+    {
+        if (Base is null || _merge is { IsOver: false })
+            throw new InvalidOperationException($"the model {(Base is null ? "has no adapter" : "is merged")}, expected an adapter's view that is not merged; merge one once");
+        RequireUnpacked();
+        return _merge = new(Base, Adapter!);
+    }
+
+    /// <summary>A copy with weights of its own, for instance the frozen reference of PPO; of an adapted model with the adapter merged into them.</summary>
     public CausalLm Copy()
     {
-        var copy = Blank(Config, Compute);
-        copy.CopyFrom(this);
+        RequireUnpacked();
+        var copy = Blank(Config, Compute, Folder);
+        CopyWeightsInto(copy);
         return copy;
+    }
+
+    /// <summary>A copy that learns by itself: of a model of its own one with weights of its own, of an adapted one another view of the same base.</summary>
+    internal CausalLm Twin() => Base is null ? Copy() : new(Base, Adapter!.Copy(Config), Config.Head, takesBase: false) { UsesCheckpointing = UsesCheckpointing };
+
+    /// <summary>Overwrites the weights of a model of the same shape, whose head may be another, with this one's, its adapter merged into them.</summary>
+    internal void CopyWeightsInto(CausalLm other)
+    {
+        using var scope = TensorScope.Begin();
+        using var frozen = Autograd.NoGrad();
+        var weights = (Base ?? this).NamedParameters().ToDictionary(p => p.Name, p => p.Parameter.Value);
+        foreach (var (name, parameter) in other.NamedParameters())
+        {
+            parameter.Value.CopyFrom(weights[name]);
+            Adapter?.AddTo(name, parameter.Value);
+        }
     }
 
     /// <summary>The last layer's normalised activations.</summary>
@@ -132,10 +229,16 @@ public sealed class CausalLm : Module
             x += _positions.Forward(input.Positions);
         var rotary = _frequencies is null ? null : RotaryAngles.At(input.Positions, _frequencies, Compute.DType);
         var masks = new AttentionMasks(Config, Compute, input, cache?.Length ?? 0);
-        var context = new PassContext(rotary, masks.Plain(), masks.Windowed(), cache);
+        var context = new PassContext(rotary, masks.Plain(), masks.Windowed(), cache) { Adapter = Adapter is null || _merge is { IsOver: false } ? null : new(Adapter, input, places) };
         var recomputes = UsesCheckpointing && cache is null && Autograd.IsEnabled;
         if (recomputes)
             context.KeepIn(scope); // backward reads it again, in the caller's scope
+        if (recomputes && !x.RequiresGrad)
+        {
+            x = x.Detach(); // of frozen embeddings: only behind something that wants a gradient is the first layer computed again
+            x.RequiresGrad = true;
+        }
+
         foreach (var block in _blocks)
         {
             var at = ReferenceEquals(block, _blocks[^1]) ? places : null;
@@ -155,7 +258,10 @@ public sealed class CausalLm : Module
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
-        _frequencies?.Dispose();
+        if (Base is null)
+            _frequencies?.Dispose();
+        else if (_takesBase)
+            Base.Dispose();
         base.Dispose(disposing);
     }
 

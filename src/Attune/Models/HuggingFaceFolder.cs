@@ -33,51 +33,66 @@ public sealed class HuggingFaceFolder : IDisposable
     public const string ConfigName = "config.json";
 
     private readonly SafetensorsFolder _weights;
+    private readonly TransformerConfig _stored;
     private readonly KeyMap _map;
+    private readonly List<AdapterFolder> _adapters = []; // from the one on the model itself up
 
-    private HuggingFaceFolder(TransformerConfig config, SafetensorsFolder weights)
+    private HuggingFaceFolder(string path, TransformerConfig config, SafetensorsFolder weights)
     {
-        Config = config;
+        (Path, Config, _stored) = (path, config, config);
         _weights = weights;
         _map = KeyMap.For(config);
     }
 
     /// <summary>The model's shape.</summary>
-    public TransformerConfig Config { get; }
+    public TransformerConfig Config { get; private set; }
 
     /// <summary>Where the folder is.</summary>
-    public string Path => _weights.Folder;
+    public string Path { get; }
 
     /// <summary>Bytes of the weights on disk.</summary>
-    public long WeightBytes => _weights.ByteLength;
+    public long WeightBytes => _weights.ByteLength + _adapters.Sum(adapter => adapter.ByteLength);
 
     /// <summary>The parameters that the folder holds, an absent score bias (which is 0) included.</summary>
-    public IEnumerable<KeyMapParameter> Parameters => _map.Parameters.Where(p => !p.IsOptional || p.Name == "score.bias" || IsStored(p.Name));
+    public IEnumerable<KeyMapParameter> Parameters =>
+        KeyMap.For(Config).Parameters.Where(p => !p.IsOptional || p.Name == "score.bias" || IsStored(p.Name));
 
-    /// <summary>Opens a model folder and checks that config and weights are whole and fit each other.</summary>
+    /// <summary>
+    /// Opens a model folder and checks that config and weights are whole and fit each other. An adapter's folder stands for its base with the
+    /// adapter merged into it.
+    /// </summary>
     /// <exception cref="InputException">Something is missing, malformed, contradictory, or beyond what Attune computes.</exception>
     public static HuggingFaceFolder Open(string path)
     {
         if (!Directory.Exists(path))
             throw InputException.One(path, "does not exist", "a model folder", "check the path");
-        var config = ReadConfig(path);
-        var weights = SafetensorsFolder.Open(path);
+        var chain = AdapterFolder.ChainOf(path);
+        var config = ModelFamily.ReadConfig(System.IO.Path.Combine(chain[^1], ConfigName));
+        var folder = new HuggingFaceFolder(path, config, SafetensorsFolder.Open(chain[^1]));
         try
         {
-            var folder = new HuggingFaceFolder(config, weights);
-            var problems = folder._map.Check(weights);
-            return problems.Count == 0 ? folder : throw new InputException(path, ProblemList.Shortened(problems));
+            var problems = folder._map.Check(folder._weights);
+            if (problems.Count > 0)
+                throw new InputException(chain[^1], ProblemList.Shortened(problems));
+            foreach (var adapter in chain.Reverse().Skip(1))
+                folder.Add(adapter);
+            return folder;
         }
         catch
         {
-            weights.Dispose();
+            folder.Dispose();
             throw;
         }
     }
 
-    /// <summary>Reads a folder's config alone.</summary>
+    /// <summary>Reads a folder's config alone; of an adapter that of its base, with the adapter's head.</summary>
     /// <exception cref="InputException">It is missing, malformed, or beyond what Attune computes.</exception>
-    public static TransformerConfig ReadConfig(string path) => ModelFamily.ReadConfig(System.IO.Path.Combine(path, ConfigName));
+    public static TransformerConfig ReadConfig(string path)
+    {
+        var chain = AdapterFolder.ChainOf(path);
+        var config = ModelFamily.ReadConfig(System.IO.Path.Combine(chain[^1], ConfigName));
+        return chain.Reverse().Skip(1).Aggregate(config, (below, adapter) => AdapterFolder.ConfigOf(adapter, below));
+    }
 
     /// <summary>Reads every parameter, one at a time, in the order of <see cref="Parameters"/>; each belongs to the scope around its step.</summary>
     /// <param name="compute">Device and element type of the results.</param>
@@ -91,7 +106,9 @@ public sealed class HuggingFaceFolder : IDisposable
     /// Overwrites a module's parameters with the folder's of the same names, converting element type and device on the way. Nothing but one
     /// piece of one tensor stands in memory besides the module.
     /// </summary>
-    public FolderRemainder ReadInto(Module module)
+    /// <param name="module">What to fill.</param>
+    /// <param name="done">Told of each parameter that was read, before the next; it may take its values from the module.</param>
+    public FolderRemainder ReadInto(Module module, Action<string>? done = null)
     {
         using var scope = TensorScope.Begin();
         using var frozen = Autograd.NoGrad();
@@ -108,6 +125,7 @@ public sealed class HuggingFaceFolder : IDisposable
 
             Fill(parameter.Name, target);
             read.Add(parameter.Name);
+            done?.Invoke(parameter.Name);
         }
 
         return new([.. targets.Keys.Where(n => !read.Contains(n))], [.. Parameters.Select(p => p.Name).Where(n => !targets.ContainsKey(n))]);
@@ -137,13 +155,35 @@ public sealed class HuggingFaceFolder : IDisposable
     }
 
     /// <inheritdoc cref="Write(string, TransformerConfig, IEnumerable{ValueTuple{string, Tensor}}, FolderOptions?)"/>
-    public static void Write(string path, TransformerConfig config, Module module, FolderOptions? options = null) =>
-        Write(path, config, module.NamedParameters().Select(p => (p.Name, p.Parameter.Value)), options);
+    public static void Write(string path, TransformerConfig config, Module module, FolderOptions? options = null)
+    {
+        var (adapted, head) = module is RewardModel reward ? (reward.Trunk, reward.Head) : (module as CausalLm, null);
+        if (adapted?.Adapter is null)
+        {
+            Write(path, config, module.NamedParameters().Select(p => (p.Name, p.Parameter.Value)), options);
+            return;
+        }
+
+        RefuseOther(path);
+        AdapterFolder.Write(path, adapted, head, options ?? new FolderOptions());
+    }
 
     /// <inheritdoc/>
-    public void Dispose() => _weights.Dispose();
+    public void Dispose()
+    {
+        _weights.Dispose();
+        foreach (var adapter in _adapters)
+            adapter.Dispose();
+    }
 
-    private bool IsStored(string name) => _map.Entries.Any(e => e.Name == name && _weights.Find(_map.KeyIn(_weights, e)) is not null);
+    private void Add(string adapter)
+    {
+        var config = AdapterFolder.ConfigOf(adapter, Config);
+        _adapters.Add(AdapterFolder.Open(adapter, Config));
+        Config = config;
+    }
+
+    private bool IsStored(string name) => _adapters.Any(a => a.Holds(name)) || _map.Entries.Any(e => e.Name == name && _weights.Find(_map.KeyIn(_weights, e)) is not null);
 
     private Tensor ReadTensor(KeyMapParameter parameter, Compute compute)
     {
@@ -157,6 +197,15 @@ public sealed class HuggingFaceFolder : IDisposable
     private void Fill(string name, Tensor target)
     {
         using var scope = TensorScope.Begin();
+        if (_adapters.FindLast(a => a.Holds("score.weight")) is { } head && name.StartsWith("score.", StringComparison.Ordinal))
+        {
+            if (head.Holds(name))
+                head.ReadWhole(name, target);
+            else
+                target.ZeroInPlace(); // PEFT writes no bias
+            return;
+        }
+
         foreach (var entry in _map.Entries.Where(e => e.Name == name))
         {
             var values = entry.AsOnDisk(target);
@@ -166,6 +215,9 @@ public sealed class HuggingFaceFolder : IDisposable
             else
                 _weights.ReadInto(key, values);
         }
+
+        foreach (var adapter in _adapters)
+            adapter.AddTo(_stored, name, target);
     }
 
     /// <summary>What stands on disk for the given parameters: views of them, so that nothing is copied yet.</summary>
@@ -236,7 +288,7 @@ public sealed class HuggingFaceFolder : IDisposable
     {
         if (File.Exists(path))
             throw InputException.One(path, "is a file", "a folder, or nothing yet", "choose another place");
-        var isOther = Directory.Exists(path) && !File.Exists(System.IO.Path.Combine(path, ConfigName)) && Directory.EnumerateFileSystemEntries(path).Any();
+        var isOther = Directory.Exists(path) && !File.Exists(System.IO.Path.Combine(path, ConfigName)) && !AdapterConfig.IsIn(path) && Directory.EnumerateFileSystemEntries(path).Any();
         if (isOther)
             throw InputException.One(path, "holds files and is no model folder", "an older model, an empty folder or nothing", "choose another place");
     }

@@ -31,6 +31,11 @@ public sealed record KeyMapEntry(string Key, string Name, long[] Shape, long Fir
         return IsTransposed ? rows.Transpose(0, 1) : rows;
     }
 
+    /// <summary>Rows that stand in the order of the disk, in that of the parameter.</summary>
+    /// <param name="rows"><c>[RowCount, …]</c>.</param>
+    internal Tensor RowsFromDisk(Tensor rows) =>
+        HeadByHead == 0 ? rows : rows.View([HeadByHead, 3, RowCount / 3 / HeadByHead, .. rows.Shape[1..]]).Transpose(0, 1).Reshape(rows.Shape);
+
     internal static KeyMapEntry Same(string key, string name, params long[] shape) =>
         new(key, name, shape, 0, IsTransposed: false, IsOptional: false);
 

@@ -59,43 +59,35 @@ public static class LogProbs
     }
 
     /// <summary>
-    /// Log-probabilities from hidden states, with at most <paramref name="rows"/> places' logits in memory at a time unless autograd has
-    /// to keep them. Only places that some loss reads should be passed in.
+    /// Log-probabilities from hidden states, with at most <paramref name="rows"/> places' logits in memory at a time, in backward too. Only places
+    /// that some loss reads should be passed in.
     /// </summary>
     /// <param name="hidden"><c>[N,d]</c>, last hidden states at the places that predict.</param>
     /// <param name="head">From <c>[n,d]</c> to logits <c>[n,V]</c>.</param>
     /// <param name="tokens"><c>[N]</c>.</param>
     /// <param name="temperature">What the logits are divided by.</param>
-    /// <param name="rows">Places per piece, at least 1; the result does not depend on it.</param>
+    /// <param name="rows">Places per piece, at least 1; the result depends on it by rounding alone.</param>
     /// <returns><c>[N]</c>.</returns>
     public static Tensor OfHidden(Tensor hidden, Func<Tensor, Tensor> head, Tensor tokens, double temperature, int rows) =>
-        InPieces(hidden, tokens, rows, (h, t) => [OfTaken(head(h), t, temperature)])[0];
+        LogitPieces.Of(hidden, tokens, rows, (h, t) => [OfTaken(head(h), t, temperature)])[0];
 
     /// <summary>The same with entropies, which cost about as much again as the log-probabilities.</summary>
     /// <inheritdoc cref="OfHidden"/>
-    public static TokenLogProbs OfHiddenWithEntropy(Tensor hidden, Func<Tensor, Tensor> head, Tensor tokens, double temperature, int rows)
+    public static TokenLogProbs OfHiddenWithEntropy(Tensor hidden, Func<Tensor, Tensor> head, Tensor tokens, double temperature, int rows) =>
+        Both(hidden, tokens, rows, (h, t) => WithEntropy(head(h), t, temperature));
+
+    /// <summary>The same where the entropy is only logged: it has no history, so that backward passes it by.</summary>
+    /// <inheritdoc cref="OfHidden"/>
+    public static TokenLogProbs OfHiddenWithLoggedEntropy(Tensor hidden, Func<Tensor, Tensor> head, Tensor tokens, double temperature, int rows)
     {
-        var both = InPieces(hidden, tokens, rows, (h, t) =>
-        {
-            var piece = WithEntropy(head(h), t, temperature);
-            return [piece.LogProbs, piece.Entropy];
-        });
-        return new(both[0], both[1]);
+        var both = Both(hidden, tokens, rows, (h, t) => WithLoggedEntropy(head(h), t, temperature));
+        return both with { Entropy = both.Entropy.Detach() };
     }
 
-    private static Tensor[] InPieces(Tensor hidden, Tensor tokens, int rows, Func<Tensor, Tensor, Tensor[]> score)
+    private static TokenLogProbs Both(Tensor hidden, Tensor tokens, int rows, Func<Tensor, Tensor, TokenLogProbs> score)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(rows, 1);
-        var count = hidden.Size(0);
-        var pieces = new List<Tensor[]>();
-        for (var start = 0; start == 0 || start < count; start += rows)
-        {
-            using var scope = TensorScope.Begin();
-            var length = Math.Min(rows, count - start);
-            pieces.Add([.. score(hidden.Narrow(0, start, length), tokens.Narrow(0, start, length)).Select(scope.Keep)]);
-        }
-
-        return [.. Enumerable.Range(0, pieces[0].Length).Select(k => pieces.Count == 1 ? pieces[0][k] : Tensor.Cat(0, [.. pieces.Select(p => p[k])]))];
+        var both = LogitPieces.Of(hidden, tokens, rows, (h, t) => score(h, t) is var (logProbs, entropy) ? [logProbs, entropy] : []);
+        return new(both[0], both[1]);
     }
 
     private static Tensor Distribution(Tensor logits, double temperature)

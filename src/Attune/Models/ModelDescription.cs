@@ -51,13 +51,21 @@ public sealed class ModelDescription
         return new(folder, config) { Usual = ReadUsual(folder, config), Tokenizer = ReadTokenizer(folder, config, use) };
     }
 
+    /// <summary>The tokenizer of a model's folder, or of an adapter's: its own, else its base's.</summary>
+    /// <exception cref="InputException">It is missing or damaged.</exception>
+    public static Tokenizer TokenizerOf(string folder) => Tokenizer.Load(WithTokenizer(folder));
+
     /// <summary>Reads the weights.</summary>
     /// <exception cref="InputException">They are missing, damaged, or do not fit the config.</exception>
-    public CausalLm Load(Compute compute) => CausalLm.Load(Folder, compute);
+    /// <param name="compute">Device and dtype to compute with.</param>
+    /// <param name="adapter">The adapter that is to stand beside it, if any.</param>
+    public CausalLm Load(Compute compute, AdapterSettings? adapter = null) => CausalLm.Load(Folder, compute, adapter);
+
+    private static string WithTokenizer(string folder) => AdapterFolder.FolderWith(folder, f => Tokenizer.FileIn(f) is not null);
 
     private static GenerationConfig ReadUsual(string folder, TransformerConfig config)
     {
-        if (GenerationConfig.Read(folder) is not { } usual)
+        if (GenerationConfig.Read(AdapterFolder.FolderWith(folder, f => File.Exists(Path.Combine(f, GenerationConfig.FileName)))) is not { } usual)
             return new();
         if (usual.EndIds.FirstOrDefault(id => id >= config.VocabularySize, -1) is var id and >= 0)
         {
@@ -71,12 +79,12 @@ public sealed class ModelDescription
     {
         if (use == TokenizerUse.Never)
             return null;
-        if (Tokenizer.FileIn(folder) is not { } file)
+        if (Tokenizer.FileIn(WithTokenizer(folder)) is not { } file)
         {
             return use == TokenizerUse.IfThere ? null : throw InputException.One(folder, "holds no tokenizer",
                 "tokenizer.json beside config.json, as text is turned into ids by it", "add the one that the model was trained with, or give ids");
         }
-        var tokenizer = Tokenizer.Load(folder);
+        var tokenizer = TokenizerOf(folder);
         config.CheckTokenizer(tokenizer.VocabularySize, file);
         return tokenizer;
     }

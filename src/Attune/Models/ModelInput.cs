@@ -2,6 +2,11 @@ using Attune.Torch;
 
 namespace Attune.Models;
 
+/// <summary>Where a training pass's dropout draws come from: what is dropped is a function of these and of the place in the row alone.</summary>
+/// <param name="Seed">The step's.</param>
+/// <param name="Rows">The number of each row of the pass in the step's whole batch.</param>
+public sealed record DropoutDraws(Seed Seed, IReadOnlyList<int> Rows);
+
 /// <summary>
 /// What one forward pass reads. Padding may stand anywhere and several documents may share a row: attention stays within a document, so
 /// neither changes the result at a real place.
@@ -23,6 +28,9 @@ public sealed record ModelInput
 
     /// <summary>What is added to attention scores <c>[B,T,K]</c>, 0 or −∞; null for plain causal attention.</summary>
     public Tensor? Mask { get; }
+
+    /// <summary>Where dropout's draws come from; null, as while sampling and scoring, for a pass that drops nothing.</summary>
+    public DropoutDraws? Draws { get; init; }
 
     /// <summary>Rows that hold one document each, real tokens first: the plain causal case.</summary>
     /// <param name="ids">Row-major <c>[B,T]</c>.</param>

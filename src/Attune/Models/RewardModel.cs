@@ -38,12 +38,25 @@ public sealed class RewardModel : Module
     {
         var config = policy.Config with { Head = HeadKind.Score };
         var model = new RewardModel(CausalLm.Blank(config, policy.Compute), ScalarHead.ForReward(config.Width, seed.For("score"), policy.Compute, start));
-        using var scope = TensorScope.Begin();
-        using var frozen = Autograd.NoGrad();
-        var weights = policy.NamedParameters().ToDictionary(p => p.Name, p => p.Parameter.Value);
-        foreach (var (name, parameter) in model.Trunk.NamedParameters())
-            parameter.Value.CopyFrom(weights[name]);
+        policy.CopyWeightsInto(model.Trunk);
         return model;
+    }
+
+    /// <summary>A reward model to be trained that shares a model's transformer: an adapter beside it and a fresh head are all that learns.</summary>
+    /// <param name="trunk">Its weights are frozen. It has to outlive the reward model.</param>
+    /// <param name="adapter">The reward model owns it from now on.</param>
+    /// <param name="head">So this.</param>
+    /// <param name="takesTrunk">Whether the reward model owns the trunk, too.</param>
+    internal static RewardModel On(CausalLm trunk, LoraAdapter adapter, ScalarHead head, bool takesTrunk) =>
+        new(trunk.With(adapter, HeadKind.Score, takesTrunk), head);
+
+    /// <summary>This reward model with its transformer frozen and an adapter beside it; the head goes on as it is. Takes this model over.</summary>
+    internal RewardModel Adapted(LoraAdapter adapter)
+    {
+        var head = ScalarHead.ForValue(Trunk.Config.Width, Compute);
+        head.CopyFrom(Head);
+        Head.Dispose();
+        return On(Trunk, adapter, head, takesTrunk: true);
     }
 
     /// <summary>Reads a reward model from a Hugging Face folder of the sequence-classification kind with one label.</summary>
@@ -55,8 +68,8 @@ public sealed class RewardModel : Module
         TorchRuntime.Require(compute.Device);
         using var files = HuggingFaceFolder.Open(folder);
         if (files.Config.Head != HeadKind.Score)
-            throw InputException.One(folder, "holds a model that predicts tokens", "a reward model", "train one from it with 'attune reward'");
-        var model = Blank(files.Config, compute);
+            throw NoScore(folder);
+        var model = Blank(files.Config, compute, folder);
         try
         {
             files.ReadInto(model);
@@ -69,6 +82,24 @@ public sealed class RewardModel : Module
         }
     }
 
+    /// <summary>
+    /// Reads a reward model that stands beside a policy: where both are adapters on the same base, a view of the policy's copy of that base, which
+    /// has to outlive it; any other as <see cref="Load"/> does.
+    /// </summary>
+    /// <exception cref="InputException">The folder is missing, damaged, or holds no reward model.</exception>
+    public static RewardModel LoadBeside(CausalLm policy, string folder)
+    {
+        if (policy.Base is not { } trunk || trunk.Config.Head != HeadKind.NextToken || !AdapterFolder.IsOn(folder, trunk.Folder))
+            return Load(folder, policy.Compute);
+        using var files = AdapterFolder.Open(folder, trunk.Config);
+        if (files.Stored.Head != HeadKind.Score)
+            throw NoScore(folder);
+        var head = ScalarHead.ForValue(trunk.Config.Width, trunk.Compute);
+        foreach (var (name, parameter) in head.NamedParameters().Where(p => files.Holds("score." + p.Name)))
+            files.ReadWhole("score." + name, parameter.Value);
+        return On(trunk, files.Read(trunk.Config, trunk.Compute), head, takesTrunk: false);
+    }
+
     /// <summary>Writes the model, head included, as a Hugging Face folder, whole or not at all.</summary>
     /// <param name="folder">Where; an existing model there is replaced.</param>
     /// <param name="options">Shards and further files such as the tokenizer.</param>
@@ -78,14 +109,16 @@ public sealed class RewardModel : Module
     public RewardModel Copy()
     {
         var copy = Blank(Trunk.Config, Compute);
-        copy.CopyFrom(this);
+        Trunk.CopyWeightsInto(copy.Trunk);
+        copy.Head.CopyFrom(Head);
         return copy;
     }
 
     /// <summary>Scores in one forward pass, with gradients where they are recorded.</summary>
     /// <param name="sequences">Token ids of prompt and answer, without padding, at least one each.</param>
+    /// <param name="draws">Where dropout's draws come from; null for none.</param>
     /// <returns><c>[N]</c>.</returns>
-    public Tensor Forward(IReadOnlyList<int[]> sequences)
+    public Tensor Forward(IReadOnlyList<int[]> sequences, DropoutDraws? draws = null)
     {
         // No scope of its own: a trunk that recomputes reads mask and places again in backward.
         var width = Width(sequences);
@@ -97,7 +130,7 @@ public sealed class RewardModel : Module
             last[row] = (long)row * width + sequences[row].Length - 1;
         }
 
-        var hidden = Trunk.HiddenAt(ModelInput.Causal(ids, sequences.Count, Compute), Tensor.From(last, last.Length).To(Compute.Device)); // [N,D]
+        var hidden = Trunk.HiddenAt(ModelInput.Causal(ids, sequences.Count, Compute) with { Draws = draws }, Tensor.From(last, last.Length).To(Compute.Device)); // [N,D]
         return Head.Forward(hidden);
     }
 
@@ -122,8 +155,11 @@ public sealed class RewardModel : Module
         return scores;
     }
 
-    private static RewardModel Blank(TransformerConfig config, Compute compute) =>
-        new(CausalLm.Blank(config, compute), ScalarHead.ForValue(config.Width, compute));
+    private static RewardModel Blank(TransformerConfig config, Compute compute, string? folder = null) =>
+        new(CausalLm.Blank(config, compute, folder), ScalarHead.ForValue(config.Width, compute));
+
+    private static InputException NoScore(string folder) =>
+        InputException.One(folder, "holds a model that predicts tokens", "a reward model", "train one from it with 'attune reward'");
 
     private static int Width(IReadOnlyList<int[]> sequences)
     {

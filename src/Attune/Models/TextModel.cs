@@ -32,10 +32,13 @@ public sealed class TextModel : IDisposable
 
     /// <summary>Reads a model folder with its tokenizer.</summary>
     /// <exception cref="InputException">The folder is missing, damaged, of an unknown kind, or its parts do not belong together.</exception>
-    public static TextModel Load(string folder, Compute compute)
+    /// <param name="folder">The folder.</param>
+    /// <param name="compute">Device and dtype to compute with.</param>
+    /// <param name="adapter">The adapter that is to stand beside it, if any.</param>
+    public static TextModel Load(string folder, Compute compute, AdapterSettings? adapter = null)
     {
         var files = ModelDescription.Read(folder, TokenizerUse.Needed); // the cheap checks before the weights are read
-        var model = files.Load(compute);
+        var model = files.Load(compute, adapter);
         try
         {
             return new(model, files.Tokenizer!, folder) { Usual = files.Usual };
@@ -50,7 +53,25 @@ public sealed class TextModel : IDisposable
     /// <summary>The same tokenizer with a copy of the weights.</summary>
     public TextModel Copy() => new(Model.Copy(), Tokenizer) { Usual = Usual };
 
-    /// <summary>Writes the whole folder, or nothing.</summary>
+    /// <summary>This model with a fresh adapter beside its frozen weights, as a recipe's section says; itself where there is none. Takes the model over.</summary>
+    /// <exception cref="InputException">The settings do not fit the model.</exception>
+    internal TextModel Adapted(AdapterSettings? settings, Seed seed)
+    {
+        if (settings is null)
+            return this;
+        try
+        {
+            var adapter = LoraAdapter.Create(Model.Config, settings, seed.For("adapter"), Model.Compute);
+            return new(Model.With(adapter, Model.Config.Head, takesBase: true), Tokenizer) { Usual = Usual };
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Writes the whole folder, or nothing; of an adapted model the adapter alone.</summary>
     public void Save(string folder) => Model.Save(folder, new() { Generation = Usual, AddFiles = Tokenizer.Save });
 
     /// <inheritdoc/>

@@ -38,5 +38,5 @@ public sealed record TokenScores(IReadOnlyList<int> Ids, IReadOnlyList<string>? 
     /// <summary>Memory that scoring takes, in bytes.</summary>
     public static long MemoryFor(TransformerConfig config, int tokens, DType dtype) =>
         MemoryEstimate.Process + MemoryEstimate.Weights(config, dtype) +
-        MemoryEstimate.ForwardPass(config, 1, tokens, Math.Min(tokens, TokenScoring.LogitRows), dtype);
+        MemoryEstimate.ForwardPass(config, 1, tokens, Math.Min(tokens, LogitPieces.RowsFor(config.VocabularySize)), dtype);
 }

@@ -5,9 +5,6 @@ namespace Attune.Models;
 /// <summary>Log-probs of given tokens, without gradients. The logits of a few hundred places are the most that stands in memory.</summary>
 public static class TokenScoring
 {
-    /// <summary>Places whose logits stand in memory at once.</summary>
-    internal const int LogitRows = 512;
-
     /// <summary>The log-prob of each token given those before it, in nats.</summary>
     /// <param name="model">The model.</param>
     /// <param name="sequences">Token ids, each with at least one token; the first has no log-prob.</param>
@@ -56,7 +53,7 @@ public static class TokenScoring
         var index = Tensor.From(places.ToArray(), places.Count).To(model.Compute.Device);
         var target = Tensor.From(targets.ToArray(), targets.Count).To(model.Compute.Device);
         var hidden = model.HiddenAt(ModelInput.Causal(ids, chunk.Length, model.Compute), index);
-        var logProbs = Models.LogProbs.OfHidden(hidden, model.Logits, target, temperature, LogitRows).To(DType.Float32).ToArray<float>();
+        var logProbs = Models.LogProbs.OfHidden(hidden, model.Logits, target, temperature, model.LogitRows).To(DType.Float32).ToArray<float>();
         var next = 0;
         foreach (var k in chunk)
         {

@@ -121,13 +121,16 @@ public sealed class RewardParts : IReward, IDisposable
     /// <inheritdoc/>
     public void Dispose() => Close(_models);
 
-    /// <summary>Reads a reward model that is to judge, or start a critic for, a policy's answers.</summary>
+    /// <summary>
+    /// Reads a reward model that is to judge, or start a critic for, a policy's answers. Where both are adapters on the same base, it shares the
+    /// policy's copy of that.
+    /// </summary>
     /// <exception cref="InputException">It is missing or damaged, reads other tokens, or fewer at once than answers have.</exception>
     public static RewardModel LoadFor(string folder, TextModel policy, int longest)
     {
-        if (!Tokenizer.Load(folder).IsSameAs(policy.Tokenizer))
+        if (!ModelDescription.TokenizerOf(folder).IsSameAs(policy.Tokenizer))
             throw InputException.One(folder, "has another tokenizer than the policy", "the same one, as answers are scored by their token ids", "train a reward model from this policy's family");
-        var model = RewardModel.Load(folder, policy.Model.Compute);
+        var model = RewardModel.LoadBeside(policy.Model, folder);
         if (model.Trunk.Config.MaximumPositions >= longest)
             return model;
         var reads = model.Trunk.Config.MaximumPositions;

@@ -18,6 +18,9 @@ public sealed record SftRecipe : IChecked
     /// <summary>The model folder to go on from, with its tokenizer.</summary>
     public required string From { get; init; }
 
+    /// <summary>An adapter to train beside the model's frozen weights; the whole model is trained where not set.</summary>
+    public AdapterSettings? Adapter { get; init; }
+
     /// <summary>Demonstrations: prompts with responses, or conversations.</summary>
     public IReadOnlyList<DataSource> Data { get; init; } = [];
 
@@ -52,7 +55,7 @@ public sealed record SftRecipe : IChecked
 }
 
 /// <summary>
-/// Supervised fine-tuning: the next-token loss on responses alone, sums over the whole batch. Not here: mixing in pretraining text, adapters.
+/// Supervised fine-tuning: the next-token loss on responses alone, sums over the whole batch. Not here: mixing in pretraining text.
 /// </summary>
 public static class FineTuning
 {
@@ -66,10 +69,11 @@ public static class FineTuning
         if (LanguageModelStage.Finished(run) is { } finished)
             return finished;
         var plan = Plan(recipe, available, stop);
-        using var start = TextModel.Load(recipe.From, recipe.Compute.Open());
+        var seed = new Seed((ulong)recipe.Seed).For("sft");
+        using var start = TextModel.Load(recipe.From, recipe.Compute.Open(), recipe.Adapter).Adapted(recipe.Adapter, seed);
         var text = new TextModel(start.Model, plan.Tokenizer) { Usual = start.Usual }; // the finished model keeps the template that it was taught with
         run.Progress.Say($"{plan.Rows.LossTokens:N0} response tokens of {plan.Rows.RealTokens:N0} in {plan.Rows.Rows:N0} rows of {plan.Rows.Width}");
-        return LanguageModelStage.Run("fine-tuning", text, plan, new Seed((ulong)recipe.Seed).For("sft"), run, stop);
+        return LanguageModelStage.Run("fine-tuning", text, plan, seed, run, stop);
     }
 
     /// <summary>What a run would do; writes nothing.</summary>
@@ -89,6 +93,7 @@ public static class FineTuning
             problems.Add(Problem.Of("rows.addEnd", "is true, and the tokenizer names no end token", "one to end responses with", "name it in tokenizer_config.json, or set rows.addEnd to false"));
         else if (recipe.Rows.AddEnd && start is not null)
             problems.Try(() => problems.Add(NeverEnding(recipe, start)));
+        problems.Add(config is null ? [] : recipe.Adapter?.CheckFor(config) ?? []);
         var (data, validation) = (Demonstrations.Checked(recipe.Data, problems, warnings), Demonstrations.Checked(recipe.Validation, problems, warnings));
         problems.ThrowIfAny();
 
@@ -96,7 +101,7 @@ public static class FineTuning
         var held = Rows("validation", validation, tokenizer!, config!, recipe, problems, warnings, stop);
         problems.ThrowIfAny();
         var most = Math.Min(recipe.Sft.MicroBatch, recipe.Sft.Batch);
-        var bytes = StageMemory.Bytes(config!, recipe.Compute.DType, most, Math.Max(rows!.Width, held!.Width));
+        var bytes = StageMemory.Bytes(config!, recipe.Compute.DType, StageMemory.NextToken(recipe.Sft, Math.Max(rows!.Width, held!.Width), recipe.Adapter));
         if (StageMemory.Check(bytes, available, most, "sft.microBatch") is { } tooMuch)
             problems.Add(tooMuch);
         problems.ThrowIfAny();

@@ -22,16 +22,17 @@ public static class LanguageModelLoss
     /// <summary>The loss of a batch in one pass; runs in its caller's scope.</summary>
     /// <param name="model">The model.</param>
     /// <param name="batch">Rows of tokens.</param>
-    public static LanguageModelLossSum Of(CausalLm model, TokenBatch batch)
+    /// <param name="draws">Where dropout's draws come from; null for none.</param>
+    public static LanguageModelLossSum Of(CausalLm model, TokenBatch batch, DropoutDraws? draws = null)
     {
         var (places, targets) = Predicted(batch.Ids, batch.Segments, batch.LossMask, batch.Width);
         if (places.Count == 0)
             return new(Tensor.Zeros([], model.Compute), 0);
         var index = Tensor.From(places.ToArray(), places.Count).To(model.Compute.Device);
         var target = Tensor.From(targets.ToArray(), targets.Count).To(model.Compute.Device);
-        var hidden = model.HiddenAt(ModelInput.Of(batch.Ids, batch.Segments, batch.Rows, model.Compute), index); // [N, D]
-        var logits = model.Logits(hidden).Wide(); // [N, V]
-        return new(CrossEntropy.Call(logits, target, Argument.None, SumReduction), places.Count);
+        var hidden = model.HiddenAt(ModelInput.Of(batch.Ids, batch.Segments, batch.Rows, model.Compute) with { Draws = draws }, index); // [N, D]
+        var sums = LogitPieces.Of(hidden, target, model.LogitRows, (h, t) => [CrossEntropy.Call(model.Logits(h).Wide(), t, Argument.None, SumReduction).Unsqueeze(0)]); // of logits [n, V]
+        return new(sums[0].Sum(), places.Count);
     }
 
     /// <summary>How many tokens of a batch are predicted.</summary>

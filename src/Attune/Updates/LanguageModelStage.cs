@@ -60,6 +60,7 @@ internal static class LanguageModelStage
         foreach (var warning in plan.Warnings)
             run.Progress.Warn(warning);
         var config = plan.Training;
+        text.Model.UsesCheckpointing = config.Checkpointing;
         using var trainer = new LanguageModelTrainer(text.Model, plan.Rows, config, seed);
         if (run.ResumedFrom is { } checkpoint)
             trainer.LoadState(Path.Combine(checkpoint.Folder, StateFile));

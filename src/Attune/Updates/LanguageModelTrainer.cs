@@ -19,17 +19,19 @@ public sealed class LanguageModelTrainer : IDisposable
     private readonly AdamW _optimiser;
     private readonly LearningRateSchedule _schedule;
     private readonly EpochOrder _order;
+    private readonly Seed _dropout;
     private readonly Lazy<double> _data;
 
     /// <summary>Prepares training of a model on rows of tokens.</summary>
     /// <param name="model">Changed in place.</param>
     /// <param name="rows">All training rows.</param>
     /// <param name="config">Batch, learning rate, optimiser.</param>
-    /// <param name="seed">Decides the order of the rows.</param>
+    /// <param name="seed">Decides the order of the rows, and what an adapter drops.</param>
     public LanguageModelTrainer(CausalLm model, TokenBatch rows, LanguageModelConfig config, Seed seed)
     {
         (_model, _rows, _config) = (model, rows, config);
         _order = new(seed.For("order"), rows.Rows);
+        _dropout = seed.For("dropout");
         Steps = config.StepsFor(rows.Rows);
         _schedule = config.ScheduleFor(rows.Rows);
         _optimiser = new AdamW(model.NamedParameters(), config.Optimiser);
@@ -61,12 +63,13 @@ public sealed class LanguageModelTrainer : IDisposable
     public LanguageModelStep Step(int step)
     {
         var parts = MicroBatches(_rows, RowsOf(step)).ToArray();
-        var tokens = parts.Sum(LanguageModelLoss.CountTokens);
+        var tokens = parts.Sum(part => LanguageModelLoss.CountTokens(part.Rows));
+        var dropout = _dropout.For(step);
         var loss = 0.0;
         foreach (var part in parts)
         {
             using var scope = TensorScope.Begin();
-            var sum = LanguageModelLoss.Of(_model, part);
+            var sum = LanguageModelLoss.Of(_model, part.Rows, new DropoutDraws(dropout, part.Numbers));
             if (sum.Tokens == 0)
                 continue;
             (sum.Loss / tokens).Backward();
@@ -108,7 +111,7 @@ public sealed class LanguageModelTrainer : IDisposable
         foreach (var part in MicroBatches(rows, Enumerable.Range(0, rows.Rows)))
         {
             using var scope = TensorScope.Begin();
-            var sum = LanguageModelLoss.Of(_model, part);
+            var sum = LanguageModelLoss.Of(_model, part.Rows);
             loss += sum.Loss.Item();
             tokens += sum.Tokens;
         }
@@ -127,9 +130,13 @@ public sealed class LanguageModelTrainer : IDisposable
     private (string Name, Tensor Value)[] State() =>
         [.. _model.NamedParameters().Select(p => (p.Name, p.Parameter.Value)), .. _optimiser.State()];
 
-    /// <summary>Rows of like length together, so that little is padding; which are in one pass has no influence but rounding.</summary>
-    private IEnumerable<TokenBatch> MicroBatches(TokenBatch from, IEnumerable<int> rows) =>
-        rows.OrderBy(from.EndOf).Chunk(_config.MicroBatch).Select(part => from.Select(part));
+    /// <summary>
+    /// Rows of like length together, so that little is padding, with each row's number in the batch; which are in one pass has no influence but
+    /// rounding.
+    /// </summary>
+    private IEnumerable<(TokenBatch Rows, int[] Numbers)> MicroBatches(TokenBatch from, IEnumerable<int> rows) =>
+        rows.Select((row, number) => (Row: row, Number: number)).OrderBy(r => from.EndOf(r.Row)).Chunk(_config.MicroBatch)
+            .Select(part => (from.Select([.. part.Select(r => r.Row)]), Array.ConvertAll(part, r => r.Number)));
 
     /// <summary>The rows of a step: each epoch goes through all rows once, in an order of its own.</summary>
     internal int[] RowsOf(int step)
@@ -160,6 +167,9 @@ public sealed record LanguageModelConfig : IChecked
 
     /// <summary>Rows in one forward pass: memory, never the result.</summary>
     public int MicroBatch { get; init; } = 8;
+
+    /// <summary>Whether layers are computed again in backward instead of keeping their activations: less memory, more time, the same result.</summary>
+    public bool Checkpointing { get; init; }
 
     /// <summary>Passes over the rows; may be a fraction. Used where <see cref="Steps"/> is not set.</summary>
     public double Epochs { get; init; } = 1;

@@ -72,6 +72,9 @@ public sealed record PpoConfig : IChecked
     /// <summary>Answers that go through the model at once: memory only, the result moves by rounding.</summary>
     public int MicroBatch { get; init; } = 16;
 
+    /// <summary>Whether layers are computed again in backward instead of keeping their activations: less memory, more time, the same result.</summary>
+    public bool Checkpointing { get; init; }
+
     // The optimiser
 
     /// <summary>Peak learning rate of the policy.</summary>

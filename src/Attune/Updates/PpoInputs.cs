@@ -56,17 +56,20 @@ internal sealed class PpoInputs : IDisposable
                 "lower it; longer documents are cut into several pieces"));
         }
 
+        problems.Add(start is null ? [] : recipe.Adapter?.CheckFor(start.Config) ?? []);
+        var fits = problems.AreNone;
         var bytes = start is null ? 0 : Memory(start.Config, recipe, compute.DType, prompts);
         var tooMuch = memory.Check("memory", bytes, recipe.Ppo.MicroBatch > 1 ? $"lower ppo.microBatch (now {recipe.Ppo.MicroBatch}), or take a smaller model" : "take a smaller model");
         if (tooMuch is not null)
             problems.Add(tooMuch);
-        if (start is null || tooMuch is not null || problems.Try("from", () => new TextModel(start.Load(compute), start.Tokenizer!, recipe.From) { Usual = start.Usual }) is not { } policy)
+        if (start is null || tooMuch is not null || problems.Try("from", () => new TextModel(start.Load(compute, recipe.Adapter), start.Tokenizer!, recipe.From) { Usual = start.Usual }.Adapted(fits ? recipe.Adapter : null, seed)) is not { } policy)
         {
             LookAt(recipe, problems, withPrompts: start is null);
             problems.ThrowIfAny();
             throw new InvalidOperationException("a policy that was not read has a problem");
         }
 
+        policy.Model.UsesCheckpointing = recipe.Ppo.Checkpointing;
         var inputs = new PpoInputs { Policy = policy, Prompts = prompts!, MemoryBytes = bytes };
         try
         {
@@ -115,6 +118,12 @@ internal sealed class PpoInputs : IDisposable
         if (recipe.HeldOut is { } heldOut)
             Judge = problems.Try("heldOut", () => Own(RewardParts.Open(heldOut.Rewards, "heldOut.rewards", Policy, longest, ppo.MicroBatch)));
         var critic = recipe.Critic is { } criticFolder ? problems.Try("critic", () => Own(RewardParts.LoadFor(criticFolder, Policy, longest))) : Reward?.Models.FirstOrDefault();
+        if (recipe.Adapter is not null && ppo.ValueStart == ValueStart.RewardModel && critic is { Trunk: var trunk } && trunk.Base != Policy.Model.Base)
+        {
+            problems.Add(Problem.Of("ppo.valueStart", "is reward-model, whose weights are another copy than the policy's", "a reward model that is an adapter on the same base, as adapter is set",
+                $"train one with adapter and from: {recipe.From}, or set ppo.valueStart to zero"));
+        }
+
         if (!problems.AreNone)
             return;
         Models = Own(ModelsOf(ppo, reference, critic));
@@ -130,22 +139,22 @@ internal sealed class PpoInputs : IDisposable
 
     private CausalLm LoadReference(string folder)
     {
-        if (!Tokens.Tokenizer.Load(folder).IsSameAs(Policy.Tokenizer))
+        if (!ModelDescription.TokenizerOf(folder).IsSameAs(Policy.Tokenizer))
             throw InputException.One(folder, "has another tokenizer than the policy", "the same one, as answers are scored by their token ids", "name the model that the policy was trained from");
         return CausalLm.Load(folder, Policy.Model.Compute);
     }
 
-    /// <summary>What a whole recipe takes: <see cref="Memory(TransformerConfig, PpoConfig, DType, long, long)"/>, or more where a pass over pretraining text or the held-out look does, bytes.</summary>
+    /// <summary>What a whole recipe takes: <see cref="Memory(TransformerConfig, PpoConfig, DType, long, long, AdapterSettings?)"/>, or more where a pass over pretraining text or the held-out look does, bytes.</summary>
     internal static long Memory(TransformerConfig config, PpoRecipe recipe, DType dtype, PpoPrompts? prompts)
     {
         var (ppo, judges) = (recipe.Ppo, JudgeBytes(recipe, dtype));
         var longest = prompts is null ? 1 : prompts.Training.Concat(prompts.HeldOut).Max(p => p.Length);
         var sampled = ppo with { PromptsPerStep = Math.Max(ppo.RolloutsPerStep, prompts?.HeldOut.Count ?? 0), SamplesPerPrompt = 1 }; // a look samples all of its prompts
-        var step = Memory(config, sampled, dtype, longest, judges);
+        var step = Memory(config, sampled, dtype, longest, judges, recipe.Adapter);
         if (ppo.PretrainingCoefficient <= 0)
             return step;
         long rows = Math.Min(ppo.MicroBatch, recipe.Pretraining.Rows), length = recipe.Pretraining.Length;
-        return Math.Max(step, Kept(config, ppo, dtype, judges) + MemoryEstimate.TrainingPass(config, rows, length, rows * length, dtype));
+        return Math.Max(step, Kept(config, ppo, dtype, judges, recipe.Adapter) + MemoryEstimate.TrainingPass(config, Pass(ppo, rows, length, rows * length, recipe.Adapter), dtype));
     }
 
     /// <summary>What is trained, what is read, and the larger of a pass of the update and the cache of the sampler, bytes.</summary>
@@ -154,19 +163,30 @@ internal sealed class PpoInputs : IDisposable
     /// <param name="dtype">Element type of weights and activations.</param>
     /// <param name="prompt">Tokens of the longest prompt.</param>
     /// <param name="judges">Bytes of the reward models' weights.</param>
-    internal static long Memory(TransformerConfig config, PpoConfig ppo, DType dtype, long prompt, long judges)
+    /// <param name="adapter">What learns; null for the weights.</param>
+    internal static long Memory(TransformerConfig config, PpoConfig ppo, DType dtype, long prompt, long judges, AdapterSettings? adapter = null)
     {
-        var trained = ppo.Critic == CriticKind.Separate ? 2 : 1;
-        long rows = ppo.MicroBatch, width = prompt + ppo.MaximumLength;
-        var passes = MemoryEstimate.TrainingPass(config, rows, width, rows * ppo.MaximumLength, dtype) * trained;
+        var minibatch = (ppo.RolloutsPerStep + ppo.Minibatches - 1) / ppo.Minibatches;
+        long rows = Math.Min(ppo.MicroBatch, minibatch), width = prompt + ppo.MaximumLength;
+        var pass = Pass(ppo, rows, width, rows * ppo.MaximumLength, adapter) with { HasSeveral = minibatch > rows };
+        var passes = MemoryEstimate.TrainingPass(config, pass, dtype);
+        if (ppo.Critic == CriticKind.Separate)
+            passes += MemoryEstimate.TrainingPass(config, pass with { LogitTokens = 0, Places = pass.LogitTokens }, dtype);
         var sampled = Math.Min(ppo.RolloutsPerStep, Sampler.UsualBatch);
         var sampling = MemoryEstimate.Cache(config, sampled, Sampler.Columns(width, ppo.RolloutsPerStep), dtype) + MemoryEstimate.ForwardPass(config, sampled, prompt, sampled, dtype);
-        return Kept(config, ppo, dtype, judges) + Math.Max(passes, sampling);
+        return Kept(config, ppo, dtype, judges, adapter) + Math.Max(passes, sampling);
     }
 
-    /// <summary>Policy, critic, reference and judges, bytes.</summary>
-    private static long Kept(TransformerConfig config, PpoConfig ppo, DType dtype, long judges) =>
-        MemoryEstimate.Process + MemoryEstimate.Trained(config, dtype) * (ppo.Critic == CriticKind.Separate ? 2 : 1) + MemoryEstimate.Weights(config, dtype) + judges;
+    private static TrainingShape Pass(PpoConfig ppo, long rows, long width, long logitTokens, AdapterSettings? adapter) =>
+        new(rows, width, logitTokens) { Checkpointing = ppo.Checkpointing, Adapter = adapter };
+
+    /// <summary>Policy, critic, reference and judges with the moments of what learns, bytes: of an adapted model one copy of the weights for all but judges of their own.</summary>
+    private static long Kept(TransformerConfig config, PpoConfig ppo, DType dtype, long judges, AdapterSettings? adapter)
+    {
+        var learning = ppo.Critic == CriticKind.Separate ? 2 : 1;
+        var copies = adapter is null ? learning + 1 : 1;
+        return MemoryEstimate.Process + MemoryEstimate.Products(adapter) + (copies * MemoryEstimate.Weights(config, dtype, adapter)) + (learning * MemoryEstimate.Moments(config, dtype, adapter)) + judges;
+    }
 
     /// <summary>Bytes of the reward models' weights; those whose config cannot be read are told of when they are opened.</summary>
     private static long JudgeBytes(PpoRecipe recipe, DType dtype)

@@ -6,7 +6,8 @@ namespace Attune.Updates;
 
 /// <summary>
 /// The models of PPO and who learns: the policy with a value head on its own trunk, or beside a critic with a trunk of its own. The reference
-/// is a frozen copy. Owns what it made (reference, heads, critic); the policy stays its caller's.
+/// is a frozen copy; where the policy is an adapter's view, it is the view's base, and a critic another view: all of them hold one copy of the
+/// weights. Owns what it made (reference, heads, critic); the policy stays its caller's.
 /// </summary>
 public sealed class PpoModels : IDisposable
 {
@@ -33,7 +34,7 @@ public sealed class PpoModels : IDisposable
 
     /// <summary>A shared trunk with a value head of zeros (Ziegler 2019). The reference is a copy of the policy as it is, or of the given model.</summary>
     public static PpoModels Shared(CausalLm policy, CausalLm? reference = null) =>
-        new(policy, (reference ?? policy).Copy(), critic: null, ScalarHead.ForValue(policy.Config.Width, policy.Compute));
+        new(policy, ReferenceOf(policy, reference), critic: null, ScalarHead.ForValue(policy.Config.Width, policy.Compute));
 
     /// <summary>A critic of its own that starts as a copy of a reward model (InstructGPT), its head too; with no head it starts at zero.</summary>
     /// <param name="policy">What learns.</param>
@@ -47,7 +48,7 @@ public sealed class PpoModels : IDisposable
         var head = ScalarHead.ForValue(criticTrunk.Config.Width, criticTrunk.Compute);
         if (criticHead is not null)
             head.CopyFrom(criticHead);
-        return new(policy, (reference ?? policy).Copy(), criticTrunk.Copy(), head);
+        return new(policy, ReferenceOf(policy, reference), criticTrunk.Twin(), head);
     }
 
     /// <summary>What moves with the policy's gradient: the policy, and the value head where the trunk is shared.</summary>
@@ -61,10 +62,14 @@ public sealed class PpoModels : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        Reference.Dispose();
+        if (!ReferenceEquals(Reference, Policy.Base))
+            Reference.Dispose();
         Critic?.Dispose();
         ValueHead.Dispose();
     }
+
+    /// <summary>A frozen copy of the given model, or of the policy as it is: of an adapted one that begins at nothing, its base.</summary>
+    private static CausalLm ReferenceOf(CausalLm policy, CausalLm? reference) => reference?.Copy() ?? policy.Base ?? policy.Copy();
 
     private static IEnumerable<(string, Parameter)> Named(string prefix, Module module) =>
         module.NamedParameters().Select(p => (prefix + p.Name, p.Parameter));

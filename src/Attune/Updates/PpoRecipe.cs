@@ -1,3 +1,4 @@
+using Attune.Models;
 using Attune.Rewards;
 using Attune.Runs;
 using Attune.Text;
@@ -147,6 +148,12 @@ public sealed record PpoRecipe : IChecked
     /// <summary>Folder of the policy to improve, with its tokenizer.</summary>
     public required string From { get; init; }
 
+    /// <summary>
+    /// An adapter to train beside the frozen weights, which are the reference, too, and a separate critic's: there is one copy of them. The whole
+    /// policy is trained where not set.
+    /// </summary>
+    public AdapterSettings? Adapter { get; init; }
+
     /// <summary>Folder of the model that the policy must stay near; the policy as it begins where not set.</summary>
     public string? Reference { get; init; }
 
@@ -200,6 +207,12 @@ public sealed record PpoRecipe : IChecked
         {
             yield return Problem.Of("critic", "is not set", "the folder of a reward model, as ppo.valueStart is reward-model and no reward is a model",
                 "name one, or set ppo.valueStart to zero");
+        }
+
+        if (Adapter is { Dropout: > 0 })
+        {
+            yield return Problem.Of("adapter.dropout", $"is {Adapter.Dropout}", "0, as the policy that learns must be the one that answered: a first probability ratio of 1",
+                "leave it out; other stages may have it");
         }
 
         if (Ppo.ValueStart != ValueStart.RewardModel && Critic is not null)

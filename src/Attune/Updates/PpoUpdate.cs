@@ -55,7 +55,7 @@ internal sealed class PpoUpdate : IDisposable
 
     /// <summary>Log-probs of the answers' tokens under the reference <c>[N]</c>.</summary>
     public float[] ReferenceLogProbs(PpoBatch batch) =>
-        Read(batch, batch.TokenRows, _models.Reference, slice => LogProbs.OfTaken(_models.Reference.Logits(slice.Hidden(_models.Reference).Predicting), slice.Tokens, _temperature));
+        Read(batch, batch.TokenRows, _models.Reference, slice => Score(_models.Reference, slice.Hidden(_models.Reference).Predicting, slice.Tokens, _temperature));
 
     /// <summary>The critic's value before each of the answers' tokens, and behind the last one where the score is paid there <c>[M]</c>.</summary>
     public float[] Values(PpoBatch batch)
@@ -143,8 +143,7 @@ internal sealed class PpoUpdate : IDisposable
         var device = _models.Policy.Compute.Device;
         var slice = batch.Slice(rows, _models.Policy.Compute, forValues: _models.Critic is null);
         var (hidden, valued) = slice.Hidden(_models.Policy);                                          // [n,D], [m,D]
-        var logits = _models.Policy.Logits(hidden);                                                   // [n,V]
-        var (logp, entropy) = Score(logits, slice.Tokens, context.WantsEntropy);                      // [n], as all below but values
+        var (logp, entropy) = ScoreBoth(hidden, slice.Tokens, context.WantsEntropy);                  // [n], as all below but values
         if (_models.Critic is { } own)
             valued = batch.Slice(rows, own.Compute, forValues: true).Hidden(own).Valued;
         var values = _models.ValueHead.Forward(valued).Wide();                                        // [m]
@@ -168,13 +167,17 @@ internal sealed class PpoUpdate : IDisposable
     private static Tensor Ones(Tensor like) => Tensor.Full([like.Count], 1, new Compute(like.Device, DType.Bool));
 
     /// <summary>Log-probs and exact entropies <c>[n]</c>; these only where a loss reads them or they are wanted for the log.</summary>
-    private (Tensor LogProbs, Tensor? Entropy) Score(Tensor logits, Tensor tokens, bool wantsEntropy)
+    private (Tensor LogProbs, Tensor? Entropy) ScoreBoth(Tensor hidden, Tensor tokens, bool wantsEntropy)
     {
+        var policy = _models.Policy;
         if (_config.EntropyCoefficient == 0 && !wantsEntropy)
-            return (LogProbs.OfTaken(logits, tokens, _temperature), null);
-        var both = _config.EntropyCoefficient != 0 ? LogProbs.WithEntropy(logits, tokens, _temperature) : LogProbs.WithLoggedEntropy(logits, tokens, _temperature);
+            return (Score(policy, hidden, tokens, _temperature), null);
+        var both = _config.EntropyCoefficient != 0 ? LogProbs.OfHiddenWithEntropy(hidden, policy.Logits, tokens, _temperature, policy.LogitRows)
+            : LogProbs.OfHiddenWithLoggedEntropy(hidden, policy.Logits, tokens, _temperature, policy.LogitRows);
         return (both.LogProbs, both.Entropy);
     }
+
+    private static Tensor Score(CausalLm model, Tensor hidden, Tensor tokens, double temperature) => LogProbs.OfHidden(hidden, model.Logits, tokens, temperature, model.LogitRows);
 
     /// <summary>PPO-ptx, InstructGPT eq. 2: adds γ · the gradient of the mean next-token loss on pretraining text, at temperature 1.</summary>
     private double DifferentiatePretraining(Seed seed)
@@ -186,7 +189,7 @@ internal sealed class PpoUpdate : IDisposable
         {
             using var scope = TensorScope.Begin();
             var slice = text.Slice(micro, _models.Policy.Compute, forValues: false);
-            var loss = -LogProbs.OfTaken(_models.Policy.Logits(slice.Hidden(_models.Policy).Predicting), slice.Tokens).Sum();
+            var loss = -Score(_models.Policy, slice.Hidden(_models.Policy).Predicting, slice.Tokens, temperature: 1).Sum();
             (loss * (_config.PretrainingCoefficient / text.Tokens)).Backward();
             sum += loss.Item();
         }

@@ -18,6 +18,9 @@ public sealed record PretrainRecipe : IChecked
     /// <summary>A model folder to go on from; a new model where not set.</summary>
     public string? From { get; init; }
 
+    /// <summary>An adapter to train beside the frozen weights of <see cref="From"/>; the whole model is trained where not set.</summary>
+    public AdapterSettings? Adapter { get; init; }
+
     /// <summary>The new model's shape.</summary>
     public ModelShape Model { get; init; } = new();
 
@@ -59,6 +62,8 @@ public sealed record PretrainRecipe : IChecked
             yield return Problem.Of("vocabulary", $"is {Vocabulary}", "at least 258: 256 bytes and two special tokens", "4096 is usual for a small model");
         if (From is not null && Tokenizer is not null)
             yield return Problem.Of("tokenizer", "is set beside from", "one of them: a model brings its own", "leave tokenizer out");
+        if (Adapter is not null && From is null)
+            yield return Problem.Of("adapter", "is set without from", "a trained model to stand beside", "name its folder under from, or leave adapter out");
     }
 }
 
@@ -80,7 +85,7 @@ public static class Pretraining
         var plan = Plan(recipe, available, Path.Combine(run.Folder, "tokenizer"), run.Progress, stop);
         var compute = recipe.Compute.Open();
         var seed = new Seed((ulong)recipe.Seed);
-        using var text = recipe.From is { } from ? TextModel.Load(from, compute)
+        using var text = recipe.From is { } from ? TextModel.Load(from, compute, recipe.Adapter).Adapted(recipe.Adapter, seed)
             : new TextModel(CausalLm.Create(plan.Config, seed.For("weights"), compute), plan.Tokenizer);
         run.Progress.Say($"{plan.Config.ParameterCount:N0} parameters, {plan.Rows.RealTokens:N0} tokens in {plan.Rows.Rows:N0} rows of {plan.Rows.Width}"
             + (plan.Validation.Rows > 0 ? $", {plan.Validation.RealTokens:N0} for validation" : ""));
@@ -100,8 +105,9 @@ public static class Pretraining
         var corpus = LanguageModelPlan.Checked(recipe.Corpus, source => source.Documents(), problems, warnings);
         var validation = LanguageModelPlan.Checked(recipe.Validation, source => source.Documents(), problems, warnings);
         var (config, tokenizer) = Shape(recipe, problems);
+        problems.Add(config is null ? [] : recipe.Adapter?.CheckFor(config) ?? []);
         var rows = Math.Min(recipe.Pretrain.MicroBatch, recipe.Pretrain.Batch);
-        var bytes = config is null ? 0 : StageMemory.Bytes(config, recipe.Compute.DType, rows, config.MaximumPositions);
+        var bytes = config is null ? 0 : StageMemory.Bytes(config, recipe.Compute.DType, StageMemory.NextToken(recipe.Pretrain, config.MaximumPositions, recipe.Adapter));
         if (StageMemory.Check(bytes, available, rows, "pretrain.microBatch") is { } tooMuch)
             problems.Add(tooMuch);
         problems.ThrowIfAny();

@@ -41,13 +41,14 @@ internal sealed record RewardInputs
         problems.Try(() => RewardSeeds.Require(recipe));
         var folder = (recipe.Continue ?? recipe.From)!;
         var config = problems.Try(() => Shape(folder, recipe.Continue is not null ? HeadKind.Score : HeadKind.NextToken));
-        var tokenizer = problems.Try(() => Tokenizer.Load(folder));
+        var tokenizer = problems.Try(() => ModelDescription.TokenizerOf(folder));
         if (config is not null && tokenizer is not null)
             problems.Try(() => config.CheckTokenizer(tokenizer.VocabularySize, Path.Combine(folder, "tokenizer.json")));
         if (recipe.Data.AddEnd && tokenizer is { EndId: null })
             problems.Add(Problem.Of("data.addEnd", "is true, and the tokenizer names no end token", "one to end answers with", "name it in tokenizer_config.json, or set data.addEnd to false"));
         if (config is not null && recipe.Data.Longest > config.MaximumPositions)
             problems.Add(Problem.Of("data.longest", $"is {recipe.Data.Longest}", $"at most the {config.MaximumPositions} tokens that the model takes", "lower it, or leave it out"));
+        problems.Add(config is null ? [] : recipe.Adapter?.CheckFor(config) ?? []);
         var settings = recipe.Data with { Longest = recipe.Data.Longest ?? config?.MaximumPositions };
         var references = RewardReferences.Read(recipe, settings.Longest, tokenizer, problems);
         var texts = RewardTexts.Read(recipe, problems);
@@ -75,7 +76,7 @@ internal sealed record RewardInputs
         var batch = (long)recipe.Reward.BatchSize * data.Training.Max(e => e.Sequences.Count);
         var rows = Math.Max(data.Training.Max(e => e.Sequences.Count), Math.Min(batch, recipe.Reward.MicroBatchSequences));
         rows = Math.Min(rows, data.Training.Sum(e => (long)e.Sequences.Count));
-        return MemoryEstimate.Process + MemoryEstimate.Trained(config, dtype) + MemoryEstimate.TrainingPass(config, rows, data.LongestSequence, logitTokens: 0, dtype);
+        return StageMemory.Bytes(config, dtype, new(rows, data.LongestSequence, LogitTokens: 0) { Checkpointing = recipe.Reward.Checkpointing, HasSeveral = batch > rows, Adapter = recipe.Adapter });
     }
 
     /// <summary>A folder's shape, after a look at whether its weights are whole.</summary>

@@ -1,3 +1,4 @@
+using Attune.Models;
 using Attune.Rollouts;
 using Attune.Runs;
 using Attune.Text;
@@ -137,6 +138,9 @@ public sealed record RewardRecipe : IChecked
 
     /// <summary>Folder of a reward model to train on, instead of <see cref="From"/>.</summary>
     public string? Continue { get; init; }
+
+    /// <summary>An adapter to train, with the head, beside the frozen weights; the whole model is trained where not set.</summary>
+    public AdapterSettings? Adapter { get; init; }
 
     /// <summary>
     /// Comparisons to learn from. Where <see cref="Evaluation"/> names none, a tenth of the prompts is kept for validation and another for

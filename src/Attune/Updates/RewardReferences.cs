@@ -41,7 +41,7 @@ internal sealed record RewardReferences
         if (policy is not null && policy != recipe.From)
         {
             var shape = problems.Try(() => RewardInputs.Shape(policy, HeadKind.NextToken));
-            var own = problems.Try(() => Tokenizer.Load(policy));
+            var own = problems.Try(() => ModelDescription.TokenizerOf(policy));
             if (shape is not null && longest > shape.MaximumPositions)
                 problems.Add(Problem.Of("normalise.reference", $"takes {shape.MaximumPositions} tokens", $"at least the {longest} of data.longest", "lower data.longest, or name another policy"));
             if (own is not null && tokenizer is not null && own.VocabularySize != tokenizer.VocabularySize)

@@ -11,7 +11,7 @@ namespace Attune.Updates;
 /// </summary>
 /// <remarks>
 /// Order of examples, and so everything else, is a function of the seed and the step: a resumed run ends bit-equal to an uninterrupted one.
-/// Not here: choosing the best of several checkpoints, dropout, reading comparisons, writing checkpoints (the run does).
+/// Not here: choosing the best of several checkpoints, reading comparisons, writing checkpoints (the run does).
 /// </remarks>
 public sealed class RewardTrainer : IDisposable
 {
@@ -142,10 +142,13 @@ public sealed class RewardTrainer : IDisposable
         var weight = batch.Sum(e => e.Weight);
         var divisor = weight > 0 ? weight : 1; // a batch that says nothing has loss 0 and moves nothing but Adam's moments
         var (loss, correct, decided, lead) = (0.0, 0.0, 0.0, 0.0);
+        var firsts = FirstSequences(batch);
+        var dropout = _seed.For("dropout").For(step);
         foreach (var part in MicroBatches(batch))
         {
             using var scope = TensorScope.Begin();
-            var scores = _model.Forward([.. part.SelectMany(e => e.Sequences)]);
+            int[] numbers = [.. part.SelectMany(e => Enumerable.Range(firsts[e], e.Sequences.Count))];
+            var scores = _model.Forward([.. part.SelectMany(e => e.Sequences)], new DropoutDraws(dropout, numbers));
             var sums = RewardBatchLoss.Of(part, scores, _config.Centring);
             (sums.Loss / divisor).Backward();
             loss += sums.Loss.Item() / divisor;
@@ -167,6 +170,19 @@ public sealed class RewardTrainer : IDisposable
             ["gradient_norm"] = norm,
             ["tensors_live"] = TorchRuntime.LiveTensors,
         };
+    }
+
+    /// <summary>The number in the batch of each example's first sequence.</summary>
+    private static Dictionary<RewardExample, int> FirstSequences(RewardExample[] batch)
+    {
+        var (firsts, next) = (new Dictionary<RewardExample, int>(ReferenceEqualityComparer.Instance), 0);
+        foreach (var example in batch)
+        {
+            firsts[example] = next;
+            next += example.Sequences.Count;
+        }
+
+        return firsts;
     }
 
     /// <summary>Whole examples, similar lengths together, as many as fit into a forward pass.</summary>

@@ -49,6 +49,29 @@ public static class RewardTraining
     /// <summary>A policy's transformer with a fresh head, or an earlier reward model with the scale taken off that its training never saw.</summary>
     private static RewardModel Start(RewardRecipe recipe, Compute compute, Seed seed)
     {
+        var model = recipe.Adapter is { } adapter ? Adapted(recipe, adapter, compute, seed) : Whole(recipe, compute, seed);
+        model.Trunk.UsesCheckpointing = recipe.Reward.Checkpointing;
+        return model;
+    }
+
+    /// <summary>The same with the transformer frozen, and an adapter beside it that learns.</summary>
+    private static RewardModel Adapted(RewardRecipe recipe, AdapterSettings settings, Compute compute, Seed seed)
+    {
+        if (recipe.Continue is not null)
+        {
+            var earlier = Whole(recipe, compute, seed);
+            if (settings.BaseBits is not null)
+                earlier.Trunk.Pack(settings.DoubleQuantisation);
+            return earlier.Adapted(LoraAdapter.Create(earlier.Trunk.Config, settings, seed.For("adapter"), compute));
+        }
+
+        var trunk = CausalLm.Load(recipe.From!, compute, settings);
+        var head = ScalarHead.ForReward(trunk.Config.Width, seed.For("score"), compute, recipe.Reward.HeadStart);
+        return RewardModel.On(trunk, LoraAdapter.Create(trunk.Config, settings, seed.For("adapter"), compute), head, takesTrunk: true);
+    }
+
+    private static RewardModel Whole(RewardRecipe recipe, Compute compute, Seed seed)
+    {
         if (recipe.Continue is { } earlier)
         {
             var model = RewardModel.Load(earlier, compute);

@@ -16,6 +16,9 @@ public sealed record RewardTrainingConfig : IChecked
     /// <summary>Sequences in one forward pass: memory against speed. An example with more sequences still goes in one pass.</summary>
     public int MicroBatchSequences { get; init; } = 32;
 
+    /// <summary>Whether layers are computed again in backward instead of keeping their activations: less memory, more time, the same result.</summary>
+    public bool Checkpointing { get; init; }
+
     /// <summary>How wide a fresh head's weights are drawn; says nothing where a reward model is trained on.</summary>
     public HeadStart HeadStart { get; init; } = HeadStart.Root;
 

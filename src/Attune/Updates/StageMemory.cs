@@ -10,10 +10,19 @@ internal static class StageMemory
     /// <summary>Bytes that one trained model and a pass of its micro-batch take.</summary>
     /// <param name="config">The model.</param>
     /// <param name="dtype">Element type of weights and activations.</param>
-    /// <param name="rows">Rows of a micro-batch.</param>
+    /// <param name="pass">The largest pass, and what learns.</param>
+    public static long Bytes(TransformerConfig config, DType dtype, TrainingShape pass) =>
+        MemoryEstimate.Process + MemoryEstimate.Kept(config, dtype, pass.Adapter) + MemoryEstimate.TrainingPass(config, pass, dtype);
+
+    /// <summary>The pass of next-token training whose every token is predicted.</summary>
+    /// <param name="training">Batch and micro-batch.</param>
     /// <param name="width">Tokens a row.</param>
-    public static long Bytes(TransformerConfig config, DType dtype, int rows, int width) =>
-        MemoryEstimate.Process + MemoryEstimate.Trained(config, dtype) + MemoryEstimate.TrainingPass(config, rows, width, logitTokens: (long)rows * width, dtype);
+    /// <param name="adapter">What learns; null for the weights.</param>
+    public static TrainingShape NextToken(LanguageModelConfig training, long width, AdapterSettings? adapter)
+    {
+        long rows = Math.Min(training.MicroBatch, training.Batch);
+        return new(rows, width, rows * width) { Checkpointing = training.Checkpointing, HasSeveral = training.Batch > rows, Adapter = adapter };
+    }
 
     /// <summary>The problem where that is more than there is; null where it fits.</summary>
     /// <param name="bytes">The estimate.</param>

@@ -92,28 +92,42 @@ public sealed class LogProbsTests
         var (whole, hiddenGradient, weightGradient) = At(13);
         var (pieces, hiddenPieces, weightPieces) = At(rows);
         LogProbs.OfHidden(hidden, h => Tensor.Linear(h, weight), tokens, 0.7, rows).ShouldBeNear(pieces.LogProbs, 0);
+        var logged = LogProbs.OfHiddenWithLoggedEntropy(hidden, h => Tensor.Linear(h, weight), tokens, 0.7, rows);
+        logged.LogProbs.ShouldBeNear(pieces.LogProbs, 0);
+        logged.Entropy.ShouldBeNear(pieces.Entropy, 1e-13);
+        Assert.False(logged.Entropy.RequiresGrad);
         pieces.LogProbs.ShouldBeNear(whole.LogProbs, 1e-13); // the order of float64 sums inside a matrix product
         pieces.Entropy.ShouldBeNear(whole.Entropy, 1e-13);
         Tensor.Of(hiddenPieces).ShouldBeNear(hiddenGradient, 1e-12);
         Tensor.Of(weightPieces).ShouldBeNear(weightGradient, 1e-12);
     }
 
-    [Fact]
-    public void Without_gradients_only_one_piece_of_logits_is_open_at_a_time()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Only_one_piece_of_logits_is_open_at_a_time_in_backward_too(bool learns)
     {
         using var scope = TensorScope.Begin();
-        using var frozen = Autograd.NoGrad();
         var hidden = Tensor.Ones([12, 3]);
-        var open = new List<int>();
+        hidden.RequiresGrad = learns;
+        var (open, weight) = (new List<int>(), Tensor.Ones([5, 3]));
         Tensor Head(Tensor h)
         {
+            Assert.Equal(2, h.Size(0));
             open.Add(TorchRuntime.LiveTensors);
-            return Tensor.Linear(h, Tensor.Ones([5, 3]));
+            return Tensor.Linear(h, weight);
         }
 
-        LogProbs.OfHiddenWithEntropy(hidden, Head, Tensor.Zeros([12], DType.Int64), 1, rows: 2);
+        var scored = LogProbs.OfHiddenWithEntropy(hidden, Head, Tensor.Zeros([12], DType.Int64), 1, rows: 2);
         Assert.Equal(6, open.Count);
-        Assert.All(open.Zip(open.Skip(1)), pair => Assert.Equal(2, pair.Second - pair.First)); // each piece leaves two vectors, no logits
+        Assert.All(open.Zip(open.Skip(1)), pair => Assert.Equal(learns ? 2 : 1, pair.Second - pair.First)); // what a piece leaves: its numbers, and what backward begins from
+        if (learns)
+        {
+            scored.LogProbs.Sum().Backward();
+            Assert.Equal(12, open.Count);
+            Assert.Single(open.Skip(7).Zip(open.Skip(6), (next, before) => next - before).Distinct()); // of a piece that is done nothing stays
+        }
+
         Assert.Throws<ArgumentOutOfRangeException>(() => LogProbs.OfHidden(hidden, Head, Tensor.Zeros([12], DType.Int64), 1, rows: 0));
     }
 

@@ -49,6 +49,19 @@ public sealed class DropoutTests
     }
 
     [Fact]
+    public void Places_drop_what_their_row_and_place_say_whichever_others_are_there()
+    {
+        using var scope = TensorScope.Begin();
+        (long, long)[] all = [(0, 0), (0, 1), (5, 0), (5, 1)];
+        var whole = Dropout.Apply(Tensor.Ones([2, 2, 9]), 0.4, new Seed(2), all).ToArray<float>();
+        var some = Dropout.Apply(Tensor.Ones([2, 9]), 0.4, new Seed(2), [all[1], all[2]]).ToArray<float>();
+
+        Assert.Equal(whole[9..27], some);
+        Assert.Equal(Enumerable.Range(0, 9).Select(k => new Seed(2).For(5).Uniform(1, k) < 0.4 ? 0f : (float)(1 / 0.6)), whole[27..]);
+        Assert.Throws<ArgumentException>(() => Dropout.Apply(Tensor.Ones([3, 9]), 0.4, new Seed(2), all));
+    }
+
+    [Fact]
     public void More_padding_on_the_right_changes_no_draw()
     {
         using var scope = TensorScope.Begin();
