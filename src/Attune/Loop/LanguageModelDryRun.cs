@@ -1,6 +1,7 @@
 using Attune.Models;
 using Attune.Runs;
 using Attune.Tokens;
+using Attune.Torch;
 using Attune.Updates;
 
 namespace Attune.Loop;
@@ -18,13 +19,15 @@ internal static class LanguageModelDryRun
     {
         var (rows, training) = (plan.Rows, plan.Training);
         var predicted = LanguageModelLoss.CountTokens(rows);
-        var checkpoint = 3 * MemoryEstimate.Weights(plan.Config, compute.DType); // weights and two moments
+        var learned = MemoryEstimate.Learned(plan.Config, compute.DType, plan.Adapter);
+        var checkpoint = 3 * learned; // what learns, and two moments
         var saved = run.CheckpointEvery > 0 ? Math.Min(run.KeepLast, 1 + (plan.Steps / run.CheckpointEvery)) : 1;
         return new()
         {
             Figures =
             [
                 new("parameters", plan.Config.ParameterCount),
+                new("parameters that learn", learned / compute.DType.Size()),
                 new("vocabulary", plan.Tokenizer.VocabularySize, "pieces"),
                 new("training rows", rows.Rows),
                 new("row width", rows.Width, "tokens"),
@@ -37,7 +40,7 @@ internal static class LanguageModelDryRun
                 new("micro-batches a step", (training.Batch + training.MicroBatch - 1) / training.MicroBatch),
                 new("loss tokens a step, mean", (double)predicted * training.Batch / Math.Max(1, rows.Rows)),
                 new("validation rows", plan.Validation.Rows),
-                new("disk for checkpoints and model", (saved * checkpoint) + plan.Config.WeightBytes(plan.Config.StoredDType), "bytes"),
+                new("disk for checkpoints and model", (saved * checkpoint) + (plan.Adapter is null ? plan.Config.WeightBytes(plan.Config.StoredDType) : learned), "bytes"),
             ],
             MemoryBytes = plan.MemoryBytes,
             Sample = LossRendering.Of(rows, 0, plan.Tokenizer),

@@ -30,8 +30,8 @@ public static class MemoryEstimate
     /// <summary>Program, libtorch and its buffers, as a process that trains next to nothing holds them.</summary>
     public const long Process = 290L << 20;
 
-    private const long ThinProducts = 64L << 20; // libtorch's matrix library takes working memory for an adapter's thin products; others here need none
-    private const double Gaps = 0.15; // share of the activations' memory that lies unused between them
+    private const long ThinProducts = 32L << 20; // libtorch's matrix library takes working memory for an adapter's thin products; others here need none
+    private const double Gaps = 0.25; // share of the activations' memory that lies unused between them
     private const int LogitCopies = 4; // logits, their log-softmax, and in backward the gradients of both
 
     /// <summary>Weights alone, bytes.</summary>
@@ -81,7 +81,7 @@ public static class MemoryEstimate
         (3 * 4 * rows * config.VocabularySize);
 
     /// <summary>The values that learn, bytes.</summary>
-    private static long Learned(TransformerConfig config, DType dtype, AdapterSettings? adapter) => adapter is null ? config.WeightBytes(dtype)
+    public static long Learned(TransformerConfig config, DType dtype, AdapterSettings? adapter) => adapter is null ? config.WeightBytes(dtype)
         : dtype.Size() * adapter.Rank * AdapterTargets.Chosen(config, adapter.Targets).Sum(entry => entry.Shape.Sum());
 
     /// <summary>What backward needs of all layers.</summary>

@@ -114,6 +114,7 @@ public static class FineTuning
             Rows = rows,
             Validation = held,
             Training = recipe.Sft,
+            Adapter = recipe.Adapter,
             MemoryBytes = bytes,
             Warnings = [.. warnings, .. LanguageModelPlan.Doubts("sft", recipe.Sft, rows, tokenizer!)],
         };

@@ -26,6 +26,9 @@ public sealed record LanguageModelPlan
     /// <summary>Batch, learning rate, optimiser, length.</summary>
     public required LanguageModelConfig Training { get; init; }
 
+    /// <summary>What learns instead of the weights; null for those.</summary>
+    public AdapterSettings? Adapter { get; init; }
+
     /// <summary>Memory that training takes, bytes; an estimate on the safe side.</summary>
     public required long MemoryBytes { get; init; }
 

@@ -127,6 +127,7 @@ public static class Pretraining
             Rows = packed,
             Validation = Pack(tokenizer, validation, recipe.Packing, config!, stop),
             Training = recipe.Pretrain,
+            Adapter = recipe.Adapter,
             MemoryBytes = bytes,
             Warnings = [.. warnings, .. LanguageModelPlan.Doubts("pretrain", recipe.Pretrain, packed, tokenizer)],
         };

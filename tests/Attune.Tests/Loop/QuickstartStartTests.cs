@@ -118,10 +118,10 @@ public sealed class QuickstartStartTests(TinyQuickstart tiny) : IClassFixture<Ti
     {
         var start = new QuickstartStart { Folder = tiny.At("large") };
 
-        var message = Assert.Throws<InputException>(() => start.Open(TinyQuickstart.Plan, tiny.Files, SilentProgress.Instance, new MemoryBudget(Available: 300L << 20, Limit: 1L << 30))).Message;
+        var message = Assert.Throws<InputException>(() => start.Open(TinyQuickstart.Plan, tiny.Files, SilentProgress.Instance, new MemoryBudget(Available: 200L << 20, Limit: 1L << 30))).Message;
         var disk = Assert.Throws<InputException>(() => new QuickstartStart { Folder = tiny.At("large"), Rounds = 2_000_000_000 }.Open(TinyQuickstart.Plan, tiny.Files, SilentProgress.Instance)).Message;
 
-        Assert.Matches(@"^The quick start has 1 problem\n  memory  needs about 4\d\d MiB of memory, expected at most the 300 MiB available; end other programs, or free some of the container's$", message);
+        Assert.Matches(@"^The quick start has 1 problem\n  memory  needs about \d{3} MiB of memory, expected at most the 200 MiB available; end other programs, or free some of the container's$", message);
         Assert.Matches(@"^The quick start has 1 problem\n  .*large  has \S+ .iB free, expected \S+ .iB for models and checkpoints; free some or choose another --out$", disk);
         Assert.False(Directory.Exists(tiny.At("large")));
     }
