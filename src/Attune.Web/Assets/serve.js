@@ -83,16 +83,19 @@ byId("say").addEventListener("submit", async event => {
   send.disabled = true;
   stop.disabled = false;
   const said = show("assistant", "");
+  let ended = false;
   try {
     for await (const piece of events(await ask())) {
       if (piece.error) throw new Error(piece.error.message);
       said.textContent += piece.choices?.[0]?.delta?.content ?? "";
     }
+    ended = true;
   } catch (error) {
     if (error.name !== "AbortError") fail(error instanceof TypeError ? texts.unreachable : error.message);
   }
-  if (said.textContent) {
+  if (ended || said.textContent) {
     messages.push({ role: "assistant", content: said.textContent });
+    if (!said.textContent) said.textContent = texts.nothing;
   } else {
     // Nothing came: what was said goes back to be sent again.
     messages.pop();

@@ -1,8 +1,8 @@
 using Attune.Models;
+using Attune.Tokens;
 using Attune.Torch;
 using Attune.Torch.Testing;
 using Attune.Updates;
-using Attune.Tokens;
 
 namespace Attune.Tests.Models;
 
