@@ -45,9 +45,9 @@ public sealed class CommandLineTests
 
     [Theory]
     [InlineData("tokenizer", "attune tokenizer has 1 problem\n  has no verb, expected one of train, encode, decode; see attune tokenizer --help\n")]
-    [InlineData("tokenizer encode x --jsn", "attune tokenizer encode has 1 problem\n  --jsn  is not an option, expected one of --text, --json; did you mean --json?\n")]
+    [InlineData("tokenizer encode x --jsn", "attune tokenizer encode has 1 problem\n  --jsn  is not an option, expected one of --text, --special, --json; did you mean --json?\n")]
     [InlineData("tokenizer encode x y", "attune tokenizer encode has 1 problem\n  y  is not expected here, expected nothing more; see attune tokenizer encode --help\n")]
-    [InlineData("tokenizer encode", "attune tokenizer encode has 1 problem\n  tokenizer  is missing, expected model folder or tokenizer.json; see attune tokenizer encode --help\n")]
+    [InlineData("tokenizer encode", "attune tokenizer encode has 1 problem\n  tokenizer  is missing, expected model folder, or a tokenizer's file: tokenizer.json, vocab.json, a SentencePiece model, ranks of tiktoken; see attune tokenizer encode --help\n")]
     [InlineData("tokenizer train x --vocabulary many", "attune tokenizer train has 1 problem\n  --vocabulary  is many, expected a whole number; see attune tokenizer train --help\n")]
     [InlineData("tokenizer train x --vocabulary 1e9", "attune tokenizer train has 1 problem\n  --vocabulary  is 1e9, expected a whole number; see attune tokenizer train --help\n")]
     [InlineData("tokenizer train x --vocabulary 3000000000", "attune tokenizer train has 1 problem\n  --vocabulary  is 3000000000, expected a whole number from -2147483648 to 2147483647; see attune tokenizer train --help\n")]
@@ -89,7 +89,7 @@ public sealed class CommandLineTests
         var leaves = AttuneCommand.Groups(output).SelectMany(group => group.Verbs).SelectMany(verb => verb.Subcommands.Count > 0 ? verb.Subcommands : [verb]).ToList();
 
         Assert.Equal(
-            ["quickstart", "pairs", "train", "encode", "decode", "score", "sample", "merge", "annotate", "agreement", "aggregate", "rules", "overlap", "pairs", "export", "import", "deliver", "verify", "backup", "restore", "migrate", "export", "import", "pretrain", "sft", "reward", "ppo", "evaluate", "labels", "doctor", "init"],
+            ["quickstart", "pairs", "train", "encode", "decode", "score", "sample", "merge", "chat", "serve", "annotate", "agreement", "aggregate", "rules", "overlap", "pairs", "export", "import", "deliver", "verify", "backup", "restore", "migrate", "export", "import", "pretrain", "sft", "reward", "ppo", "evaluate", "labels", "doctor", "init"],
             leaves.Select(verb => verb.Name));
         Assert.All(leaves, verb => Assert.Empty(verb.Subcommands));
         Assert.Empty(leaves.Where(verb => !verb.Options.Contains(CommonOptions.Json)).Select(verb => verb.Name)); // none is excepted

@@ -24,7 +24,7 @@ internal static class ChatVerb
     {
         var verb = new Verb("chat", "Talk with a model: a line a turn, an empty one or Ctrl-D ends.", "attune chat models/base --temperature 0.8")
         {
-            GivenTokens.Model, System, Temperature, TopP, MaxNew, Seed, ComputeOptions.Device, ComputeOptions.Type,
+            GivenTokens.Model, System, Temperature, TopP, MaxNew, Seed, ComputeOptions.Device, ComputeOptions.Type, CommonOptions.Json,
         };
         return verb.Does(output, (parsed, stop) =>
         {
@@ -38,11 +38,11 @@ internal static class ChatVerb
             var files = ModelDescription.Read(parsed.GetRequiredValue(GivenTokens.Model), TokenizerUse.Needed);
             var compute = settings.Open(Title, ComputeOptions.Device.Name);
             using var model = files.Load(compute);
-            Talk(files, model, options, parsed.GetValue(System), new Seed(parsed.GetValue(Seed)), output, stop);
+            Talk(files, model, options, parsed.GetValue(System), new Seed(parsed.GetValue(Seed)), parsed.GetValue(CommonOptions.Json), output, stop);
         });
     }
 
-    private static void Talk(ModelDescription files, CausalLm model, SamplingOptions options, string? system, Seed seed, ConsoleOutput output, CancellationToken stop)
+    private static void Talk(ModelDescription files, CausalLm model, SamplingOptions options, string? system, Seed seed, bool isJson, ConsoleOutput output, CancellationToken stop)
     {
         var chat = new ChatPrompts(files.Tokenizer!);
         options = options with { EndTokens = [.. files.EndIds.Union(chat.EndIds)] };
@@ -61,13 +61,18 @@ internal static class ChatVerb
             if (room < 1)
                 throw new RunFailedException($"The conversation has {prompt.Length} tokens, expected less than the model's {files.Config.MaximumPositions} positions; begin a new one");
             output.Log.Write("model> ");
-            var answer = Answer(engine, prompt, options with { MaximumNewTokens = Math.Min(options.MaximumNewTokens, room) }, chat.Stops, files.Tokenizer!, seed.For("chat"), turn, output, stop);
+            var answer = Answer(engine, prompt, options with { MaximumNewTokens = Math.Min(options.MaximumNewTokens, room) }, chat.Stops, files.Tokenizer!, seed.For("chat"), turn, piece => Show(piece, isJson, output), stop);
+            if (isJson)
+                output.Json(new { turn = turn + 1, user = said, assistant = answer });
+            else
+                output.Line("");
+            output.Flush();
             messages.Add(new(Role.Assistant, answer));
         }
     }
 
     private static string Answer(
-        DecodingEngine engine, int[] prompt, SamplingOptions options, IReadOnlyList<string> stops, Tokenizer tokenizer, Seed seed, int turn, ConsoleOutput output, CancellationToken stop)
+        DecodingEngine engine, int[] prompt, SamplingOptions options, IReadOnlyList<string> stops, Tokenizer tokenizer, Seed seed, int turn, Action<string> show, CancellationToken stop)
     {
         var (text, whole) = (new AnswerText(tokenizer, stops), "");
         Decoding? decoding = null;
@@ -79,8 +84,7 @@ internal static class ChatVerb
                 if (drawn.Finish is not null)
                     piece += text.Finish();
                 whole += piece;
-                output.Result.Write(Printable.Text(piece));
-                output.Flush();
+                show(piece);
                 if (text.HasStopped)
                     decoding!.Cancel();
             },
@@ -91,8 +95,15 @@ internal static class ChatVerb
             // a token
         }
 
-        output.Line("");
-        output.Flush();
         return whole.Trim();
+    }
+
+    /// <summary>A part of an answer as it comes; with --json whole turns are printed instead.</summary>
+    private static void Show(string piece, bool isJson, ConsoleOutput output)
+    {
+        if (isJson)
+            return;
+        output.Result.Write(Printable.Text(piece));
+        output.Flush();
     }
 }

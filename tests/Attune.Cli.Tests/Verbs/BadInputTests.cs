@@ -242,11 +242,11 @@ public sealed class BadInputTests : IDisposable
     }
 
     [Theory]
-    [InlineData("ppo", "--ppo.microBatch", "1000000000", "lower ppo.microBatch (now 1000000000)")]
-    [InlineData("pretrain", "--model.context", "4000000", "lower pretrain.microBatch (now 4)")]
-    public async Task What_cannot_fit_into_memory_is_refused(string verb, string flag, string value, string fix)
+    [InlineData("ppo", "--ppo.microBatch 100000000 --ppo.samplesPerPrompt 100000000 --ppo.klController fixed", "lower ppo.microBatch (now 100000000)")]
+    [InlineData("pretrain", "--model.context 4000000", "lower pretrain.microBatch (now 4)")]
+    public async Task What_cannot_fit_into_memory_is_refused(string verb, string flags, string fix)
     {
-        var printed = await _tiny.Run(verb, flag, value);
+        var printed = await _tiny.Run(verb, flags.Split(' '));
 
         AssertRefused(printed, fix);
         Assert.Matches(@"  memory  needs about \S+ [TP]iB of memory, expected at most the .+ available; lower ", printed.Log);
