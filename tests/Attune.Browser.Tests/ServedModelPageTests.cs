@@ -20,6 +20,7 @@ public sealed class ServedModelPageTests(Browser browser) : IClassFixture<Browse
         await page.Keyboard.PressAsync("Enter");
         await page.Locator("#send:enabled").WaitForAsync();
 
+        Assert.Equal("", (await page.Locator("#problem").InnerTextAsync()).Trim());
         Assert.Equal(["How was the film?"], await page.Locator(".turn.user .said").AllInnerTextsAsync());
         Assert.NotEmpty((await page.Locator(".turn.assistant .said").InnerTextAsync()).Trim());
         await Browser.Picture(page, "serve-1440.png");

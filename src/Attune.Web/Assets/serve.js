@@ -61,7 +61,7 @@ async function ask() {
     body: JSON.stringify({
       model: talk.dataset.model, stream: true,
       messages: system ? [{ role: "system", content: system }, ...messages] : messages,
-      temperature: Number(byId("temperature").value), top_p: Number(byId("top-p").value), max_completion_tokens: Number(byId("tokens").value),
+      temperature: Number(byId("temperature").value), top_p: Number(byId("top-p").value), max_completion_tokens: byId("tokens").value ? Number(byId("tokens").value) : undefined, // as many as there is room for
     }),
   });
   if (!reply.ok) {

@@ -39,7 +39,7 @@ internal static class ChatPage
             <label>{Html(words["serve.system"])}<textarea id="system" rows="2"></textarea></label>
             <label>{Html(words["serve.temperature"])}<input id="temperature" type="number" min="0" max="2" step="0.1" value="0.7"></label>
             <label>{Html(words["serve.top-p"])}<input id="top-p" type="number" min="0.05" max="1" step="0.05" value="0.95"></label>
-            <label>{Html(words["serve.tokens"])}<input id="tokens" type="number" min="1" value="256"></label></div></details>
+            <label>{Html(words["serve.tokens"])}<input id="tokens" type="number" min="1"></label></div></details>
             <div class="acts"><button class="primary" id="send">{Html(words["serve.send"])}</button><button type="button" id="stop" disabled>{Html(words["serve.stop"])}</button><button type="button" id="again">{Html(words["serve.again"])}</button></div></form>
             <noscript><p class="problem">{Html(words["serve.no-script"])}</p></noscript>
             </main></body></html>
