@@ -218,7 +218,7 @@ public sealed class DataExchangeTests : IDisposable
         Assert.Contains("does not allow commercial use", problem);
         Assert.Contains("licence contract 7", problem);
         Assert.DoesNotContain("free.jsonl", problem);
-        foreach (var file in new[] { "judgments.jsonl", "preferences.jsonl", "comparisons.jsonl", "texts.jsonl", "trees.jsonl" })
+        foreach (var file in new[] { "judgments.jsonl", "comparisons.jsonl", "texts.jsonl", "trees.jsonl" })
         {
             using var given = await viewer.Get($"/api/v1/projects/{project.Id}/export/{file}?for=redistribute");
             Assert.True(given.StatusCode == HttpStatusCode.BadRequest, $"{file}: {given.StatusCode}");

@@ -25,7 +25,7 @@ internal static class ChatPage
             <!DOCTYPE html>
             <html lang="{words.Language}" dir="{words.Direction}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
             <title>{Html(options.ModelName)} · Attune</title>
-            <link rel="stylesheet" href="{SiteAssets.Address("site.css")}"><link rel="stylesheet" href="{SiteAssets.Address("serve.css")}">
+            <link rel="icon" href="data:,"><link rel="stylesheet" href="{SiteAssets.Address("site.css")}"><link rel="stylesheet" href="{SiteAssets.Address("serve.css")}">
             <script type="module" src="{SiteAssets.Address("serve.js")}"></script></head>
             <body><a class="skip" href="#words">{Html(words["skip"])}</a>
             <main id="talk" class="talk" data-model="{Html(options.ModelName)}" data-needs-key="{(options.Keys.Count > 0 ? "yes" : "no")}" data-texts="{texts}">

@@ -45,7 +45,6 @@ internal sealed class Generation(ServedModel model, ServeOptions options, ServeM
         }
         catch (OperationCanceledException) when (time.IsCancellationRequested)
         {
-            metrics.CountCancelled();
             if (http.RequestAborted.IsCancellationRequested)
                 throw;
             var late = IsDraining
@@ -61,6 +60,8 @@ internal sealed class Generation(ServedModel model, ServeOptions options, ServeM
         {
             foreach (var answer in answers)
                 answer.Cancel();
+            if (time.IsCancellationRequested)
+                metrics.CountCancelled();
             model.Release(request.Answers);
         }
     }
