@@ -58,9 +58,9 @@ public sealed class ServingTests
     [Fact]
     public async Task Whoever_goes_away_gives_their_place_back()
     {
-        await using var site = await ServedSite.StartAsync(o => o with { MaximumRows = 1, MaximumWaiting = 0 }, positions: 4096);
+        await using var site = await ServedSite.StartAsync(o => o with { MaximumRows = 1, MaximumWaiting = 0 }, positions: 100_000);
         using var gone = new CancellationTokenSource();
-        using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/completions") { Content = JsonContent.Create(new { prompt = "Once", max_tokens = 4000, stream = true, logit_bias = Unending(site) }) };
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/completions") { Content = JsonContent.Create(new { prompt = "Once", max_tokens = 99_000, stream = true, logit_bias = Unending(site) }) };
         using (var reply = await site.Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, gone.Token))
         {
             await using var stream = await reply.Content.ReadAsStreamAsync();
