@@ -87,7 +87,7 @@ internal static class WebBench
         BadCrowd(last!, text, root);
     }
 
-    /// <summary>How right the labels of that crowd are by each method, with and without the work of those whom the shipped rules hit.</summary>
+    /// <summary>How right the labels of that crowd are by each method, with and without the work of those whom the shipped rules stop: ban, pause, or reject.</summary>
     private static void BadCrowd(KillProofResult proof, StringBuilder text, string root)
     {
         var inForce = Attune.Feedback.JudgmentLog.InForce(proof.Log).Where(judgment => judgment.Best is not null).ToList();
@@ -96,13 +96,14 @@ internal static class WebBench
         var known = Truth.Of(gold.Select(task => (task.Key, $"{task.Value}")));
         var rules = RuleSet.Load(Path.Combine(root, "data", "quality-rules.yaml"));
         var facts = gold.Select(task => new TaskFacts { ComparisonId = task.Key, Expected = new() { Best = task.Value } }).ToList();
-        var hit = RuleEngine.Replay(rules, new(inForce, facts, [], [])).Firings.Where(firing => firing.Actions.Any(action => action.Do is ActionKind.Ban or ActionKind.Reject)).Select(firing => firing.AnnotatorId).ToHashSet(StringComparer.Ordinal);
+        // A pause of this file outlasts the log, so that it keeps an annotator from the rest of the work as a ban does.
+        var stopped = RuleEngine.Replay(rules, new(inForce, facts, [], [])).Firings.Where(firing => firing.Actions.Any(action => action.Do is ActionKind.Ban or ActionKind.Reject or ActionKind.Pause)).Select(firing => firing.AnnotatorId).ToHashSet(StringComparer.Ordinal);
         text.AppendLine(CultureInfo.InvariantCulture,
-            $"The labels of that crowd (the last database), one task of {GoldEvery} with a known answer that the methods with gold and the rules see; the rules of data/quality-rules.yaml banned {string.Join(", ", Enum.GetValues<Behaviour>().Select(kind => $"{proof.Project.Behaviours.Count(person => person.Value == kind && hit.Contains(person.Key))} of {proof.Project.Behaviours.Values.Count(own => own == kind)} {kind}"))}:").AppendLine()
+            $"The labels of that crowd (the last database), one task of {GoldEvery} with a known answer that the methods with gold and the rules see; the rules of data/quality-rules.yaml stopped (ban, rejection or pause) {string.Join(", ", Enum.GetValues<Behaviour>().Select(kind => $"{proof.Project.Behaviours.Count(person => person.Value == kind && stopped.Contains(person.Key))} of {proof.Project.Behaviours.Values.Count(own => own == kind)} {kind}"))}:").AppendLine()
             .AppendLine("| accuracy on tasks without a known answer | majority vote | Dawid–Skene | majority weighted by gold | Dawid–Skene with gold |").AppendLine("|---|---|---|---|---|");
         var unknown = Truth.Of(proof.Project.Better.Where(task => !gold.ContainsKey(task.Key)).Select(task => (task.Key, $"{task.Value}")));
         Accuracies(text, "everybody", inForce, known, unknown);
-        Accuracies(text, "without those whom the rules banned", [.. inForce.Where(judgment => !hit.Contains(judgment.AnnotatorId))], known, unknown);
+        Accuracies(text, "without those whom the rules stopped", [.. inForce.Where(judgment => !stopped.Contains(judgment.AnnotatorId))], known, unknown);
         Accuracies(text, "the honest alone", [.. inForce.Where(judgment => proof.Project.Behaviours[judgment.AnnotatorId] == Behaviour.Honest)], known, unknown);
     }
 
