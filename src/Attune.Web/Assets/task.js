@@ -199,3 +199,4 @@ for (const shown of root.querySelectorAll('.text-of')) {
 startKeys(root, (digit, target) => kind.digit?.(form, digit, target) ?? false);
 offerUndo();
 deliverWaiting();
+root.dataset.ready = ''; // keys are listened to from here on

@@ -198,11 +198,15 @@ public sealed record Worker(WorkSite Site, Project Project, Person Person, IPage
 
     public Task Send() => Page.Locator(".send .primary").ClickAsync();
 
-    public Task Press(params IEnumerable<string> keys) => keys.Aggregate(Task.CompletedTask, async (before, key) =>
+    /// <summary>Presses keys one after the other, each once the page listens: a task is seen a moment before its script runs.</summary>
+    public async Task Press(params IEnumerable<string> keys)
     {
-        await before;
-        await Page.Keyboard.PressAsync(key);
-    });
+        foreach (var key in keys)
+        {
+            await Page.Locator(".task[data-work]:not([data-ready])").WaitForAsync(new() { State = WaitForSelectorState.Detached });
+            await Page.Keyboard.PressAsync(key);
+        }
+    }
 
     /// <summary>What kind of task the page shows; null where it shows none.</summary>
     public Task<string?> Kind() => Page.EvaluateAsync<string?>("JSON.parse(document.querySelector('[data-work]').dataset.work).kind ?? null");
