@@ -72,6 +72,53 @@ public sealed class ClientTests
         Assert.Null(await client.HeartbeatAsync(task.Token));
     }
 
+    [Fact]
+    public async Task A_reply_that_breaks_off_is_asked_for_again()
+    {
+        await using var site = await Site.Open();
+        var project = await site.Project();
+        var key = (await site.Database.Access.CreateKeyAsync((await site.Member(project)).Id, "test", ["work", "read"], null, null)).Token;
+        using var breaking = new BreakingOff(new SocketsHttpHandler(), replies: 2);
+        using var http = new HttpClient(breaking) { BaseAddress = site.Visit().Address };
+        using var client = new AttuneClient(http, key) { Patience = TimeSpan.FromSeconds(5) };
+
+        var task = (await client.NextAsync(project.Id)).Task!;
+        var given = await client.SubmitAsync(task.Token, new() { Step = 2 });
+
+        Assert.Equal(0, breaking.Left);
+        Assert.Equal(given.JudgmentId, Assert.Single(await site.Database.Judgments.ReadAsync(project.Id, new())).Id);
+    }
+
+    /// <summary>A server that is killed while it writes: the head of a reply arrives, half of its body, and no more.</summary>
+    private sealed class BreakingOff(HttpMessageHandler inner, int replies) : DelegatingHandler(inner)
+    {
+        public int Left { get; private set; } = replies;
+
+        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken stop)
+        {
+            var reply = await base.SendAsync(request, stop);
+            if (Left == 0)
+                return reply;
+            Left--;
+            var whole = await reply.Content.ReadAsByteArrayAsync(stop);
+            var half = new StreamContent(new Half(whole[..(whole.Length / 2)]));
+            half.Headers.ContentType = reply.Content.Headers.ContentType;
+            return new(reply.StatusCode) { Content = half };
+        }
+
+        private sealed class Half(byte[] bytes) : MemoryStream(bytes)
+        {
+            public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
+                await base.ReadAsync(buffer, cancellationToken) is > 0 and var read ? read : throw new IOException("The response ended prematurely.");
+
+            public override async Task CopyToAsync(Stream destination, int bufferSize, CancellationToken cancellationToken)
+            {
+                await base.CopyToAsync(destination, bufferSize, cancellationToken);
+                throw new IOException("The response ended prematurely.");
+            }
+        }
+    }
+
     private static async Task<AttuneClient> Client(Site site, Project project)
     {
         var person = await site.Member(project);

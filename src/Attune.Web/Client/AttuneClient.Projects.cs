@@ -102,7 +102,7 @@ public sealed partial class AttuneClient
     /// <param name="stop">Gives up.</param>
     public async IAsyncEnumerable<string> ExportAsync(string project, string file, [EnumeratorCancellation] CancellationToken stop = default)
     {
-        using var reply = await CallAsync(HttpMethod.Get, Of(project, $"export/{file}"), null, null, stop).ConfigureAwait(false);
+        using var reply = await CallAsync(HttpMethod.Get, Of(project, $"export/{file}"), null, null, stop, HttpCompletionOption.ResponseHeadersRead).ConfigureAwait(false);
         using var lines = new StreamReader(await reply.Content.ReadAsStreamAsync(stop).ConfigureAwait(false));
         while (await lines.ReadLineAsync(stop).ConfigureAwait(false) is { } line)
             yield return line;

@@ -92,9 +92,7 @@ public sealed partial class AttuneClient : IDisposable
     /// <param name="stop">Gives up.</param>
     public async IAsyncEnumerable<Judgment> JudgmentsAsync(string projectId, bool inForce = false, [EnumeratorCancellation] CancellationToken stop = default)
     {
-        using var reply = await CallAsync(HttpMethod.Get, $"projects/{Uri.EscapeDataString(projectId)}/export/judgments.jsonl?inForce={(inForce ? "true" : "false")}", null, null, stop).ConfigureAwait(false);
-        using var lines = new StreamReader(await reply.Content.ReadAsStreamAsync(stop).ConfigureAwait(false));
-        while (await lines.ReadLineAsync(stop).ConfigureAwait(false) is { } line)
+        await foreach (var line in ExportAsync(projectId, $"judgments.jsonl?inForce={(inForce ? "true" : "false")}", stop).ConfigureAwait(false))
             yield return Judgment.FromJson(line);
     }
 
@@ -117,7 +115,8 @@ public sealed partial class AttuneClient : IDisposable
             _http.Dispose();
     }
 
-    private async Task<HttpResponseMessage> CallAsync(HttpMethod method, string path, object? body, HttpStatusCode? expected, CancellationToken stop)
+    /// <summary>Calls until there is a reply, whole unless <paramref name="until"/> asks for its head alone: what breaks off is tried again.</summary>
+    private async Task<HttpResponseMessage> CallAsync(HttpMethod method, string path, object? body, HttpStatusCode? expected, CancellationToken stop, HttpCompletionOption until = HttpCompletionOption.ResponseContentRead)
     {
         var end = TimeProvider.System.GetTimestamp() + (long)(Patience.TotalSeconds * TimeProvider.System.TimestampFrequency);
         for (var wait = FirstWait; ; wait = wait * 2 < LongestWait ? wait * 2 : LongestWait)
@@ -127,7 +126,7 @@ public sealed partial class AttuneClient : IDisposable
             {
                 using var request = new HttpRequestMessage(method, $"api/v1/{path}") { Content = Content(body) };
                 request.Headers.Authorization = _key;
-                var reply = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, stop).ConfigureAwait(false);
+                var reply = await _http.SendAsync(request, until, stop).ConfigureAwait(false);
                 if (reply.IsSuccessStatusCode || reply.StatusCode == expected)
                     return reply;
                 using (reply)
