@@ -64,6 +64,7 @@ public sealed class EndpointTableTests
         POST   /api/v1/projects/{project}/tasks                    401 403 403 200 200 200 200 403 write COMPARISONS
         POST   /api/v1/projects/{project}/tasks/{task}/withdraw    401 403 403 204 204 204 204 403 write {"reason":"broken"}
         GET    /api/v1/projects/{project}/reports                  401 200 403 200 200 200 200 403 read
+        POST   /api/v1/projects/{project}/tasks/{task}/return      401 403 403 204 204 204 204 403 write {"reason":"fine"}
         GET    /api/v1/projects/{project}/judgments                401 200 403 200 200 200 200 403 read
         GET    /api/v1/projects/{project}/export/judgments.jsonl   401 200 403 200 200 200 200 403 read
         GET    /api/v1/projects/{project}/export/comparisons.jsonl 401 200 403 200 200 200 200 403 read
@@ -294,8 +295,7 @@ public sealed class EndpointTableTests
     // The request of a row against something that is there.
     private static async Task<(string Path, string? Body)> ReadyAsync(Site site, Project project, Person owner, Row row)
     {
-        var database = site.Database;
-        var path = row.Pattern.Replace("{project}", project.Id, StringComparison.Ordinal);
+        var (database, path) = (site.Database, row.Pattern.Replace("{project}", project.Id, StringComparison.Ordinal));
         async Task<string> InBatch(params string[] steps)
         {
             var batch = (await database.Batches.CreateAsync(project.Id, "week", "{}", null)).Id;
