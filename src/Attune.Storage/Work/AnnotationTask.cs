@@ -52,7 +52,7 @@ public sealed record AnnotationTask
     /// <summary>What it is for.</summary>
     public required TaskPurpose Purpose { get; init; }
 
-    /// <summary>What is judged: a comparison's id. Mirrored repeats share it. Judgments carry it as their comparison's.</summary>
+    /// <summary>What is judged: a comparison's id. Repeats share it. Judgments carry it as their comparison's.</summary>
     public required string SubjectId { get; init; }
 
     /// <summary>What is shown, as JSON whose form belongs to the kind; of comparisons a <see cref="Feedback.Comparison"/>.</summary>
