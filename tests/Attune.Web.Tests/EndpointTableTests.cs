@@ -36,6 +36,8 @@ public sealed class EndpointTableTests
         POST   /audit                                              302 403 403 403 400 400 302 302 -
         GET    /keys                                               302 200 200 200 200 200 302 302 -
         POST   /keys                                               302 400 400 400 400 400 302 302 -
+        GET    /password                                           302 200 200 200 200 200 302 302 -
+        POST   /password                                           302 400 400 400 400 400 302 302 -
         GET    /projects/{ProjectId}                               302 200 404 200 200 200 302 302 -
         POST   /projects/{ProjectId}                               302 400 400 400 400 400 302 302 -
         GET    /projects/{ProjectId}/members                       302 200 404 200 200 200 302 302 -
@@ -62,9 +64,9 @@ public sealed class EndpointTableTests
         GET    /api/v1/projects/{project}/progress                 401 200 403 200 200 200 200 403 read
         GET    /api/v1/projects/{project}/tasks                    401 200 403 200 200 200 200 403 read
         POST   /api/v1/projects/{project}/tasks                    401 403 403 200 200 200 200 403 write COMPARISONS
+        POST   /api/v1/projects/{project}/tasks/{task}/return      401 403 403 204 204 204 204 403 write {"reason":"fine"}
         POST   /api/v1/projects/{project}/tasks/{task}/withdraw    401 403 403 204 204 204 204 403 write {"reason":"broken"}
         GET    /api/v1/projects/{project}/reports                  401 200 403 200 200 200 200 403 read
-        POST   /api/v1/projects/{project}/tasks/{task}/return      401 403 403 204 204 204 204 403 write {"reason":"fine"}
         GET    /api/v1/projects/{project}/judgments                401 200 403 200 200 200 200 403 read
         GET    /api/v1/projects/{project}/export/judgments.jsonl   401 200 403 200 200 200 200 403 read
         GET    /api/v1/projects/{project}/export/comparisons.jsonl 401 200 403 200 200 200 200 403 read
