@@ -142,12 +142,12 @@ public sealed class MetricsStore
 
     /// <summary>Each axis, label and question by itself: on one of them people may agree, and on another not.</summary>
     private static IReadOnlyList<DayAgreement> Measure(DateTimeOffset day, IReadOnlyList<Judgment> judgments) =>
-        [.. judgments.SelectMany((judgment, number) => AgreementUnit.Of(judgment).Select(unit => (judgment.ComparisonId, Judgment: number, Unit: unit)))
+        [.. judgments.SelectMany((judgment, number) => AgreementUnit.Of(judgment).Select(unit => (Judgment: number, Unit: unit)))
             .GroupBy(row => (row.Unit.Part, row.Unit.IsScale)).Select(part => Measure(day, part.Key.Part, part.Key.IsScale, [.. part])).OfType<DayAgreement>()];
 
-    private static DayAgreement? Measure(DateTimeOffset day, string? part, bool isScale, IReadOnlyList<(string ComparisonId, int Judgment, AgreementUnit Unit)> rows)
+    private static DayAgreement? Measure(DateTimeOffset day, string? part, bool isScale, IReadOnlyList<(int Judgment, AgreementUnit Unit)> rows)
     {
-        var shared = rows.GroupBy(row => row.ComparisonId).Count(task => task.CountBy(row => row.Unit.Row.Task).Any(unit => unit.Value >= 2));
+        var shared = rows.GroupBy(row => row.Unit.Comparison).Count(task => task.CountBy(row => row.Unit.Row.Task).Any(unit => unit.Value >= 2));
         if (shared == 0)
             return null;
         var labels = LabelSet.Of(rows.Select(row => row.Unit.Row));

@@ -40,7 +40,7 @@ public sealed record BatchDecision
 /// <param name="Tasks">Tasks of the round.</param>
 /// <param name="Annotators">Who answered any.</param>
 /// <param name="Answers">Answers in all, "cannot judge" left out.</param>
-/// <param name="Alpha">Krippendorff's alpha, nominal, of ratings ordinal; null while no task has two answers, and of texts, marks and conversations.</param>
+/// <param name="Alpha">Krippendorff's alpha, nominal, of ratings ordinal, the mean over axes, labels and questions (<see cref="PartsAlpha"/>); null while no task has two answers, and of texts, marks and conversations.</param>
 /// <param name="Interval">The middle 95 % of alphas on resampled tasks.</param>
 /// <param name="Wanted">The project's gate; null without one.</param>
 public sealed record CalibrationAgreement(int Tasks, int Annotators, int Answers, double? Alpha, Interval? Interval, double? Wanted)
@@ -167,12 +167,9 @@ public sealed class BatchCycle
         var tasks = (int)await transaction.CountAsync("SELECT COUNT(*) FROM tasks WHERE batch_id = @Id AND purpose = 'calibration' AND state <> 'withdrawn'", new { batch.Id }).ConfigureAwait(false);
         var units = judgments.SelectMany(AgreementUnit.Of).ToList();
         var areRatings = units.Any(unit => unit.IsScale);
-        var rows = units.Where(unit => unit.IsScale == areRatings).Select(unit => unit.Row).ToList();
+        var alpha = PartsAlpha.Of(units.Where(unit => unit.IsScale == areRatings));
         var (annotators, answers) = (judgments.Select(judgment => judgment.AnnotatorId).Distinct().Count(), judgments.Count(judgment => judgment.Outcome != Outcome.CannotJudge));
-        if (rows.GroupBy(row => row.Task).All(group => group.Count() < 2))
-            return new(tasks, annotators, answers, null, null, wanted);
-        var alpha = LabelAgreement.Of(LabelSet.Of(rows), new() { Distance = areRatings ? LabelDistance.Ordinal : LabelDistance.Nominal }).Alpha.Values.Single();
-        return new(tasks, annotators, answers, double.IsNaN(alpha.Value) ? null : alpha.Value, alpha.Interval, wanted);
+        return new(tasks, annotators, answers, alpha?.Value, alpha?.Interval, wanted);
     }
 
     private static async Task<Batch> InAsync(Transaction transaction, string batchId, params BatchState[] states)
