@@ -18,8 +18,11 @@ public sealed record WebOptions
     /// <summary>Addresses of reverse proxies whose <c>X-Forwarded-For</c> and <c>X-Forwarded-Proto</c> are believed.</summary>
     public IReadOnlyList<string> Proxies { get; init; } = [];
 
-    /// <summary>How long a session lasts from signing in.</summary>
+    /// <summary>How long a session lasts that nobody uses.</summary>
     public TimeSpan SessionLength { get; init; } = TimeSpan.FromDays(14);
+
+    /// <summary>How long a session lasts from signing in, however much it is used.</summary>
+    public TimeSpan LongestSession { get; init; } = TimeSpan.FromDays(90);
 
     /// <summary>
     /// Failed tries to sign in to one account from one network, after which that network waits there for <see cref="LockWindow"/>; so does one that fails five

@@ -36,6 +36,8 @@ public sealed class EndpointTableTests
         POST   /audit                                              302 403 403 403 400 400 302 302 -
         GET    /keys                                               302 200 200 200 200 200 302 302 -
         POST   /keys                                               302 400 400 400 400 400 302 302 -
+        GET    /password                                           302 200 200 200 200 200 302 302 -
+        POST   /password                                           302 400 400 400 400 400 302 302 -
         GET    /projects/{ProjectId}                               302 200 404 200 200 200 302 302 -
         POST   /projects/{ProjectId}                               302 400 400 400 400 400 302 302 -
         GET    /projects/{ProjectId}/members                       302 200 404 200 200 200 302 302 -
@@ -62,6 +64,7 @@ public sealed class EndpointTableTests
         GET    /api/v1/projects/{project}/progress                 401 200 403 200 200 200 200 403 read
         GET    /api/v1/projects/{project}/tasks                    401 200 403 200 200 200 200 403 read
         POST   /api/v1/projects/{project}/tasks                    401 403 403 200 200 200 200 403 write COMPARISONS
+        POST   /api/v1/projects/{project}/tasks/{task}/return      401 403 403 204 204 204 204 403 write {"reason":"fine"}
         POST   /api/v1/projects/{project}/tasks/{task}/withdraw    401 403 403 204 204 204 204 403 write {"reason":"broken"}
         GET    /api/v1/projects/{project}/reports                  401 200 403 200 200 200 200 403 read
         GET    /api/v1/projects/{project}/judgments                401 200 403 200 200 200 200 403 read
@@ -294,8 +297,7 @@ public sealed class EndpointTableTests
     // The request of a row against something that is there.
     private static async Task<(string Path, string? Body)> ReadyAsync(Site site, Project project, Person owner, Row row)
     {
-        var database = site.Database;
-        var path = row.Pattern.Replace("{project}", project.Id, StringComparison.Ordinal);
+        var (database, path) = (site.Database, row.Pattern.Replace("{project}", project.Id, StringComparison.Ordinal));
         async Task<string> InBatch(params string[] steps)
         {
             var batch = (await database.Batches.CreateAsync(project.Id, "week", "{}", null)).Id;

@@ -224,6 +224,33 @@ public sealed class KnownAnswerTests
         Assert.DoesNotContain("answer</td>", await manager.Page($"/projects/{project.Id}/reports"));
     }
 
+    [Fact]
+    public async Task A_task_that_two_people_report_waits_on_the_reports_page_until_it_is_given_out_again()
+    {
+        await using var site = await Site.Open();
+        var project = await site.Project(1);
+        foreach (var judge in new[] { await site.SignedIn(await site.Member(project)), await site.SignedIn(await site.Member(project)) })
+        {
+            var task = (await judge.Ok(HttpMethod.Post, $"/api/v1/projects/{project.Id}/next", new { })).GetProperty("task");
+            await judge.Json(HttpMethod.Post, "/api/v1/leases/release", new { token = task.GetProperty("token").GetString(), reason = "broken: no image" });
+        }
+        var third = await site.SignedIn(await site.Member(project));
+        Assert.Equal("no-task", (await third.Ok(HttpMethod.Post, $"/api/v1/projects/{project.Id}/next", new { })).GetProperty("why").GetString());
+        var manager = await site.SignedIn(await site.Member(project, Role.Manager));
+        var page = $"/projects/{project.Id}/reports";
+        Assert.Contains("waits for a decision", await manager.Page(page));
+        Assert.Contains("Tasks that wait for a decision", await manager.Page($"/projects/{project.Id}/dashboard"));
+        var report = (await manager.Ok(HttpMethod.Get, $"/api/v1{page}?open=true")).GetProperty("items")[0];
+        Assert.Equal("waiting", report.GetProperty("state").GetString());
+
+        await manager.Post(page, $"return-{report.GetProperty("leaseId").GetString()}");
+
+        Assert.DoesNotContain("waits for a decision", await manager.Page(page));
+        Assert.Empty((await manager.Ok(HttpMethod.Get, $"/api/v1{page}?open=true")).GetProperty("items").EnumerateArray());
+        Assert.Equal(2, (await manager.Ok(HttpMethod.Get, $"/api/v1{page}")).GetProperty("items").GetArrayLength());
+        Assert.Equal(JsonValueKind.Object, (await third.Ok(HttpMethod.Post, $"/api/v1/projects/{project.Id}/next", new { })).GetProperty("task").ValueKind);
+    }
+
     private static async Task<Project> Golden(Site site, QualitySettings? quality = null) =>
         await site.Database.Projects.CreateAsync("Known", new() { Overlap = 1, MaximumOverlap = 1, Quality = quality ?? new() { Golden = new() { Start = 1, Floor = 1 } } }, null, seed: 7);
 

@@ -36,14 +36,21 @@ public sealed class PictureTests
         Assert.Contains("img-src 'self' data:;", Assert.Single(shown.Headers.GetValues("Content-Security-Policy")));
     }
 
-    [Fact]
-    public async Task A_body_of_the_api_has_no_files_beside_it()
+    [Theory]
+    [InlineData("tasks", "/etc/hostname")]
+    [InlineData("tasks", "https://example.org/cat.png")]
+    [InlineData("golden", "cat.png")]
+    public async Task A_body_of_the_api_has_no_files_beside_it_and_says_what_it_takes(string path, string image)
     {
         await using var site = await Site.Open();
         var project = await site.Project(0);
-        using var reply = await (await site.SignedIn(await site.Person(Role.Owner))).Json(HttpMethod.Post, $"/api/v1/projects/{project.Id}/tasks", raw: Line.Replace("cat.png", "/etc/hostname", StringComparison.Ordinal));
+        var line = Line.Replace("cat.png", image, StringComparison.Ordinal).Replace("\"id\":\"q\"", "\"id\":\"q\",\"purpose\":\"golden\",\"expected\":{\"answer\":\"yes\"}", StringComparison.Ordinal);
+        using var reply = await (await site.SignedIn(await site.Person(Role.Owner))).Json(HttpMethod.Post, $"/api/v1/projects/{project.Id}/{path}", raw: line);
         Assert.Equal(HttpStatusCode.BadRequest, reply.StatusCode);
-        Assert.Contains("line 1", await reply.Content.ReadAsStringAsync());
+        var problem = (await reply.Content.ReadAsStringAsync()).Replace("\\u0027", "'", StringComparison.Ordinal);
+        Assert.Contains("line 1", problem);
+        Assert.Contains($"has the image '{image}', expected data:image/png;base64, (or jpeg, gif, webp) and base64 of at most 4194304 bytes, as no files come along with these lines", problem);
+        Assert.Empty((await site.Database.Tasks.ListAsync(project.Id, new(), new())).Items);
     }
 
     [Fact]

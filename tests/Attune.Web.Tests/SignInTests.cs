@@ -95,6 +95,49 @@ public sealed class SignInTests
     }
 
     [Fact]
+    public async Task One_changes_ones_own_password_with_the_old_one_and_other_sessions_end()
+    {
+        await using var site = await Site.Open(new() { FailuresBeforeLock = 3 });
+        var person = await site.Person(password: Password, email: "ada@example.org");
+        var (own, other) = (site.Visit(), site.Visit());
+        await TryAsync(own, Password);
+        await TryAsync(other, Password);
+        Task<HttpResponseMessage> Change(string old, string password) => own.Post("/password", "password", ("Form.Old", old), ("Form.New", password));
+
+        Assert.Contains("That is not your password so far", await (await Change("another sentence", "quite another one")).Content.ReadAsStringAsync());
+        Assert.Contains("at least 10", await (await Change(Password, "short")).Content.ReadAsStringAsync());
+        Assert.Equal(HttpStatusCode.OK, (await other.Get("/")).StatusCode);
+        Assert.Contains("The password is changed", await (await Change(Password, "quite another one")).Content.ReadAsStringAsync());
+
+        Assert.Equal(HttpStatusCode.OK, (await own.Get("/")).StatusCode);
+        Assert.Equal(HttpStatusCode.Redirect, (await other.Get("/")).StatusCode);
+        Assert.Contains("do not fit", await Problem(await TryAsync(site.Visit(), Password)));
+        Assert.Equal(HttpStatusCode.Redirect, (await TryAsync(site.Visit(), "quite another one")).StatusCode);
+        Assert.Single((await site.Database.Audit.ListAsync(null, new() { Size = 200 })).Items, entry => (entry.Act, entry.ActorId) == ("password.change", person.Id));
+        for (var i = 0; i < 3; i++)
+            await Change("another sentence", "one more of them");
+        Assert.Contains("Too many tries", await (await Change("quite another one", "one more of them")).Content.ReadAsStringAsync()); // no place to guess at
+    }
+
+    [Fact]
+    public async Task A_session_goes_on_while_it_is_used_and_ends_at_the_latest_after_its_longest_time()
+    {
+        await using var site = await Site.Open(new() { SessionLength = TimeSpan.FromDays(2), LongestSession = TimeSpan.FromDays(5) });
+        await site.Person(password: Password, email: "ada@example.org");
+        var (used, left) = (site.Visit(), site.Visit());
+        await TryAsync(used, Password);
+        await TryAsync(left, Password);
+        for (var half = 1; half <= 6; half++) // 1.5 days at a time would be too long to hold without
+        {
+            site.Clock.Advance(TimeSpan.FromDays(0.75));
+            Assert.Equal(HttpStatusCode.OK, (await used.Get("/")).StatusCode);
+        }
+        Assert.Equal(HttpStatusCode.Redirect, (await left.Get("/")).StatusCode); // nobody used it for two days
+        site.Clock.Advance(TimeSpan.FromDays(0.5));
+        Assert.Equal(HttpStatusCode.Redirect, (await used.Get("/")).StatusCode); // five days
+    }
+
+    [Fact]
     public async Task A_stranger_elsewhere_locks_nobody_out_and_one_network_cannot_try_everybody()
     {
         await using var site = await Site.Open(new() { FailuresBeforeLock = 2, Proxies = ["127.0.0.1"] });

@@ -6,8 +6,10 @@ using Attune.Feedback.Aggregation;
 using Attune.Feedback.Exchange;
 using Attune.Runs;
 using Attune.Storage;
+using Attune.Storage.Arena;
 using Attune.Storage.Training;
 using Attune.Storage.Work;
+using Attune.Web.Arena;
 using Attune.Web.Work;
 
 namespace Attune.Cli.Verbs;
@@ -28,22 +30,41 @@ internal static class FeedbackVerb
         var to = new Argument<string>("folder") { Description = $"Folder to write: {ExportedData.FileName} and {DataCard.FileName}; it must not be there" };
         var shape = new Option<string>("--shape") { Description = $"Shape of the rows: {string.Join(", ", ExchangeShapes.Written)}", HelpName = "SHAPE", DefaultValueFactory = _ => "attune" };
         var aggregation = new Option<string>("--aggregation") { Description = "How votes become one preference: raw, majority-vote, dawid-skene or noisy-bradley-terry", HelpName = "METHOD", DefaultValueFactory = _ => "majority-vote" };
-        var verb = new Verb("export", "Write a project's judgments with their card, if the data's terms allow it.", "attune feedback export exports/monday --project Reviews --shape trl")
+        var project = new Option<string?>(ProjectOption.Name) { Description = "The project's name; or --arena", HelpName = "NAME" };
+        var arena = new Option<string?>("--arena") { Description = "The arena's votes instead of a project's judgments, by its file: who is held out, and the terms", HelpName = "FILE" };
+        var mode = new Option<string?>("--mode") { Description = "Of the arena blind or side-by-side votes alone; both without it", HelpName = "MODE" };
+        var verb = new Verb("export", "Write a project's judgments, or an arena's votes, with their card, if the data's terms allow it.", "attune feedback export exports/monday --project Reviews --shape trl")
         {
-            to, DbVerb.Url, ProjectOption, shape, aggregation, ForOption, BatchOption, CommonOptions.Json,
+            to, DbVerb.Url, project, arena, mode, shape, aggregation, ForOption, BatchOption, CommonOptions.Json,
         };
         return verb.Does(output, (parsed, stop) =>
         {
             var problems = new InputProblems("attune feedback export");
             var uses = DataTerms.Uses("--for", parsed.GetValue(ForOption), problems);
+            var (name, file) = (parsed.GetValue(project), parsed.GetValue(arena));
+            if (name is null == file is null)
+                problems.Add(Problem.Of(ProjectOption.Name, file is null ? "is missing" : $"stands beside {arena.Name}", $"one of {ProjectOption.Name} and {arena.Name}", "name a project, or an arena's file"));
+            if (file is not null && parsed.GetValue(BatchOption) is not null)
+                problems.Add(Problem.Of(BatchOption.Name, $"stands beside {arena.Name}", "a project, as an arena has no batches", "leave it out"));
+            if (file is null && parsed.GetValue(mode) is not null)
+                problems.Add(Problem.Of(mode.Name, $"stands without {arena.Name}", "an arena's file beside it", "leave it out, or name the file"));
+            var (votes, plan) = ((ArenaMode?)null, (ArenaPlan?)null);
+            problems.Try(() => { votes = ArenaExport.Mode(mode.Name, parsed.GetValue(mode)); });
+            problems.Try(() => { plan = file is null ? null : ArenaPlan.Load(file); });
             problems.ThrowIfAny();
             var order = new ExportOrder { Shape = ExchangeShapes.Parse(parsed.GetValue(shape), toWrite: true), Aggregation = AggregatedPreferences.Parse(parsed.GetValue(aggregation)), Uses = uses };
             var folder = parsed.GetRequiredValue(to);
+            async Task<ExportedData> MakeAsync(Database database)
+            {
+                if (name is null)
+                    return await ArenaExport.MakeAsync(database, plan, votes, order, stop);
+                var (found, batch) = await FindAsync(database, parsed, name, stop);
+                return await DataExport.MakeAsync(database, found, order with { BatchId = batch?.Id }, stop);
+            }
             var data = DbVerb.Run(async () =>
             {
                 await using var database = await Database.OpenAsync(parsed.GetValue(DbVerb.Url)!, new() { ReadOnly = true }, stop);
-                var (project, batch) = await FindAsync(database, parsed, stop);
-                var made = await DataExport.MakeAsync(database, project, order with { BatchId = batch?.Id }, stop);
+                var made = await MakeAsync(database);
                 made.Write(folder);
                 return made;
             });
@@ -108,7 +129,7 @@ internal static class FeedbackVerb
             var manifest = DbVerb.Run(async () =>
             {
                 await using var database = await Database.OpenAsync(parsed.GetValue(DbVerb.Url)!, new() { ReadOnly = true }, stop);
-                var (project, batch) = await FindAsync(database, parsed, stop);
+                var (project, batch) = await FindAsync(database, parsed, parsed.GetRequiredValue(ProjectOption), stop);
                 return await Delivery.WriteAsync(database, project, batch?.Id, parsed.GetRequiredValue(to), uses, stop);
             });
             Show(output, parsed, manifest, $"written to {parsed.GetRequiredValue(to)}");
@@ -169,9 +190,8 @@ internal static class FeedbackVerb
             output.Line($"Nothing came from {string.Join(", ", manifest.MissingAnnotators.Select(Printable.Text))}");
     }
 
-    private static async Task<(Project, Batch?)> FindAsync(Database database, ParseResult parsed, CancellationToken stop)
+    private static async Task<(Project, Batch?)> FindAsync(Database database, ParseResult parsed, string name, CancellationToken stop)
     {
-        var name = parsed.GetRequiredValue(ProjectOption);
         var project = await database.Projects.FindByNameAsync(name, stop) ?? throw InputException.One($"{database.Url}", $"has no project {name}", "one of its projects' names", "check --project");
         if (parsed.GetValue(BatchOption) is not { } number)
             return (project, null);

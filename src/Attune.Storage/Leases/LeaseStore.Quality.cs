@@ -10,7 +10,7 @@ public sealed partial class LeaseStore
     private sealed record Chosen(string? TaskId, NothingReason? Why = null, int? Seat = null);
 
     /// <summary>
-    /// Chooses what somebody is given. Before ordinary work comes the way into the project; in between, now and then, a mirrored repeat or a golden task. Whether
+    /// Chooses what somebody is given. Before ordinary work comes the way into the project; in between, now and then, a repeat or a golden task. Whether
     /// one comes is drawn from the seed of (project, person, number of tasks had), so asking again gives the same.
     /// </summary>
     private static async Task<Chosen> ChooseAsync(Transaction transaction, Project project, string person, LeaseRequest request)
@@ -66,15 +66,18 @@ public sealed partial class LeaseStore
             && await LeaseQueue.ChooseAsync(transaction, project, person, TaskPurpose.Golden).ConfigureAwait(false) is { } golden ? new(golden) : null;
     }
 
-    /// <summary>The first pair that somebody answered long enough ago and has not had again, as a task of its own for them alone, at a seat with the other order.</summary>
+    /// <summary>
+    /// The first task that somebody answered long enough ago and has not had again, as a task of its own for them alone, at the next seat: of two answers in the other order, of
+    /// more in another one, and of none or one just again. Texts, conversations and marks would not come out the same, and verifying and reviewing have consequences: none of them is repeated.
+    /// </summary>
     private static async Task<Chosen?> RepeatAsync(Transaction transaction, string projectId, string person, int after)
     {
         var first = await transaction.FirstAsync<Lease>(
             """
             SELECT l.* FROM leases l JOIN tasks t ON t.id = l.task_id
-            WHERE l.person_id = @person AND l.project_id = @projectId AND l.state = 'submitted' AND t.purpose = 'normal' AND t.kind = 'pair' AND t.choices = 2 AND t.state <> 'withdrawn'
+            WHERE l.person_id = @person AND l.project_id = @projectId AND l.state = 'submitted' AND t.purpose = 'normal' AND t.kind IN ('pair', 'rank', 'best', 'rate', 'question') AND t.state <> 'withdrawn'
                 AND NOT EXISTS (SELECT 1 FROM repeats r WHERE r.first_lease_id = l.id)
-                AND NOT EXISTS (SELECT 1 FROM bans b WHERE b.person_id = @person AND b.project_id = @projectId AND b.kind = 'pair' AND b.lifted_at IS NULL
+                AND NOT EXISTS (SELECT 1 FROM bans b WHERE b.person_id = @person AND b.project_id = @projectId AND b.kind = t.kind AND b.lifted_at IS NULL
                     AND b.begins_at <= @Now AND (b.ends_at IS NULL OR b.ends_at > @Now))
             ORDER BY l.granted_at, l.id LIMIT 1
             """, new { person, projectId, transaction.Now }).ConfigureAwait(false);
@@ -89,7 +92,7 @@ public sealed partial class LeaseStore
             """, new { id, transaction.Now, first.TaskId }).ConfigureAwait(false);
         await transaction.ExecuteAsync(
             "INSERT INTO repeats (task_id, first_lease_id, person_id, created_at) VALUES (@id, @First, @person, @Now)", new { id, First = first.Id, person, transaction.Now }).ConfigureAwait(false);
-        return new(id, Seat: 1 - first.Seat % 2);
+        return new(id, Seat: first.Seat + 1);
     }
 
     /// <summary>Golden and training tasks, and those of a batch's calibration round, go to everyone: there is always a place left.</summary>

@@ -74,6 +74,8 @@ public sealed partial class LeaseStore
             if (await ByTokenAsync(transaction, token).ConfigureAwait(false) is not { State: LeaseState.Active } lease)
                 return false;
             await EndAsync(transaction, lease, LeaseState.Released, string.IsNullOrWhiteSpace(reason) ? Skipped : reason).ConfigureAwait(false);
+            if (reason?.StartsWith(Broken, StringComparison.Ordinal) == true)
+                await HoldIfReportedAsync(transaction, lease).ConfigureAwait(false);
             await FollowUps.ReleasedAsync(transaction, lease.TaskId).ConfigureAwait(false);
             return true;
         }, stop);

@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using Attune.Feedback;
 using Attune.Feedback.Aggregation;
-using Attune.Feedback.Tasks;
 using Attune.Storage.Judgments;
 using Attune.Storage.Work;
 
@@ -29,7 +28,7 @@ public sealed class MetricsStore
     private static readonly string InForce = new JudgmentFilter(InForce: true).Sql;
 
     private readonly Database _database;
-    private readonly ConcurrentDictionary<(string Project, long Day), (DayStamp Stamp, DayAgreement? Agreement)> _agreement = [];
+    private readonly ConcurrentDictionary<(string Project, long Day), (DayStamp Stamp, IReadOnlyList<DayAgreement> Agreement)> _agreement = [];
 
     internal MetricsStore(Database database) => _database = database;
 
@@ -43,10 +42,7 @@ public sealed class MetricsStore
         var (metrics, stamps) = await _database.ReadAsync(transaction => CountAsync(transaction, projectId, window), stop).ConfigureAwait(false);
         var agreement = new List<DayAgreement>();
         foreach (var stamp in stamps)
-        {
-            if (await AgreementAsync(projectId, stamp, stop).ConfigureAwait(false) is { } day)
-                agreement.Add(day);
-        }
+            agreement.AddRange(await AgreementAsync(projectId, stamp, stop).ConfigureAwait(false));
         return metrics with { Agreement = agreement };
     }
 
@@ -126,7 +122,7 @@ public sealed class MetricsStore
         return totals;
     }
 
-    private async Task<DayAgreement?> AgreementAsync(string projectId, DayStamp stamp, CancellationToken stop)
+    private async Task<IReadOnlyList<DayAgreement>> AgreementAsync(string projectId, DayStamp stamp, CancellationToken stop)
     {
         if (_agreement.TryGetValue((projectId, stamp.Day), out var known) && known.Stamp == stamp)
             return known.Agreement;
@@ -144,16 +140,20 @@ public sealed class MetricsStore
         return agreement;
     }
 
-    private static DayAgreement? Measure(DateTimeOffset day, IReadOnlyList<Judgment> judgments)
+    /// <summary>Each axis, label and question by itself: on one of them people may agree, and on another not.</summary>
+    private static IReadOnlyList<DayAgreement> Measure(DateTimeOffset day, IReadOnlyList<Judgment> judgments) =>
+        [.. judgments.SelectMany((judgment, number) => AgreementUnit.Of(judgment).Select(unit => (Judgment: number, Unit: unit)))
+            .GroupBy(row => (row.Unit.Part, row.Unit.IsScale)).Select(part => Measure(day, part.Key.Part, part.Key.IsScale, [.. part])).OfType<DayAgreement>()];
+
+    private static DayAgreement? Measure(DateTimeOffset day, string? part, bool isScale, IReadOnlyList<(int Judgment, AgreementUnit Unit)> rows)
     {
-        var rows = judgments.Select(judgment => (judgment, Word: judgment.Ratings is [var overall, ..] ? $"{overall.Value}" : judgment.Outcome is Outcome.Written or Outcome.Conversed or Outcome.Marked ? null : TaskOutcome.Of(judgment)))
-            .Where(row => row.Word is not null).Select(row => new LabelRow(row.judgment.ComparisonId, row.judgment.AnnotatorId, row.Word!)).ToList();
-        var shared = rows.CountBy(row => row.Task).Count(task => task.Value >= 2);
+        var shared = rows.GroupBy(row => row.Unit.Comparison).Count(task => task.CountBy(row => row.Unit.Row.Task).Any(unit => unit.Value >= 2));
         if (shared == 0)
             return null;
-        var areRatings = judgments.All(judgment => judgment.Ratings is [_, ..] || judgment.Outcome == Outcome.CannotJudge);
-        var alpha = LabelAgreement.Of(LabelSet.Of(rows), new() { Distance = areRatings ? LabelDistance.Interval : LabelDistance.Nominal, Rounds = Resamples }).Alpha.Values.Single();
-        return new(day, shared, rows.Count, double.IsNaN(alpha.Value) ? null : alpha.Value, double.IsNaN(alpha.Value) ? null : alpha.Interval);
+        var labels = LabelSet.Of(rows.Select(row => row.Unit.Row));
+        var alpha = LabelAgreement.Of(labels, new() { Distance = isScale ? LabelDistance.Ordinal : LabelDistance.Nominal, Rounds = Resamples }).Alpha.Values.Single();
+        var isKnown = !double.IsNaN(alpha.Value);
+        return new(day, part, shared, rows.Select(row => row.Judgment).Distinct().Count(), isKnown ? alpha.Value : null, isKnown ? alpha.Interval : null);
     }
 
     private sealed record Bucket

@@ -27,7 +27,7 @@ public sealed record ProjectMetrics
     /// <summary>Answers on each day of the window, of UTC; days without any too.</summary>
     public required IReadOnlyList<Throughput> Days { get; init; }
 
-    /// <summary>Agreement day by day, where there was any to measure.</summary>
+    /// <summary>Agreement day by day, where there was any to measure; of ratings, labels and several questions each by itself.</summary>
     public required IReadOnlyList<DayAgreement> Agreement { get; init; }
 
     /// <summary>Everyone who answered, those with most answers first.</summary>
@@ -46,11 +46,12 @@ public sealed record Throughput(DateTimeOffset From, int Answers);
 /// How far people agreed on the tasks that were answered on a day, with all answers that these had by its end: what comes later changes nothing of it.
 /// </summary>
 /// <param name="Day">Its first moment, UTC.</param>
+/// <param name="Part">The axis, label or question; null of comparisons and of single questions.</param>
 /// <param name="Tasks">Tasks with at least two answers.</param>
 /// <param name="Answers">Answers of all tasks of the day, at most <see cref="MostAnswers"/>, the newest.</param>
-/// <param name="Alpha">Krippendorff's alpha: of ratings with interval distance, otherwise nominal; null where everyone always gave the same label, which leaves it undefined.</param>
+/// <param name="Alpha">Krippendorff's alpha: of ratings ordinal, each answer a unit, otherwise nominal; null where everyone always gave the same label, which leaves it undefined.</param>
 /// <param name="Interval">The middle 95 % of alphas on resampled tasks.</param>
-public sealed record DayAgreement(DateTimeOffset Day, int Tasks, int Answers, double? Alpha, Interval? Interval)
+public sealed record DayAgreement(DateTimeOffset Day, string? Part, int Tasks, int Answers, double? Alpha, Interval? Interval)
 {
     /// <summary>The most answers that a day's agreement is computed from.</summary>
     public const int MostAnswers = 5_000;

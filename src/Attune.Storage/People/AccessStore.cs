@@ -52,6 +52,12 @@ public sealed record ApiKey
 /// <summary>Something made together with the token that is shown once.</summary>
 public sealed record Issued<T>(T Value, string Token);
 
+/// <summary>A session that holds.</summary>
+/// <param name="Person">Whose it is.</param>
+/// <param name="Age">How long ago it began.</param>
+/// <param name="Left">How long it holds, unless it is prolonged.</param>
+public sealed record Session(Person Person, TimeSpan Age, TimeSpan Left);
+
 /// <summary>How often something may fail before it waits.</summary>
 /// <param name="Subject">What is counted: an account, a network. Kept as a hash.</param>
 /// <param name="Most">Failures after which it waits.</param>
@@ -190,11 +196,47 @@ public sealed class AccessStore
             return token;
         }, stop);
 
-    /// <summary>Whose session it is; null where it has ended or the person is gone.</summary>
-    public Task<Person?> FindSessionAsync(string token, CancellationToken stop = default) => _database.ReadAsync(
-        transaction => transaction.FirstAsync<Person>(
-            "SELECT p.* FROM sessions s JOIN people p ON p.id = s.person_id WHERE s.token_hash = @Hash AND s.expires_at > @Now AND p.state <> 'erased'",
-            new { Hash = Secret.Hash(token), transaction.Now }), stop);
+    /// <summary>The session of a token; null where it has ended or the person is gone.</summary>
+    public Task<Session?> FindSessionAsync(string token, CancellationToken stop = default) => _database.ReadAsync(
+        async transaction =>
+        {
+            var found = await transaction.FirstAsync<SessionRow>(
+                "SELECT person_id, created_at, expires_at FROM sessions WHERE token_hash = @Hash AND expires_at > @Now", new { Hash = Secret.Hash(token), transaction.Now }).ConfigureAwait(false);
+            return found is not null && await transaction.FirstAsync<Person>("SELECT * FROM people WHERE id = @PersonId AND state <> 'erased'", new { found.PersonId }).ConfigureAwait(false) is { } person
+                ? new Session(person, transaction.Now - found.CreatedAt, found.ExpiresAt - transaction.Now) : null;
+        }, stop);
+
+    /// <summary>Has a session hold for so long from now on, and never longer than so long from its beginning. Gives how long it holds; null where it has ended.</summary>
+    public Task<TimeSpan?> ProlongSessionAsync(string token, TimeSpan validFor, TimeSpan fromBeginning, CancellationToken stop = default) => _database.WriteAsync(
+        async transaction =>
+        {
+            var hash = Secret.Hash(token);
+            var found = await transaction.FirstAsync<SessionRow>(
+                $"SELECT person_id, created_at, expires_at FROM sessions WHERE token_hash = @hash AND expires_at > @Now{transaction.Engine.ForUpdate}", new { hash, transaction.Now }).ConfigureAwait(false);
+            if (found is null)
+                return null;
+            var until = new[] { transaction.Now + validFor, found.CreatedAt + fromBeginning }.Min();
+            if (until > found.ExpiresAt)
+                await transaction.ExecuteAsync("UPDATE sessions SET expires_at = @until WHERE token_hash = @hash", new { hash, until }).ConfigureAwait(false);
+            return (TimeSpan?)(new[] { until, found.ExpiresAt }.Max() - transaction.Now);
+        }, stop);
+
+    /// <summary>Changes somebody's own password: their other sessions end, and links for a new password that were made before are of no use any more. Whether the old one still held.</summary>
+    /// <param name="personId">Whose.</param>
+    /// <param name="oldHash">The hash against which the old password was checked.</param>
+    /// <param name="newHash">The new password's.</param>
+    /// <param name="session">The token of the session that goes on.</param>
+    /// <param name="stop">Gives up.</param>
+    public Task<bool> ChangePasswordAsync(string personId, string oldHash, string newHash, string session, CancellationToken stop = default) => _database.WriteAsync(
+        async transaction =>
+        {
+            if (await transaction.ExecuteAsync("UPDATE identities SET password_hash = @newHash WHERE person_id = @personId AND password_hash = @oldHash", new { personId, oldHash, newHash }).ConfigureAwait(false) == 0)
+                return false;
+            await transaction.ExecuteAsync("DELETE FROM sessions WHERE person_id = @personId AND token_hash <> @Hash", new { personId, Hash = Secret.Hash(session) }).ConfigureAwait(false);
+            await transaction.ExecuteAsync("UPDATE password_resets SET used_at = @Now WHERE person_id = @personId AND used_at IS NULL", new { personId, transaction.Now }).ConfigureAwait(false);
+            await _database.Audit.RecordAsync(transaction, personId, "password.change", personId).ConfigureAwait(false);
+            return true;
+        }, stop);
 
     /// <summary>Ends a session.</summary>
     public Task EndSessionAsync(string token, CancellationToken stop = default) =>
@@ -295,6 +337,15 @@ public sealed class AccessStore
 
     private static async Task<int> FailuresAsync(Transaction transaction, string subject, TimeSpan window) => (int)await transaction.CountAsync(
         "SELECT COUNT(*) FROM sign_in_failures WHERE subject_hash = @Hash AND at > @Since", new { Hash = Subject(subject), Since = transaction.Now - window }).ConfigureAwait(false);
+
+    private sealed record SessionRow
+    {
+        public required string PersonId { get; init; }
+
+        public required DateTimeOffset CreatedAt { get; init; }
+
+        public required DateTimeOffset ExpiresAt { get; init; }
+    }
 
     private static string Subject(string subject) => Secret.Hash(subject.Trim().ToLowerInvariant());
 

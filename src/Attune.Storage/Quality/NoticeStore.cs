@@ -60,7 +60,11 @@ public sealed class NoticeStore
 
     /// <summary>A person's notices in a project, the newest first.</summary>
     public Task<IReadOnlyList<Notice>> OfAsync(string projectId, string personId, CancellationToken stop = default) => _database.ReadAsync(
-        transaction => transaction.QueryAsync<Notice>("SELECT * FROM notices WHERE project_id = @projectId AND person_id = @personId ORDER BY id DESC LIMIT 200", new { projectId, personId }), stop);
+        transaction => transaction.QueryAsync<Notice>("SELECT * FROM notices WHERE project_id = @projectId AND person_id = @personId ORDER BY id DESC", new { projectId, personId }), stop);
+
+    /// <summary>How many of them they have not been shown yet.</summary>
+    public Task<long> UnseenAsync(string projectId, string personId, CancellationToken stop = default) => _database.ReadAsync(
+        transaction => transaction.CountAsync("SELECT COUNT(*) FROM notices WHERE project_id = @projectId AND person_id = @personId AND seen_at IS NULL", new { projectId, personId }), stop);
 
     /// <summary>Marks what somebody was shown.</summary>
     public Task SeenAsync(string projectId, string personId, CancellationToken stop = default) => _database.WriteAsync(
@@ -70,7 +74,7 @@ public sealed class NoticeStore
     /// <summary>Appeals, those without a decision first.</summary>
     public Task<IReadOnlyList<Notice>> AppealsAsync(string projectId, CancellationToken stop = default) => _database.ReadAsync(
         transaction => transaction.QueryAsync<Notice>(
-            "SELECT * FROM notices WHERE project_id = @projectId AND appealed_at IS NOT NULL ORDER BY CASE WHEN decision IS NULL THEN 0 ELSE 1 END, id DESC LIMIT 200", new { projectId }), stop);
+            "SELECT * FROM notices WHERE project_id = @projectId AND appealed_at IS NOT NULL ORDER BY CASE WHEN decision IS NULL THEN 0 ELSE 1 END, id DESC", new { projectId }), stop);
 
     /// <summary>Appeals against a notice, once.</summary>
     /// <exception cref="InputException">The text is empty or too long, the time is over, or there was an appeal.</exception>

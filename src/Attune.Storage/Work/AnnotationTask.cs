@@ -21,7 +21,7 @@ public enum TaskPurpose
 /// <summary>Whether a task is given out.</summary>
 public enum TaskState
 {
-    /// <summary>Waits for the task that it depends on.</summary>
+    /// <summary>Waits for the task that it depends on, or, reported as broken, for whoever runs the project.</summary>
     Waiting,
 
     /// <summary>Is given out as long as places are free.</summary>
@@ -52,7 +52,7 @@ public sealed record AnnotationTask
     /// <summary>What it is for.</summary>
     public required TaskPurpose Purpose { get; init; }
 
-    /// <summary>What is judged: a comparison's id. Mirrored repeats share it. Judgments carry it as their comparison's.</summary>
+    /// <summary>What is judged: a comparison's id. Repeats share it. Judgments carry it as their comparison's.</summary>
     public required string SubjectId { get; init; }
 
     /// <summary>What is shown, as JSON whose form belongs to the kind; of comparisons a <see cref="Feedback.Comparison"/>.</summary>
@@ -90,6 +90,9 @@ public sealed record AnnotationTask
 
     /// <summary>What the majority of that task has to have answered; null for anything. See <see cref="TaskOutcome"/>.</summary>
     public string? DependsAnswer { get; init; }
+
+    /// <summary>Since when it waits for whoever runs the project, reported as broken; null where it does not.</summary>
+    public DateTimeOffset? HeldAt { get; init; }
 
     /// <summary>Whether it is given out.</summary>
     public required TaskState State { get; init; }
@@ -186,4 +189,5 @@ public sealed record NewTask
 /// <param name="Wanted">Answers wanted of all of them.</param>
 /// <param name="Accepted">Answers that came in time and count.</param>
 /// <param name="Active">Leases that run.</param>
-public sealed record Progress(long Tasks, long Complete, long Wanted, long Accepted, long Active);
+/// <param name="Held">Tasks that were reported as broken and wait for whoever runs the project.</param>
+public sealed record Progress(long Tasks, long Complete, long Wanted, long Accepted, long Active, long Held);

@@ -1,6 +1,5 @@
 using Attune.Feedback;
 using Attune.Feedback.Aggregation;
-using Attune.Feedback.Tasks;
 using Attune.Runs;
 using Attune.Storage.Webhooks;
 
@@ -41,7 +40,7 @@ public sealed record BatchDecision
 /// <param name="Tasks">Tasks of the round.</param>
 /// <param name="Annotators">Who answered any.</param>
 /// <param name="Answers">Answers in all, "cannot judge" left out.</param>
-/// <param name="Alpha">Krippendorff's alpha, nominal, of ratings ordinal; null while no task has two answers, and of texts, marks and conversations.</param>
+/// <param name="Alpha">Krippendorff's alpha, nominal, of ratings ordinal, the mean over axes, labels and questions (<see cref="PartsAlpha"/>); null while no task has two answers, and of texts, marks and conversations.</param>
 /// <param name="Interval">The middle 95 % of alphas on resampled tasks.</param>
 /// <param name="Wanted">The project's gate; null without one.</param>
 public sealed record CalibrationAgreement(int Tasks, int Annotators, int Answers, double? Alpha, Interval? Interval, double? Wanted)
@@ -166,27 +165,12 @@ public sealed class BatchCycle
                 AND NOT EXISTS (SELECT 1 FROM rejections r WHERE r.judgment_id = j.id AND r.lifted_at IS NULL) ORDER BY id
             """, new { batch.Id }).ConfigureAwait(false)).Select(Judgment.FromJson).ToList();
         var tasks = (int)await transaction.CountAsync("SELECT COUNT(*) FROM tasks WHERE batch_id = @Id AND purpose = 'calibration' AND state <> 'withdrawn'", new { batch.Id }).ConfigureAwait(false);
-        var ratings = judgments.SelectMany(RatingsOf).ToList();
-        var rows = ratings.Count > 0 ? ratings : [.. judgments.SelectMany(WordsOf)];
+        var units = judgments.SelectMany(AgreementUnit.Of).ToList();
+        var areRatings = units.Any(unit => unit.IsScale);
+        var alpha = PartsAlpha.Of(units.Where(unit => unit.IsScale == areRatings));
         var (annotators, answers) = (judgments.Select(judgment => judgment.AnnotatorId).Distinct().Count(), judgments.Count(judgment => judgment.Outcome != Outcome.CannotJudge));
-        if (rows.GroupBy(row => row.Task).All(group => group.Count() < 2))
-            return new(tasks, annotators, answers, null, null, wanted);
-        var alpha = LabelAgreement.Of(LabelSet.Of(rows), new() { Distance = ratings.Count > 0 ? LabelDistance.Ordinal : LabelDistance.Nominal }).Alpha.Values.Single();
-        return new(tasks, annotators, answers, double.IsNaN(alpha.Value) ? null : alpha.Value, alpha.Interval, wanted);
+        return new(tasks, annotators, answers, alpha?.Value, alpha?.Interval, wanted);
     }
-
-    // On scales how far apart two people are matters: each axis of each answer is a unit.
-    private static IEnumerable<LabelRow> RatingsOf(Judgment judgment) =>
-        (judgment.Ratings ?? []).Select(rating => new LabelRow($"{judgment.ComparisonId}/{rating.Answer}/{rating.Axis}", judgment.AnnotatorId, $"{rating.Value}"));
-
-    // Otherwise words are equal or not: of comparisons the best answer, or the whole order where none is; of questions each answer. Texts, marks and conversations agree on nothing.
-    private static IEnumerable<LabelRow> WordsOf(Judgment judgment) => judgment switch
-    {
-        { Best: null, Outcome: Outcome.Ranking } => [new(judgment.ComparisonId, judgment.AnnotatorId, string.Join(',', judgment.Ranks))],
-        { Compares: true } => [new(judgment.ComparisonId, judgment.AnnotatorId, TaskOutcome.Of(judgment)!)],
-        { Outcome: Outcome.Answered or Outcome.Rated, Answers: { } answers } => answers.Select(answer => new LabelRow($"{judgment.ComparisonId}?{answer.Key}", judgment.AnnotatorId, answer.Value)),
-        _ => [],
-    };
 
     private static async Task<Batch> InAsync(Transaction transaction, string batchId, params BatchState[] states)
     {

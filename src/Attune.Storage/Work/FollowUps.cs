@@ -28,6 +28,8 @@ internal static class FollowUps
     public static async Task CompletedAsync(Transaction transaction, string taskId)
     {
         var task = (await TaskStore.FindAsync(transaction, taskId).ConfigureAwait(false))!;
+        if (task.Purpose is not (TaskPurpose.Normal or TaskPurpose.Calibration))
+            return; // nothing comes of golden tasks and repeats
         await (task.Kind switch
         {
             TaskKind.Verify => FixAsync(transaction, task),
@@ -113,7 +115,7 @@ internal static class FollowUps
         var project = (await ProjectStore.FindAsync(transaction, task.ProjectId).ConfigureAwait(false))!;
         var judgments = await TaskStore.InForceAsync(transaction, task.Id).ConfigureAwait(false);
         var verdict = TaskOutcome.Majority(judgments);
-        if (task.Purpose is not (TaskPurpose.Normal or TaskPurpose.Calibration) || verdict == "yes")
+        if (verdict == "yes")
             return;
         if (verdict is null && await AskOneMoreAsync(transaction, task.Id).ConfigureAwait(false))
             return;

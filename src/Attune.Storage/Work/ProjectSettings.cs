@@ -64,6 +64,9 @@ public sealed record ProjectSettings
     /// <summary>How long an answer can be taken back, from 0 (not at all) to 1,440.</summary>
     public int UndoMinutes { get; init; } = 10;
 
+    /// <summary>How many people have to report a task as broken before it waits for whoever runs the project, from 0 (never) to 100. Not of trees, which have red flags.</summary>
+    public int ReportsToHold { get; init; } = 2;
+
     /// <summary>Tasks that one person may have open at once, from 1 to 50.</summary>
     public int OpenTasks { get; init; } = 3;
 
@@ -174,6 +177,8 @@ public sealed record ProjectSettings
             yield return Problem.Of("leaseMinutes", $"is {LeaseMinutes}", "1 to 10080", "30 is usual");
         if (UndoMinutes is < 0 or > 1_440)
             yield return Problem.Of("undoMinutes", $"is {UndoMinutes}", "0 to 1440", "10 is usual");
+        if (ReportsToHold is < 0 or > 100)
+            yield return Problem.Of("reportsToHold", $"is {ReportsToHold}", "0 to 100", "2 is usual; 0 never holds a task");
         if (OpenTasks is < 1 or > 50)
             yield return Problem.Of("openTasks", $"is {OpenTasks}", "1 to 50", "3 is usual");
         if (DailyLimit < 1)

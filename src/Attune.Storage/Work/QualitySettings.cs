@@ -18,7 +18,7 @@ public sealed record QualitySettings
     /// <summary>Which pairs come first; the order of the queue without.</summary>
     public ActivePairOptions? ActivePairs { get; init; }
 
-    /// <summary>How often a pair comes again in the other order.</summary>
+    /// <summary>How often somebody is given a task again, pairs in the other order.</summary>
     public RepeatSettings? Repeats { get; init; }
 
     /// <summary>The least Krippendorff's alpha of a calibration round before its batch opens, up to 1; no gate without.</summary>
@@ -77,7 +77,7 @@ public sealed record QualificationSettings : IChecked
     }
 }
 
-/// <summary>Mirrored repeats of pairs.</summary>
+/// <summary>Tasks that somebody is given again, to see whether they answer as before.</summary>
 public sealed record RepeatSettings : IChecked
 {
     /// <summary>The share of somebody's tasks that are repeats.</summary>

@@ -2,6 +2,7 @@ using System.Text.Json;
 using Attune.Feedback;
 using Attune.Feedback.Tasks;
 using Attune.Runs;
+using Attune.Storage.Leases;
 using Attune.Storage.Quality;
 using Attune.Storage.Webhooks;
 using Attune.Torch;
@@ -79,7 +80,8 @@ public sealed partial class TaskStore
     internal static async Task<Progress> ProgressAsync(Transaction transaction, string projectId, string? batchId) => (await transaction.FirstAsync<Progress>(
         $"""
         SELECT COUNT(*) AS tasks, COALESCE(SUM(CASE WHEN state = 'complete' THEN 1 ELSE 0 END), 0) AS complete, CAST(COALESCE(SUM(overlap), 0) AS BIGINT) AS wanted,
-            CAST(COALESCE(SUM(accepted), 0) AS BIGINT) AS accepted, CAST(COALESCE(SUM(active), 0) AS BIGINT) AS active
+            CAST(COALESCE(SUM(accepted), 0) AS BIGINT) AS accepted, CAST(COALESCE(SUM(active), 0) AS BIGINT) AS active,
+            COALESCE(SUM(CASE WHEN held_at IS NOT NULL THEN 1 ELSE 0 END), 0) AS held
         FROM tasks WHERE project_id = @projectId AND state <> 'withdrawn' AND purpose IN ('normal', 'calibration') {(batchId is null ? "" : "AND batch_id = @batchId")}
         """, new { projectId, batchId }).ConfigureAwait(false))!;
 
@@ -108,9 +110,29 @@ public sealed partial class TaskStore
     public Task WithdrawAsync(string id, string reason, string? actorId, CancellationToken stop = default) => _database.WriteAsync(
         async transaction =>
         {
-            await transaction.ExecuteAsync("UPDATE tasks SET state = 'withdrawn' WHERE id = @id", new { id }).ConfigureAwait(false);
+            await transaction.ExecuteAsync("UPDATE tasks SET state = 'withdrawn', held_at = NULL WHERE id = @id", new { id }).ConfigureAwait(false);
             var project = await transaction.FirstAsync<string>("SELECT project_id FROM tasks WHERE id = @id", new { id }).ConfigureAwait(false);
             await _database.Audit.RecordAsync(transaction, actorId, "task.withdraw", id, project, new { reason }).ConfigureAwait(false);
+        }, stop);
+
+    /// <summary>
+    /// Answers the reports on a task: they were looked at, and do not count any more. One that waited because of them is given out again, or complete where the answers that
+    /// came meanwhile are enough. Gives false where there is no such task, or it was taken out.
+    /// </summary>
+    public Task<bool> ReturnAsync(string id, string reason, string? actorId, CancellationToken stop = default) => _database.WriteAsync(
+        async transaction =>
+        {
+            if (await FindAsync(transaction, id, transaction.Engine.ForUpdate).ConfigureAwait(false) is not { State: not TaskState.Withdrawn } task)
+                return false;
+            await transaction.ExecuteAsync(
+                "UPDATE tasks SET state = CASE WHEN held_at IS NULL THEN state ELSE 'open' END, held_at = NULL, reports_seen_at = @Now WHERE id = @id", new { id, transaction.Now }).ConfigureAwait(false);
+            var overlap = (await ProjectStore.FindAsync(transaction, task.ProjectId).ConfigureAwait(false))!.Settings.Quality.Overlap;
+            if (overlap is not null && task.Purpose == TaskPurpose.Normal && task.Accepted > 0 && OverlapControl.Suits(task.Kind))
+                await OverlapControl.DecideAsync(transaction, id, overlap).ConfigureAwait(false);
+            else
+                await SettleAsync(transaction, id).ConfigureAwait(false);
+            await _database.Audit.RecordAsync(transaction, actorId, "task.return", id, task.ProjectId, new { reason, held = task.HeldAt is not null }).ConfigureAwait(false);
+            return true;
         }, stop);
 
     /// <summary>Moves a task forwards or back.</summary>
@@ -133,7 +155,7 @@ public sealed partial class TaskStore
             return;
         await Outbox.TaskCompletedAsync(transaction, id).ConfigureAwait(false);
         await FollowUps.CompletedAsync(transaction, id).ConfigureAwait(false);
-        var waiting = await transaction.QueryAsync<AnnotationTask>($"SELECT * FROM tasks WHERE depends_on = @id AND state = 'waiting' ORDER BY id{transaction.Engine.ForUpdate}", new { id }).ConfigureAwait(false);
+        var waiting = await transaction.QueryAsync<AnnotationTask>($"SELECT * FROM tasks WHERE depends_on = @id AND state = 'waiting' AND held_at IS NULL ORDER BY id{transaction.Engine.ForUpdate}", new { id }).ConfigureAwait(false);
         if (waiting.Count == 0)
             return;
         var outcome = TaskOutcome.Majority(await InForceAsync(transaction, id).ConfigureAwait(false));

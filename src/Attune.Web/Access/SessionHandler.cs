@@ -17,7 +17,7 @@ internal sealed class SessionSchemeOptions : AuthenticationSchemeOptions;
 /// Who asks: by the session's cookie, whose token is kept in the database as a hash, or by an API key in <c>Authorization: Bearer</c>. A person's state and
 /// role are read at every request, so that who is paused, erased or demoted is so at once.
 /// </summary>
-internal sealed class SessionHandler(IOptionsMonitor<SessionSchemeOptions> options, ILoggerFactory logger, UrlEncoder encoder, Database database, GuessLock guesses)
+internal sealed class SessionHandler(IOptionsMonitor<SessionSchemeOptions> options, ILoggerFactory logger, UrlEncoder encoder, Database database, GuessLock guesses, SignIn signIn)
     : AuthenticationHandler<SessionSchemeOptions>(options, logger, encoder)
 {
     public new const string Scheme = "session";
@@ -48,8 +48,11 @@ internal sealed class SessionHandler(IOptionsMonitor<SessionSchemeOptions> optio
             }
             return Ticket(owner, [new(Key, found.Id), .. found.Scopes.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(scope => new Claim(Scope, scope))]);
         }
-        if (Request.Cookies[Cookie] is { Length: > 0 } token && await database.Access.FindSessionAsync(token, Context.RequestAborted).ConfigureAwait(false) is { } person)
-            return Ticket(person, []);
+        if (Request.Cookies[Cookie] is { Length: > 0 } token && await database.Access.FindSessionAsync(token, Context.RequestAborted).ConfigureAwait(false) is { } session)
+        {
+            await signIn.ProlongAsync(Context, token, session).ConfigureAwait(false);
+            return Ticket(session.Person, []);
+        }
         return AuthenticateResult.NoResult();
     }
 

@@ -67,16 +67,50 @@ public sealed class SignIn
     public async Task BeginAsync(HttpContext context, string personId)
     {
         var token = await _database.Access.BeginSessionAsync(personId, _options.SessionLength, context.RequestAborted).ConfigureAwait(false);
-        context.Response.Cookies.Append(SessionHandler.Cookie, token, new CookieOptions
-        {
-            HttpOnly = true,
-            Secure = context.Request.IsHttps,
-            SameSite = SameSiteMode.Lax,
-            MaxAge = _options.SessionLength,
-            Path = "/",
-            IsEssential = true,
-        });
+        SetCookie(context, token, _options.SessionLength);
     }
+
+    /// <summary>Prolongs a session that is used, once half of its time is over, up to its absolute end.</summary>
+    internal async Task ProlongAsync(HttpContext context, string token, Session session)
+    {
+        if (session.Left >= _options.SessionLength / 2 || session.Age + session.Left >= _options.LongestSession)
+            return;
+        try
+        {
+            if (await _database.Access.ProlongSessionAsync(token, _options.SessionLength, _options.LongestSession, context.RequestAborted).ConfigureAwait(false) is { } left && !context.Response.HasStarted)
+                SetCookie(context, token, left);
+        }
+        catch (StorageException)
+        {
+            // The session holds as it is; that nothing can be kept now is said where somebody sends something.
+        }
+    }
+
+    /// <summary>
+    /// Changes somebody's own password, if the old one is right; their other sessions end. Tries count as those to sign in do, so that a browser left open is no place
+    /// to guess at.
+    /// </summary>
+    public async Task<SignInResult> ChangePasswordAsync(HttpContext context, Identity identity, string old, string password)
+    {
+        ArgumentNullException.ThrowIfNull(identity);
+        var limits = Limits(identity.Email ?? identity.PersonId, Requests.NetworkOf(context));
+        if (!await _database.Access.BeginTryAsync(limits, _options.LockWindow, context.RequestAborted).ConfigureAwait(false))
+            return SignInResult.Locked;
+        if (identity.PasswordHash is not { } hash || _hasher.VerifyHashedPassword(null!, hash, old) == PasswordVerificationResult.Failed || context.Request.Cookies[SessionHandler.Cookie] is not { } session)
+            return SignInResult.Wrong;
+        await _database.Access.EndTryAsync(limits, context.RequestAborted).ConfigureAwait(false);
+        return await _database.Access.ChangePasswordAsync(identity.PersonId, hash, Hash(password), session, context.RequestAborted).ConfigureAwait(false) ? SignInResult.Done : SignInResult.Wrong;
+    }
+
+    private static void SetCookie(HttpContext context, string token, TimeSpan holds) => context.Response.Cookies.Append(SessionHandler.Cookie, token, new CookieOptions
+    {
+        HttpOnly = true,
+        Secure = context.Request.IsHttps,
+        SameSite = SameSiteMode.Lax,
+        MaxAge = holds,
+        Path = "/",
+        IsEssential = true,
+    });
 
     /// <summary>Ends the session of a request.</summary>
     public async Task EndAsync(HttpContext context)

@@ -38,12 +38,8 @@ internal sealed record ArenaExclusionBody(bool Excluded, string? Reason = null);
 /// <summary>What an export of votes shall be: as of a project, and of which <c>mode</c>, "blind" or "side-by-side"; of both without one.</summary>
 internal sealed record ArenaExportQuery(string? Shape, string? Aggregation, string? Mode, [FromQuery(Name = "for")] string? Uses)
 {
-    public Task<ExportedData> MakeAsync(Database database, ArenaDesk desk, CancellationToken stop)
-    {
-        ArenaMode? mode = string.IsNullOrEmpty(Mode) ? null : ArenaWords.TryMode(Mode) is { } known and not ArenaMode.Single ? known
-            : throw InputException.One("mode", $"is {Mode}", "blind or side-by-side", "leave it out for both");
-        return ArenaExport.MakeAsync(database, desk.Setup?.Plan, mode, new ExportQuery(Shape, Aggregation, null, Uses).Order(), stop);
-    }
+    public Task<ExportedData> MakeAsync(Database database, ArenaDesk desk, CancellationToken stop) =>
+        ArenaExport.MakeAsync(database, desk.Setup?.Plan, ArenaExport.Mode("mode", Mode), new ExportQuery(Shape, Aggregation, null, Uses).Order(), stop);
 }
 
 /// <summary><c>/api/v1/arena/…</c>.</summary>

@@ -15,11 +15,11 @@ namespace Attune.Web.Api;
 /// <summary>A task as those who run the project see it.</summary>
 public sealed record TaskReply(
     string Id, string? BatchId, TaskKind Kind, TaskPurpose Purpose, string SubjectId, JsonElement Payload, TaskState State, int Priority, int Overlap, int MaximumOverlap, int Active, int Accepted,
-    DateTimeOffset CreatedAt, DateTimeOffset? CompletedAt)
+    DateTimeOffset CreatedAt, DateTimeOffset? CompletedAt, DateTimeOffset? HeldAt)
 {
     internal static TaskReply Of(AnnotationTask task) => new(
         task.Id, task.BatchId, task.Kind, task.Purpose, task.SubjectId, JsonSerializer.Deserialize<JsonElement>(task.Payload), task.State, task.Priority, task.Overlap, task.MaximumOverlap, task.Active,
-        task.Accepted, task.CreatedAt, task.CompletedAt);
+        task.Accepted, task.CreatedAt, task.CompletedAt, task.HeldAt);
 }
 
 /// <summary>What came of adding tasks.</summary>
@@ -27,7 +27,7 @@ public sealed record TaskReply(
 /// <param name="Known">Tasks that were there already.</param>
 public sealed record AddedTasks(int Added, int Known);
 
-/// <summary>Why a task is taken out.</summary>
+/// <summary>Why a task is taken out, or given out again.</summary>
 public sealed record WithdrawBody(string Reason);
 
 /// <summary><c>/api/v1/projects/{project}/tasks</c> and <c>…/judgments</c>.</summary>
@@ -42,6 +42,7 @@ internal static class TaskApi
         api.Write.MapPost("/projects/{project}/tasks", AddAsync).RequireProject(ProjectRight.Run).WithMetadata(new RequestSizeLimitAttribute(LargestImport))
             .TakesFile("Lines of comparisons.jsonl or tasks.jsonl.").Produces<AddedTasks>().ProducesProblem(StatusCodes.Status400BadRequest).ProducesProblem(StatusCodes.Status413PayloadTooLarge);
         api.Write.MapPost("/projects/{project}/tasks/{task}/withdraw", WithdrawAsync).RequireProject(ProjectRight.Run).Produces(StatusCodes.Status204NoContent);
+        api.Write.MapPost("/projects/{project}/tasks/{task}/return", ReturnAsync).RequireProject(ProjectRight.Run).Produces(StatusCodes.Status204NoContent).ProducesProblem(StatusCodes.Status404NotFound);
         api.Read.MapGet("/projects/{project}/reports", async (string project, bool? open, [AsParameters] Paging page, Database database, CancellationToken stop) =>
             Results.Ok(await database.Leases.ReportsAsync(project, page.Request, open ?? false, stop).ConfigureAwait(false))).RequireProject(ProjectRight.Read).Produces<Page<TaskReport>>();
         api.Read.MapGet("/projects/{project}/judgments", JudgmentsAsync).RequireProject(ProjectRight.Read).Produces<Page<JsonElement>>();
@@ -68,6 +69,10 @@ internal static class TaskApi
         await database.Tasks.WithdrawAsync(task, body.Reason, user.PersonId(), stop).ConfigureAwait(false);
         return Results.NoContent();
     }
+
+    private static async Task<IResult> ReturnAsync(string project, string task, [FromBody] WithdrawBody body, ClaimsPrincipal user, Database database, CancellationToken stop) =>
+        await database.Tasks.FindAsync(task, stop).ConfigureAwait(false) is { } found && found.ProjectId == project
+            && await database.Tasks.ReturnAsync(task, body.Reason, user.PersonId(), stop).ConfigureAwait(false) ? Results.NoContent() : Results.NotFound();
 
     private static async Task<IResult> JudgmentsAsync(
         string project, string? batch, string? task, string? person, Word<TaskPurpose>? purpose, bool? inForce, [AsParameters] Paging page, Database database, CancellationToken stop)

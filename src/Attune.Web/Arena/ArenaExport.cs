@@ -15,7 +15,7 @@ namespace Attune.Web.Arena;
 /// came after it, in the form of Anthropic's dialogues. Conversations whose words were taken back or in which private data is found are left out. A comparison lies on the
 /// side of the split of its prompt in the pool, or else of its voter.
 /// </summary>
-internal static class ArenaExport
+public static class ArenaExport
 {
     private const string Name = "the arena";
 
@@ -24,20 +24,27 @@ internal static class ArenaExport
     private static readonly JsonSerializerOptions Lines = new(JsonSerializerDefaults.Web) { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>A comparison a line; the same conversations as <see cref="WriteJudgmentsAsync"/>.</summary>
-    public static Task WriteComparisonsAsync(Database database, ArenaPlan? plan, Stream to, CancellationToken stop) => WriteAsync(database, to, voted => Comparison(voted, plan ?? Usual).ToJson(), stop);
+    internal static Task WriteComparisonsAsync(Database database, ArenaPlan? plan, Stream to, CancellationToken stop) => WriteAsync(database, to, voted => Comparison(voted, plan ?? Usual).ToJson(), stop);
 
     /// <summary>A judgment a line: flagged "blind", or "side-by-side" where the models were chosen and known.</summary>
-    public static Task WriteJudgmentsAsync(Database database, Stream to, CancellationToken stop) => WriteAsync(database, to, voted => Judgment(voted).ToJson(), stop);
+    internal static Task WriteJudgmentsAsync(Database database, Stream to, CancellationToken stop) => WriteAsync(database, to, voted => Judgment(voted).ToJson(), stop);
+
+    /// <summary>The conversations that a word names: "blind" or "side-by-side"; null for both.</summary>
+    /// <exception cref="InputException">It is another word.</exception>
+    public static ArenaMode? Mode(string key, string? word) => string.IsNullOrEmpty(word) ? null : ArenaWords.TryMode(word) is { } known and not ArenaMode.Single ? known
+        : throw InputException.One(key, $"is {word}", "blind or side-by-side", "leave it out for both");
 
     /// <summary>Votes in a shape of <see cref="ExchangeShape"/>, for training and for others, with their card.</summary>
     /// <param name="database">The database.</param>
     /// <param name="plan">The arena; null where the server has none.</param>
-    /// <param name="mode">Blind votes or such on chosen models alone; null for both.</param>
+    /// <param name="mode">Blind votes or such on chosen models alone; null for both. See <see cref="Mode"/>.</param>
     /// <param name="order">What is wanted.</param>
     /// <param name="stop">Gives up.</param>
     /// <exception cref="InputException">The arena's terms forbid it.</exception>
-    public static async Task<ExportedData> MakeAsync(Database database, ArenaPlan? plan, ArenaMode? mode, ExportOrder order, CancellationToken stop)
+    public static async Task<ExportedData> MakeAsync(Database database, ArenaPlan? plan, ArenaMode? mode, ExportOrder order, CancellationToken stop = default)
     {
+        ArgumentNullException.ThrowIfNull(database);
+        ArgumentNullException.ThrowIfNull(order);
         var voted = new List<VotedTalk>();
         string? after = null;
         do
@@ -54,10 +61,10 @@ internal static class ArenaExport
 
     /// <summary>Refuses what the arena's terms do not allow.</summary>
     /// <exception cref="InputException">Names the uses.</exception>
-    public static void Require(ArenaPlan? plan, IReadOnlyList<DataUse> uses) => DataCard.Require($"The export of {Name}", [new(Name, 0, (plan ?? Usual).TermsInForce)], uses);
+    internal static void Require(ArenaPlan? plan, IReadOnlyList<DataUse> uses) => DataCard.Require($"The export of {Name}", [new(Name, 0, (plan ?? Usual).TermsInForce)], uses);
 
     /// <summary>The pool: <c>{"id", "prompt", "split"}</c> a line.</summary>
-    public static async Task WritePromptsAsync(Database database, PromptSplit? split, Stream to, CancellationToken stop)
+    internal static async Task WritePromptsAsync(Database database, PromptSplit? split, Stream to, CancellationToken stop)
     {
         string? after = null;
         do

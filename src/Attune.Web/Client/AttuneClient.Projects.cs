@@ -54,6 +54,10 @@ public sealed partial class AttuneClient
     public IAsyncEnumerable<TaskReply> TasksAsync(string project, TaskState? state = null, CancellationToken stop = default) =>
         AllAsync<TaskReply>(Of(project, "tasks") + (state is { } wanted ? $"?state={JsonNamingPolicy.KebabCaseLower.ConvertName($"{wanted}")}" : ""), stop);
 
+    /// <summary>Gives a task out again that was reported as broken; the reports so far count no more.</summary>
+    public Task ReturnTaskAsync(string project, string task, string reason, CancellationToken stop = default) =>
+        DoAsync(HttpMethod.Post, Of(project, $"tasks/{Uri.EscapeDataString(task)}/return"), new WithdrawBody(reason), stop);
+
     /// <summary>Takes a task out.</summary>
     public Task WithdrawTaskAsync(string project, string task, string reason, CancellationToken stop = default) =>
         DoAsync(HttpMethod.Post, Of(project, $"tasks/{Uri.EscapeDataString(task)}/withdraw"), new WithdrawBody(reason), stop);

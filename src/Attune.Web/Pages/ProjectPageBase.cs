@@ -27,7 +27,7 @@ public abstract class ProjectPageBase : ComponentBase
 
     protected bool IsReady { get; private set; }
 
-    protected IReadOnlyList<string> Faults { get; set; } = [];
+    protected IReadOnlyList<PageProblem> Faults { get; set; } = [];
 
     protected CancellationToken Stop => Visitor.Request.RequestAborted;
 

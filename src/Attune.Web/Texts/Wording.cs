@@ -62,6 +62,9 @@ public sealed class Wording
     public IReadOnlyDictionary<string, string> Under(string prefix) => Languages["en"].Keys.Where(key => key.StartsWith(prefix, StringComparison.Ordinal))
         .ToDictionary(key => key[prefix.Length..], key => this[key], StringComparer.Ordinal);
 
+    /// <summary>The English texts whose keys begin with a prefix.</summary>
+    internal static IEnumerable<(string Key, string Text)> English(string prefix) => Languages["en"].Where(text => text.Key.StartsWith(prefix, StringComparison.Ordinal)).Select(text => (text.Key, text.Value));
+
     internal static IReadOnlyCollection<string> Keys(string language) => Languages[language].Keys;
 
     internal static string Choose(string? chosen, IEnumerable<string> wished) =>

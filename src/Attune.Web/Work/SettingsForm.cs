@@ -13,7 +13,7 @@ namespace Attune.Web.Work;
 /// </summary>
 public sealed class SettingsForm
 {
-    private static readonly string[] Whole = ["overlap", "maximumOverlap", "leaseMinutes", "undoMinutes", "openTasks", "dailyLimit", "idleSeconds"];
+    private static readonly string[] Whole = ["overlap", "maximumOverlap", "leaseMinutes", "undoMinutes", "reportsToHold", "openTasks", "dailyLimit", "idleSeconds"];
     private static readonly string[] Words = ["kind", "scale", "labels", "consentText", "consentVersion", "contentWarning"];
 
     private static JsonSerializerOptions Readable { get; } = new() { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };

@@ -1,7 +1,9 @@
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
+using System.Text.RegularExpressions;
 using Attune.Runs;
 using Attune.Text;
 
@@ -11,12 +13,15 @@ namespace Attune.Feedback;
 /// Reads and writes the files of feedback: JSON Lines, one record a line, and single JSON documents. A file with bad lines is refused,
 /// with all of them listed.
 /// </summary>
-internal static class FeedbackFile
+internal static partial class FeedbackFile
 {
     private const int MostProblemsShown = 20;
 
     /// <summary>One record a line. Text stays readable instead of being escaped beyond ASCII.</summary>
     public static FeedbackJson Lines { get; } = new(new(FeedbackJson.Default.Options) { AllowDuplicateProperties = false, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+
+    /// <summary>The same, where a key that is not known is a mistake: files that somebody writes by hand, and no later version of the program.</summary>
+    public static FeedbackJson StrictLines { get; } = new(new(Lines.Options) { UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow });
 
     /// <summary>One record a file, indented.</summary>
     public static FeedbackJson Document { get; } =
@@ -123,12 +128,20 @@ internal static class FeedbackFile
             var fault = record is null ? "is null" : faultOf(record);
             return new(number, offset, ended, record, fault is null ? null : $"{fault}; correct or remove the line");
         }
+        catch (JsonException broken) when (UnknownKey().Match(broken.Message) is { Success: true } unknown)
+        {
+            var known = broken.Message.Contains($"'{type.Type.FullName}'", StringComparison.Ordinal) ? string.Join(", ", type.Properties.Select(property => property.Name)) : "a known one";
+            return new(number, offset, ended, default, $"has the key {unknown.Groups[1].Value}, expected {known}; correct or remove it");
+        }
         catch (Exception broken) when (broken is JsonException or ArgumentException) // a key twice is the second for objects of any keys
         {
             var start = Encoding.UTF8.GetString(content[..Math.Min(content.Length, 40)]);
             return new(number, offset, ended, default, $"begins '{start}', expected {What(type)} as JSON ({broken.Message}); correct or remove the line");
         }
     }
+
+    [GeneratedRegex("property '([^']*)' could not be mapped", RegexOptions.CultureInvariant)]
+    private static partial Regex UnknownKey();
 
     private static string What<T>(JsonTypeInfo<T> type) => type.Type == typeof(System.Text.Json.Nodes.JsonObject) ? "one object" : $"one {type.Type.Name.ToLowerInvariant()}";
 }

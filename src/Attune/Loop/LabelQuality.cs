@@ -158,7 +158,7 @@ public static class LabelQuality
             Preferences = [new() { Path = Path.Combine(folder, "preferences.jsonl"), Format = PreferenceForm.Judged }],
             Evaluation = [new() { Path = heldOut, Format = PreferenceForm.Judged }],
             Data = recipe.Labels.Data,
-            Reward = method == PreferenceAggregation.Raw ? reward with { BatchSize = reward.BatchSize * recipe.Labels.Votes } : reward,
+            Reward = method == PreferenceAggregation.Raw ? reward with { BatchSize = (int)Math.Min((long)reward.BatchSize * recipe.Labels.Votes, int.MaxValue) } : reward,
             Normalise = new() { Samples = 0 },
             Compute = recipe.Compute,
             Run = recipe.Run,

@@ -37,7 +37,7 @@ internal static class LanguageModelDryRun
                 new("steps", plan.Steps),
                 new("epochs", (double)plan.Steps * training.Batch / Math.Max(1, rows.Rows)),
                 new("rows a step", training.Batch),
-                new("micro-batches a step", (training.Batch + training.MicroBatch - 1) / training.MicroBatch),
+                new("micro-batches a step", ((long)training.Batch + training.MicroBatch - 1) / training.MicroBatch),
                 new("loss tokens a step, mean", (double)predicted * training.Batch / Math.Max(1, rows.Rows)),
                 new("validation rows", plan.Validation.Rows),
                 new("disk for checkpoints and model", (saved * checkpoint) + (plan.Adapter is null ? plan.Config.WeightBytes(plan.Config.StoredDType) : learned), "bytes"),

@@ -16,7 +16,7 @@ internal static class PpoDryRun
         PpoTraining.Announce(recipe, inputs, told);
         var (ppo, prompts) = (recipe.Ppo, inputs.Prompts.Training);
         var longest = prompts.Max(ids => ids.Length);
-        var minibatch = (ppo.RolloutsPerStep + ppo.Minibatches - 1) / ppo.Minibatches;
+        var minibatch = ((long)ppo.RolloutsPerStep + ppo.Minibatches - 1) / ppo.Minibatches;
         return new()
         {
             Figures =

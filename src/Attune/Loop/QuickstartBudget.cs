@@ -105,7 +105,7 @@ public sealed record QuickstartPlan : IChecked
     {
         const double Usable = 0.7; // of the prompts are learnt from four fifths, and some answers are equal
         var each = Math.Max(1, (int)Math.Ceiling(comparisons / (Usable * Prompts)));
-        return this with { OwnComparisons = comparisons, AnswersPerRanking = 2, AnswersPerPrompt = 2 * each, Reward = Reward with { WarmUpSteps = 0 } };
+        return this with { OwnComparisons = comparisons, AnswersPerRanking = 2, AnswersPerPrompt = (int)Math.Min(2L * each, int.MaxValue - 1), Reward = Reward with { WarmUpSteps = 0 } };
     }
 
     /// <summary>The plan of a budget.</summary>
@@ -152,6 +152,8 @@ public sealed record QuickstartPlan : IChecked
             yield return Problem.Of("answersPerRanking", $"is {AnswersPerRanking}", "at least 2", "4 is usual");
         else if (AnswersPerPrompt < AnswersPerRanking || AnswersPerPrompt % AnswersPerRanking != 0)
             yield return Problem.Of("answersPerPrompt", $"is {AnswersPerPrompt}", $"a multiple of answersPerRanking ({AnswersPerRanking})", "every answer is ranked once");
+        if (Prompts > 0 && AnswersPerRanking > 1 && (double)Prompts * AnswersPerPrompt * AnswersPerRanking > int.MaxValue)
+            yield return Problem.Of(OwnComparisons is null ? "answersPerPrompt" : "ownComparisons", $"is {OwnComparisons ?? AnswersPerPrompt}, {AnswersPerPrompt} answers to each of {Prompts} prompts", $"comparisons that can be counted, at most {int.MaxValue}", "lower it");
         if (!(Temperature >= SamplingOptions.LeastTemperature) || !double.IsFinite(Temperature))
             yield return Problem.Of("temperature", $"is {Temperature}", $"at least {SamplingOptions.LeastTemperature}", "0.7 is usual");
         if (Votes < 1 || Votes > Math.Min(Crowd.Training, Crowd.HeldOut))

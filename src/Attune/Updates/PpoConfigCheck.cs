@@ -73,20 +73,28 @@ internal static class PpoConfigCheck
 
     private static IEnumerable<Problem> Together(PpoConfig c)
     {
-        if (c is { Minibatches: > 0, PromptsPerStep: > 0, SamplesPerPrompt: > 0 } && c.RolloutsPerStep % c.Minibatches != 0)
+        var answers = (long)c.PromptsPerStep * c.SamplesPerPrompt;
+        var areCounts = c is { Minibatches: > 0, PromptsPerStep: > 0, SamplesPerPrompt: > 0 };
+        if (areCounts && answers > int.MaxValue)
         {
-            yield return Problem.Of("minibatches", $"is {c.Minibatches}, which does not divide {c.RolloutsPerStep} answers a step (promptsPerStep × samplesPerPrompt)",
+            yield return Problem.Of("samplesPerPrompt", $"is {c.SamplesPerPrompt} for each of {c.PromptsPerStep} prompts, {answers} answers a step", $"at most {int.MaxValue} answers a step", "lower it or promptsPerStep");
+        }
+        else if (areCounts && answers % c.Minibatches != 0)
+        {
+            yield return Problem.Of("minibatches", $"is {c.Minibatches}, which does not divide {answers} answers a step (promptsPerStep × samplesPerPrompt)",
                 "a divisor", "change one of the three");
         }
 
+        if (c is { Steps: > 0, Epochs: > 0, Minibatches: > 0 } && (double)c.Steps * c.Epochs * c.Minibatches is > int.MaxValue and var optimiserSteps)
+            yield return Problem.Of("steps", $"is {c.Steps}, which with {c.Epochs} epochs of {c.Minibatches} minibatches makes {optimiserSteps:0} optimiser steps", $"at most {int.MaxValue}", "lower one of the three");
         if (c is { ValueStart: ValueStart.RewardModel, Critic: CriticKind.Shared })
             yield return Problem.Of("valueStart", "is reward-model with a shared critic", "zero", "set critic: separate to begin from the reward model");
         if (c is { KlController: not KlController.Fixed, KlCoefficient: 0 })
             yield return Problem.Of("klController", "multiplies a klCoefficient of 0, which stays 0", "fixed", "set klCoefficient above 0, or klController: fixed");
-        if (c is { KlController: KlController.Adaptive, KlHorizon: > 0 } && c.RolloutsPerStep >= 5 * c.KlHorizon) // 1 − 0.2 · answers / horizon
+        if (c is { KlController: KlController.Adaptive, KlHorizon: > 0 } && answers >= 5 * c.KlHorizon) // 1 − 0.2 · answers / horizon
         {
-            yield return Problem.Of("klHorizon", $"is {c.KlHorizon} with {c.RolloutsPerStep} answers a step, by which one step could bring the coefficient to 0 or below",
-                $"above a fifth of those answers, {c.RolloutsPerStep / 5.0}", "raise it (10000 is usual), or set klController: fixed");
+            yield return Problem.Of("klHorizon", $"is {c.KlHorizon} with {answers} answers a step, by which one step could bring the coefficient to 0 or below",
+                $"above a fifth of those answers, {answers / 5.0}", "raise it (10000 is usual), or set klController: fixed");
         }
     }
 }

@@ -166,7 +166,7 @@ internal sealed class PpoInputs : IDisposable
     /// <param name="adapter">What learns; null for the weights.</param>
     internal static long Memory(TransformerConfig config, PpoConfig ppo, DType dtype, long prompt, long judges, AdapterSettings? adapter = null)
     {
-        var minibatch = (ppo.RolloutsPerStep + ppo.Minibatches - 1) / ppo.Minibatches;
+        var minibatch = ((long)ppo.RolloutsPerStep + ppo.Minibatches - 1) / ppo.Minibatches;
         long rows = Math.Min(ppo.MicroBatch, minibatch), width = prompt + ppo.MaximumLength;
         var pass = Pass(ppo, rows, width, rows * ppo.MaximumLength, adapter) with { HasSeveral = minibatch > rows };
         var passes = MemoryEstimate.TrainingPass(config, pass, dtype);

@@ -22,7 +22,7 @@ public sealed record PpoResult
     public int Steps { get; init; }
 
     /// <summary>Answers sampled in all of them.</summary>
-    public int Answers { get; init; }
+    public long Answers { get; init; }
 
     /// <summary>Prompts to learn from.</summary>
     public int Prompts { get; init; }
@@ -244,7 +244,7 @@ internal sealed class PpoStage(PpoRecipe recipe, Run run, PpoInputs inputs, PpoT
         var result = new PpoResult
         {
             Steps = recipe.Ppo.Steps,
-            Answers = recipe.Ppo.Steps * recipe.Ppo.RolloutsPerStep,
+            Answers = (long)recipe.Ppo.Steps * recipe.Ppo.RolloutsPerStep,
             Prompts = inputs.Prompts.Training.Count,
             Parameters = inputs.Policy.Model.Config.ParameterCount,
             First = first,

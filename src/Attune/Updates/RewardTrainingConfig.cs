@@ -77,9 +77,11 @@ public sealed record RewardTrainingConfig : IChecked
         .. Problem.Refuse("validationInterval", ValidationInterval, ValidationInterval >= 0, "0 or more", "0 looks only at the end"),
     ];
 
-    internal int StepsPerEpoch(int examples) => (examples + BatchSize - 1) / BatchSize;
+    internal int StepsPerEpoch(int examples) => (int)(((long)examples + BatchSize - 1) / BatchSize);
 
-    internal LearningRateSchedule ScheduleFor(int examples) => new(LearningRate, Schedule, StepsPerEpoch(examples) * Epochs, WarmUpSteps, FinalShare);
+    internal LearningRateSchedule ScheduleFor(int examples) => (long)StepsPerEpoch(examples) * Epochs is <= int.MaxValue and var steps
+        ? new(LearningRate, Schedule, (int)steps, WarmUpSteps, FinalShare)
+        : throw InputException.One("reward.epochs", $"is {Epochs}, which makes more than {int.MaxValue} steps of {examples} examples", $"at most {int.MaxValue / StepsPerEpoch(examples)}", "1 is usual");
 
     internal AdamWOptions Adam => new() { Beta1 = Beta1, Beta2 = Beta2, Epsilon = Epsilon, WeightDecay = WeightDecay, Form = AdamForm };
 }

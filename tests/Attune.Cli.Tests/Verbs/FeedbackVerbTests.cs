@@ -1,8 +1,10 @@
 using System.Text.Json;
 using Attune.Feedback;
+using Attune.Feedback.Arena;
 using Attune.Models;
 using Attune.Runs;
 using Attune.Storage;
+using Attune.Storage.Arena;
 using Attune.Storage.Training;
 using Attune.Tokens;
 using Attune.Torch;
@@ -46,6 +48,43 @@ public sealed class FeedbackVerbTests : IDisposable
         Assert.Contains("pairs.jsonl  does not allow redistribution (licence CC0, consent: nobody judged; allowed: train)", refused.Log);
         Assert.Equal((0, 0), (delivered.ExitCode, verified.ExitCode));
         Assert.Equal("Pairs is as its manifest says: 20 of 20 judgments ordered\n", verified.Result);
+    }
+
+    [Fact]
+    public async Task Votes_of_an_arena_come_out_as_a_projects_judgments_do()
+    {
+        await File.WriteAllTextAsync(In("arena.yaml"), """
+            models: [{name: heron-1, folder: none}, {name: crane-2, folder: none}]
+            terms: {source: our arena, licence: CC-BY-4.0, consent: arena text 1, allows: [train]}
+            """);
+        await using (var database = await Database.OpenAsync(In("a.db")))
+        {
+            var voter = await database.Arena.ConsentAsync(null, "visitor", "1", pools: false);
+            foreach (var (mode, k) in new[] { (ArenaMode.Blind, 0), (ArenaMode.SideBySide, 1) })
+            {
+                var talk = (await database.Arena.BeginAsync(voter.Id, $"talk {k}", mode, ["heron-1", "crane-2"], new(1, 1, 16, null))).Talk.Id;
+                await database.Arena.AskAsync(talk, voter.Id, 1, $"Name a colour, {k}.", new(0, 1));
+                await database.Arena.AnswerAsync(talk, voter.Id, 1, $"Name a colour, {k}.", "Red.", "Seven.");
+                Assert.IsType<ArenaResult.Kept>(await database.Arena.VoteAsync(talk, voter.Id, ArenaChoice.A, $"vote {k}", new() { NamesMaker = _ => false, VotesPerDay = 9 }));
+            }
+        }
+
+        var all = await Printed.By("feedback", "export", In("all"), "--arena", In("arena.yaml"), "--db", In("a.db"), "--shape", "trl");
+        var blind = await Printed.By("feedback", "export", In("blind"), "--arena", In("arena.yaml"), "--mode", "blind", "--db", In("a.db"), "--shape", "trl");
+        var refused = await Printed.By("feedback", "export", In("given"), "--arena", In("arena.yaml"), "--db", In("a.db"), "--for", "redistribute");
+        var neither = await Printed.By("feedback", "export", In("given"), "--db", In("a.db"), "--mode", "blind");
+        var both = await Printed.By("feedback", "export", In("given"), "--db", In("a.db"), "--arena", In("arena.yaml"), "--project", "P", "--batch", "1", "--mode", "single");
+
+        Assert.Equal((0, $"2 rows of 2 judgments written to {In("all")}; DATASET.md has their terms\n"), (all.ExitCode, all.Result));
+        Assert.Equal("""{"prompt":"Name a colour, 0.","chosen":"Red.","rejected":"Seven."}""", Assert.Single(await File.ReadAllLinesAsync(In("blind/data.jsonl"))));
+        Assert.Equal(0, blind.ExitCode);
+        Assert.Contains("our arena | CC-BY-4.0 | arena text 1 | train", await File.ReadAllTextAsync(In("all/DATASET.md")));
+        Assert.Equal((2, 2, 2, false), (refused.ExitCode, neither.ExitCode, both.ExitCode, Directory.Exists(In("given"))));
+        Assert.Contains("does not allow redistribution", refused.Log);
+        foreach (var part in new[] { "is missing, expected one of --project and --arena", "stands without --arena, expected an arena's file beside it" })
+            Assert.Contains(part, neither.Log);
+        foreach (var part in new[] { "stands beside --arena, expected one of --project and --arena", "stands beside --arena, expected a project, as an arena has no batches", "is single, expected blind or side-by-side" })
+            Assert.Contains(part, both.Log);
     }
 
     [Fact]

@@ -65,12 +65,14 @@ public sealed class RulesVerbTests : IDisposable
     {
         await File.WriteAllTextAsync(At("rules.yaml"), "rules: [{name: a, when: [{measure: speed, below: 1}], then: [{do: shout}]}]");
         await File.AppendAllTextAsync(At("judgments.jsonl"), "{}\n");
-        await File.WriteAllTextAsync(At("tasks.jsonl"), """{"comparisonId":"c0","expected":{"best":-1}}""" + "\n");
+        await File.WriteAllTextAsync(At("tasks.jsonl"), """{"comparisonId":"c0","expected":{"best":-1}}""" + "\n" + """{"comparisonId":"c1","golden":0}""" + "\n");
+        await File.WriteAllTextAsync(At("facts.jsonl"), """{"judgmentId":"j-ann-0","active":3}""" + "\n");
+        await File.WriteAllTextAsync(At("skips.jsonl"), """{"annotatorId":"ann","comparisonId":"c0","at":"2026-01-05T00:00:00Z","why":"late"}""" + "\n");
 
-        var printed = await ProgramProcess.Run(["rules", At("rules.yaml"), "--judgments", At("judgments.jsonl"), "--tasks", At("tasks.jsonl")]);
+        var printed = await ProgramProcess.Run(["rules", At("rules.yaml"), "--judgments", At("judgments.jsonl"), "--tasks", At("tasks.jsonl"), "--facts", At("facts.jsonl"), "--skips", At("skips.jsonl")]);
 
         Assert.Equal((2, ""), (printed.ExitCode, printed.Result));
-        foreach (var part in new[] { "rules[0].when[0].measure", "rules[0].then[0].do", "line 61", "expects answer -1" })
+        foreach (var part in new[] { "rules[0].when[0].measure", "rules[0].then[0].do", "line 61", "expects answer -1", "has the key golden, expected comparisonId, kind, expected", "has the key active, expected judgmentId, activeSeconds", "has the key why, expected annotatorId, comparisonId, at" })
             Assert.Contains(part, printed.Log, StringComparison.Ordinal);
     }
 

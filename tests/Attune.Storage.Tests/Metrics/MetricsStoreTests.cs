@@ -75,6 +75,34 @@ public sealed class MetricsStoreTests
     }
 
     [Theory, OnSqlite, OnPostgres]
+    public async Task Each_axis_of_ratings_has_an_agreement_of_its_own(DatabaseKind kind)
+    {
+        await using var test = await TestDatabase.Open(kind);
+        var (project, people) = await test.Project(2, new() { Kind = TaskKind.Rate, Overlap = 2, MaximumOverlap = 2, Axes = ["overall", "helpful"] });
+        await test.Database.Tasks.AddAsync(project.Id, TestDatabase.Pairs(4), null);
+        foreach (var (person, number) in people.Select((person, number) => (person, number)))
+        {
+            for (var i = 0; i < 4; i++)
+            {
+                var lease = (await test.Database.Leases.NextAsync(project.Id, person.Id)).Lease!;
+                var task = int.Parse(lease.Task.Id[^5..]);
+                var (same, opposite) = (task % 2 == 0 ? 1 : 7, (task + number) % 2 == 0 ? 1 : 7);
+                // Overall they agree on both answers; about help they are at the opposite ends.
+                AxisRating[] ratings = [new("overall", same, 7, 0), new("overall", same, 7, 1), new("helpful", opposite, 7, 0), new("helpful", opposite, 7, 1)];
+                Assert.IsType<SubmitResult.Accepted>(await test.Database.Leases.SubmitAsync(lease.Token, person.Id, lease.Answer(Outcome.Rated) with { Ratings = ratings }));
+            }
+        }
+
+        var agreement = (await test.Database.Metrics.ReadAsync(project.Id, 1)).Agreement;
+        Assert.Equal(["overall", "helpful"], agreement.Select(row => row.Part));
+        Assert.All(agreement, row => Assert.Equal((4, 8), (row.Tasks, row.Answers)));
+        Assert.Equal(1, agreement[0].Alpha);
+        // Krippendorff 2011 by hand: eight units (four tasks, two answers) of two values each, always unequal; of two values ordinal distance is all or nothing,
+        // so observed disagreement 1, expected 2·8·8/(16·15) = 8/15.
+        Assert.Equal(1 - 15.0 / 8, agreement[1].Alpha!.Value, 9);
+    }
+
+    [Theory, OnSqlite, OnPostgres]
     public async Task The_stamp_changes_with_answers_leases_and_steps_of_batches_alone(DatabaseKind kind)
     {
         await using var test = await TestDatabase.Open(kind);

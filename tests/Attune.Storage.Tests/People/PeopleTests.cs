@@ -46,7 +46,7 @@ public sealed class PeopleTests
         await using var test = await TestDatabase.Open(kind);
         var (_, people) = await test.Project(1);
         var session = await test.Database.Access.BeginSessionAsync(people[0].Id, TimeSpan.FromHours(1));
-        Assert.Equal(people[0].Id, (await test.Database.Access.FindSessionAsync(session))!.Id);
+        Assert.Equal(people[0].Id, (await test.Database.Access.FindSessionAsync(session))!.Person.Id);
 
         var token = (await test.Database.Access.BeginResetAsync("person0@example.org", TimeSpan.FromHours(1)))!;
         Assert.Null(await test.Database.Access.BeginResetAsync("nobody@example.org", TimeSpan.FromHours(1)));
@@ -55,6 +55,48 @@ public sealed class PeopleTests
 
         Assert.Equal("hash 2", (await test.Database.People.IdentityAsync(people[0].Id))!.PasswordHash);
         Assert.Null(await test.Database.Access.FindSessionAsync(session));
+    }
+
+    [Theory, OnSqlite, OnPostgres]
+    public async Task A_session_that_is_used_is_prolonged_up_to_its_absolute_end(DatabaseKind kind)
+    {
+        await using var test = await TestDatabase.Open(kind);
+        var (_, people) = await test.Project(1);
+        var access = test.Database.Access;
+        var session = await access.BeginSessionAsync(people[0].Id, TimeSpan.FromDays(2));
+        Task<TimeSpan?> Prolong() => access.ProlongSessionAsync(session, TimeSpan.FromDays(2), TimeSpan.FromDays(3));
+
+        test.Clock.Advance(TimeSpan.FromDays(0.5));
+        Assert.Equal(TimeSpan.FromDays(2), await Prolong());
+        test.Clock.Advance(TimeSpan.FromDays(1));
+        Assert.Equal(TimeSpan.FromDays(1.5), await Prolong()); // three days from the beginning
+        var found = (await access.FindSessionAsync(session))!;
+        Assert.Equal((TimeSpan.FromDays(1.5), TimeSpan.FromDays(1.5)), (found.Age, found.Left));
+        test.Clock.Advance(TimeSpan.FromDays(1.5));
+        Assert.Null(await Prolong());
+        Assert.Null(await access.FindSessionAsync(session));
+    }
+
+    [Theory, OnSqlite, OnPostgres]
+    public async Task A_changed_password_ends_the_other_sessions_and_the_links_made_before(DatabaseKind kind)
+    {
+        await using var test = await TestDatabase.Open(kind);
+        var (_, people) = await test.Project(2);
+        var access = test.Database.Access;
+        await access.ResetPasswordAsync((await access.BeginResetAsync("person0@example.org", TimeSpan.FromHours(1)))!, "hash 1");
+        var (own, other, another) = (await access.BeginSessionAsync(people[0].Id, TimeSpan.FromDays(1)), await access.BeginSessionAsync(people[0].Id, TimeSpan.FromDays(1)), await access.BeginSessionAsync(people[1].Id, TimeSpan.FromDays(1)));
+        var link = (await access.BeginResetAsync("person0@example.org", TimeSpan.FromHours(1)))!;
+
+        Assert.False(await access.ChangePasswordAsync(people[0].Id, "hash 0", "hash 2", own)); // somebody was faster
+        Assert.NotNull(await access.FindSessionAsync(other));
+        Assert.True(await access.ChangePasswordAsync(people[0].Id, "hash 1", "hash 2", own));
+
+        Assert.Equal("hash 2", (await test.Database.People.IdentityAsync(people[0].Id))!.PasswordHash);
+        Assert.NotNull(await access.FindSessionAsync(own));
+        Assert.Null(await access.FindSessionAsync(other));
+        Assert.NotNull(await access.FindSessionAsync(another));
+        Assert.False(await access.HoldsResetAsync(link));
+        Assert.Single((await test.Database.Audit.ListAsync(null, new() { Size = 200 })).Items, entry => (entry.Act, entry.ActorId) == ("password.change", people[0].Id));
     }
 
     [Theory, OnSqlite, OnPostgres]

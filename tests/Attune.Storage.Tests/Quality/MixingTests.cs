@@ -96,6 +96,44 @@ public sealed class MixingTests
         Assert.True(history.Measure(people[0].Pseudonym, Attune.Feedback.Quality.Measure.SelfConsistency).Count > 0);
     }
 
+    [Theory, OnSqlite, OnPostgres]
+    public async Task Ratings_and_questions_come_again_as_they_were_and_texts_never(DatabaseKind kind)
+    {
+        await using var test = await TestDatabase.Open(kind);
+        var (project, people) = await test.Project(1, new() { Kind = TaskKind.Question, Overlap = 1, MaximumOverlap = 1, Quality = new() { Repeats = new() { Share = 0.5, After = 3 } } });
+        const string Question = """{"questions":[{"id":"good","text":"Good?","type":"yes-no"}]}""";
+        await test.Database.Tasks.AddAsync(project.Id, [.. Enumerable.Range(0, 24).Select(i => new NewTask
+        {
+            Id = $"task-{i:d5}",
+            Kind = (i % 3) switch { 0 => TaskKind.Question, 1 => TaskKind.Rate, _ => TaskKind.Write },
+            Choices = i % 3 == 1 ? 1 : 0,
+            Payload = (i % 3) switch { 0 => Question, 1 => """{"prompt":"p","answers":["red"]}""", _ => """{"prompt":"p"}""" },
+        })], null);
+
+        for (var n = 0; n < 40 && (await test.Database.Leases.NextAsync(project.Id, people[0].Id)).Lease is { } lease; n++)
+        {
+            test.Clock.Advance(TimeSpan.FromSeconds(1));
+            var answer = lease.Task.Kind switch
+            {
+                TaskKind.Question => lease.Answer(Outcome.Answered) with { Answers = new Dictionary<string, string> { ["good"] = "yes" } },
+                TaskKind.Rate => lease.Answer(Outcome.Rated) with { Ratings = [new("overall", 4, 7, 0)] },
+                _ => lease.Answer(Outcome.Written) with { Text = "Once." },
+            };
+            Assert.IsType<SubmitResult.Accepted>(await test.Database.Leases.SubmitAsync(lease.Token, people[0].Id, answer));
+        }
+
+        var log = await test.Database.Judgments.ReadAsync(project.Id, new());
+        var twice = log.GroupBy(judgment => judgment.ComparisonId).Where(group => group.Count() > 1).ToList();
+        Assert.Equal([Outcome.Answered, Outcome.Rated], twice.Select(group => group.First().Outcome).Distinct().Order(Comparer<Outcome>.Create((x, y) => string.CompareOrdinal($"{x}", $"{y}"))));
+        Assert.All(twice, group => Assert.Equal(2, group.Count()));
+        var progress = await test.Database.Tasks.ProgressAsync(project.Id);
+        Assert.Equal(log.Count - twice.Count, progress.Accepted); // repeats count for no overlap
+        Assert.Equal(log.Select(judgment => judgment.ComparisonId).Distinct().Count(), progress.Accepted);
+        var history = Attune.Feedback.Quality.QualityHistory.Of(await test.Database.Quality.InputAsync(project.Id));
+        var measured = history.Measure(people[0].Pseudonym, Attune.Feedback.Quality.Measure.SelfConsistency);
+        Assert.Equal((twice.Count, 1.0), (measured.Count, measured.Value));
+    }
+
     internal static KnownComparison[] Known(int count, string prefix = "g", int best = 0) => [.. Enumerable.Range(0, count).Select(i => new KnownComparison(
         new() { Id = $"{prefix}{i}", Prompt = "Name a colour.", Answers = [new() { Id = "a", Source = "one", Text = "red" }, new() { Id = "b", Source = "two", Text = "seven" }], Order = [0, 1] },
         new() { Best = best, Why = "Seven is a number." }))];

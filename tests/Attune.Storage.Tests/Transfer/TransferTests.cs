@@ -110,6 +110,7 @@ public sealed class TransferTests
             older.CommandText = """
                 DROP TABLE consents; ALTER TABLE identities ADD COLUMN consent_version TEXT; ALTER TABLE identities ADD COLUMN consent_at BIGINT;
                 UPDATE identities SET consent_version = (SELECT id FROM projects LIMIT 1) || ':3', consent_at = 1893585600000000 WHERE email = 'person1@example.org';
+                ALTER TABLE tasks DROP COLUMN held_at; ALTER TABLE tasks DROP COLUMN reports_seen_at;
                 DELETE FROM schema_versions WHERE version >= 9;
                 """;
             older.ExecuteNonQuery();

@@ -30,9 +30,9 @@ public sealed class SettingsTests
     public void All_values_out_of_range_are_listed_at_once()
     {
         var message = Assert.Throws<InputException>(() => ProjectSettings.FromJson(
-            """{"overlap":0,"maximumOverlap":-1,"leaseMinutes":0,"undoMinutes":-1,"openTasks":0,"dailyLimit":0,"idleSeconds":1,"axes":["a","a"],"consentVersion":" "}""")).Message;
+            """{"overlap":0,"maximumOverlap":-1,"leaseMinutes":0,"undoMinutes":-1,"reportsToHold":101,"openTasks":0,"dailyLimit":0,"idleSeconds":1,"axes":["a","a"],"consentVersion":" "}""")).Message;
 
-        Assert.Contains("has 9 problems", message);
+        Assert.Contains("has 10 problems", message);
         Assert.Contains("maximumOverlap  is -1, expected at least overlap, 0; the same means a fixed overlap", message);
     }
 

@@ -5,8 +5,8 @@ using Attune.Text;
 namespace Attune.Feedback.Aggregation;
 
 /// <summary>
-/// Reads tables of comma-separated values with a header line, plain or gzip: fields may stand in double quotes, a quote within them doubled.
-/// A file with bad lines is refused, with all of them listed. Not here: line breaks within a field.
+/// Reads tables of comma-separated values with a header line, plain or gzip: fields may stand in double quotes, a quote within them doubled,
+/// and then hold line breaks too (RFC 4180), which are read as one line feed each. A file with bad lines is refused, with all of them listed.
 /// </summary>
 public static class CsvFile
 {
@@ -21,30 +21,35 @@ public static class CsvFile
         using var reader = LineReader.Open(path);
         var problems = new List<Problem>();
         var more = 0;
-        var fields = new List<string>();
+        var row = new CsvRow();
         int[]? places = null;
         var width = 0;
+        void Refuse(int line, string why)
+        {
+            if (problems.Count < MostProblemsShown)
+                problems.Add(new($"line {line}", why));
+            else
+                more++;
+        }
         while (reader.Next() is { } line)
         {
             try
             {
-                var text = line.ReadText();
-                if (string.IsNullOrWhiteSpace(text))
+                if (!row.Takes(line))
                     continue;
-                Split(text, fields);
                 if (places is null)
-                    (places, width) = (Places(path, columns, fields), fields.Count);
+                    (places, width) = (Places(path, columns, row.Fields), row.Fields.Count);
                 else
-                    take(line.Number, Pick(columns, places, fields, width));
+                    take(row.Line, Pick(columns, places, row.Fields, width));
             }
             catch (Exception bad) when (bad is FormatException or RowException)
             {
-                if (problems.Count < MostProblemsShown)
-                    problems.Add(new($"line {line.Number}", bad.Message));
-                else
-                    more++;
+                Refuse(bad is RowException ? line.Number : row.Line, bad.Message);
+                row.Drop();
             }
         }
+        if (row.Unclosed is { } why)
+            Refuse(row.Line, why);
         if (more > 0)
             problems.Add(new("", $"and {more} more lines"));
         if (problems.Count > 0)
@@ -58,22 +63,21 @@ public static class CsvFile
     public static IReadOnlyList<string> Header(string path)
     {
         using var reader = LineReader.Open(path);
-        var fields = new List<string>();
+        var row = new CsvRow();
         while (reader.Next() is { } line)
         {
             try
             {
-                var text = line.ReadText();
-                if (string.IsNullOrWhiteSpace(text))
-                    continue;
-                Split(text, fields);
-                return fields.ConvertAll(name => name.Trim());
+                if (row.Takes(line))
+                    return row.Fields.ConvertAll(name => name.Trim());
             }
             catch (Exception bad) when (bad is FormatException or RowException)
             {
                 throw new InputException(path, [new($"line {line.Number}", bad.Message)]);
             }
         }
+        if (row.Unclosed is { } why)
+            throw new InputException(path, [new($"line {row.Line}", why)]);
         throw InputException.One(path, "is empty", "a header line that names the columns", "name another file");
     }
 
@@ -102,46 +106,96 @@ public static class CsvFile
         }
         return picked;
     }
+}
 
-    private static void Split(string text, List<string> fields)
+/// <summary>A row of a table, which is one line or, where fields hold line breaks, several.</summary>
+internal sealed class CsvRow
+{
+    private const int LongestField = 1 << 20; // a quote that nobody closes would take in the rest of the file
+
+    private StringBuilder? _open; // the field in quotes that the lines so far have not closed
+    private int _opened;
+
+    /// <summary>The line on which it begins.</summary>
+    public int Line { get; private set; }
+
+    /// <summary>Its fields.</summary>
+    public List<string> Fields { get; } = [];
+
+    /// <summary>What is wrong where the file ends here; null between rows.</summary>
+    public string? Unclosed => _open is null ? null
+        : $"opens a quote{On(Line)} that does not close, expected it closed by the end of the file; close it, or double a quote that belongs to the text";
+
+    /// <summary>Takes the next line; whether the row is whole with it. Blank lines between rows are none.</summary>
+    /// <exception cref="FormatException">It is malformed; <see cref="Drop"/> the row then.</exception>
+    public bool Takes(Line line)
     {
-        fields.Clear();
+        var isNew = _open is null;
+        if (isNew)
+            Line = line.Number;
+        var text = line.ReadText();
+        if (isNew)
+        {
+            Fields.Clear();
+            if (string.IsNullOrWhiteSpace(text))
+                return false;
+        }
         for (var at = 0; ;)
         {
-            var isQuoted = at < text.Length && text[at] == '"';
-            var end = isQuoted ? Quoted(text, at, fields) : text.IndexOf(',', at) is var comma and >= 0 ? comma : text.Length;
-            if (!isQuoted)
-                fields.Add(text[at..end]);
-            if (end == text.Length)
-                return;
-            at = end + 1;
-        }
-    }
-
-    /// <summary>Adds a field in quotes; the place behind it.</summary>
-    private static int Quoted(string text, int start, List<string> fields)
-    {
-        var field = new StringBuilder();
-        for (var at = start + 1; at < text.Length; at++)
-        {
-            if (text[at] != '"')
+            if (_open is null && at < text.Length && text[at] == '"')
             {
-                field.Append(text[at]);
+                (_open, _opened) = (new(), line.Number);
+                at++;
             }
-            else if (at + 1 < text.Length && text[at + 1] == '"')
+            if (_open is not null)
             {
-                field.Append(text[at++]);
-            }
-            else if (at + 1 < text.Length && text[at + 1] != ',')
-            {
-                throw new FormatException($"has '{text[at + 1]}' behind a closing quote, expected a comma; double the quotes within a field");
+                if (Quoted(text, at, line.Number) is not { } behind)
+                    return false;
+                at = behind;
             }
             else
             {
-                fields.Add(field.ToString());
+                var comma = text.IndexOf(',', at) is var next and >= 0 ? next : text.Length;
+                Fields.Add(text[at..comma]);
+                at = comma;
+            }
+            if (at == text.Length)
+                return true;
+            at++;
+        }
+    }
+
+    /// <summary>Forgets a malformed row; the next line begins another.</summary>
+    public void Drop() => _open = null;
+
+    private string On(int line) => _opened == line ? "" : $" on line {_opened}";
+
+    /// <summary>Goes on with a field in quotes; the place behind it, or null where it goes on in the next line.</summary>
+    private int? Quoted(string text, int start, int line)
+    {
+        for (var at = start; at < text.Length; at++)
+        {
+            if (text[at] != '"')
+            {
+                _open!.Append(text[at]);
+            }
+            else if (at + 1 < text.Length && text[at + 1] == '"')
+            {
+                _open!.Append(text[at++]);
+            }
+            else if (at + 1 < text.Length && text[at + 1] != ',')
+            {
+                throw new FormatException($"has '{text[at + 1]}' behind a closing quote{(line == Line ? "" : $" on line {line}")}, expected a comma; double the quotes within a field");
+            }
+            else
+            {
+                Fields.Add(_open!.ToString());
+                _open = null;
                 return at + 1;
             }
         }
-        throw new FormatException("opens a quote that does not close, expected it on the same line; close it, or double a quote that belongs to the text");
+        if (_open!.Append('\n').Length > LongestField)
+            throw new FormatException($"opens a quote{On(Line)} that does not close within {LongestField} characters, expected it closed; close it, or double a quote that belongs to the text");
+        return null;
     }
 }

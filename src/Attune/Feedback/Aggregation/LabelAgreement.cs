@@ -4,9 +4,9 @@ using Attune.Torch;
 
 namespace Attune.Feedback.Aggregation;
 
-/// <summary>A measure with the middle 95 % of its values on resampled tasks; no interval where it has none or none was asked for.</summary>
+/// <summary>A measure with its 95 % interval, tasks drawn at random; no interval where it has none or none was asked for.</summary>
 /// <param name="Value">On the data; NaN where there is no answer.</param>
-/// <param name="Interval">Percentile bootstrap over tasks.</param>
+/// <param name="Interval">The middle 95 % of values on resampled tasks; of kappas the value ± 1.96 standard errors of the jackknife, at most 1.</param>
 public readonly record struct Measured(double Value, Interval? Interval);
 
 /// <summary>How far two annotators agree on the tasks that both answered.</summary>
@@ -14,7 +14,7 @@ public readonly record struct Measured(double Value, Interval? Interval);
 /// <param name="Second">The other.</param>
 /// <param name="Tasks">How many tasks they share.</param>
 /// <param name="Percent">The share of these on which they agree, from 0 to 1.</param>
-/// <param name="Cohen">Cohen's kappa.</param>
+/// <param name="Cohen">Cohen's kappa; no interval where they share one task.</param>
 /// <param name="Linear">Kappa with linear weights; null where labels have no order.</param>
 /// <param name="Quadratic">Kappa with quadratic weights; null where labels have no order.</param>
 public sealed record PairAgreement(string First, string Second, int Tasks, double Percent, Measured Cohen, double? Linear, double? Quadratic);
@@ -38,11 +38,11 @@ public sealed record LabelAgreementOptions
 /// <summary>
 /// How far the annotators of a table of labels agree: on percent of the pairs of answers to a task, and beyond chance. Means of kappas are over all pairs of
 /// annotators who share a task, each pair counting alike (Light 1971). Of someone's repeated answers to a task the last counts between two annotators, and
-/// every one elsewhere. Intervals draw whole tasks, of those with at least two answers, with replacement.
+/// every one elsewhere. Intervals draw whole tasks, of those with at least two answers, with replacement; those of kappas come from leaving out each (<see cref="AnnotatorPairs.Kappas"/>).
 /// </summary>
 public sealed record LabelAgreement
 {
-    private const int PairsWithInterval = 1_000; // those who share most tasks; more would take long, and nobody reads them
+    private const double Normal95 = 1.959963984540054;
 
     /// <summary>Tasks, those of them with at least two answers, answers, and annotators.</summary>
     public required int Tasks { get; init; }
@@ -83,7 +83,7 @@ public sealed record LabelAgreement
     /// <summary>Krippendorff's alpha by the name of its distance.</summary>
     public required IReadOnlyDictionary<string, Measured> Alpha { get; init; }
 
-    /// <summary>Every two annotators who share a task, those with most tasks first. The first thousand have intervals.</summary>
+    /// <summary>Every two annotators who share a task, those with most tasks first.</summary>
     public required IReadOnlyList<PairAgreement> Pairs { get; init; }
 
     /// <summary>Measures the agreement.</summary>
@@ -105,23 +105,20 @@ public sealed record LabelAgreement
             return [equal / all, hasFleiss ? counts.Fleiss(times) : double.NaN, .. scale.Distances.Select(distance => counts.Alpha(distance, scale.Values, times))];
         }
 
-        var (whole, kappas) = (Whole(null), pairs.Kappas(null));
-        var (wholeDraws, kappaDraws) = (Draws(whole.Length, options.Rounds), Draws(3, options.Rounds));
-        var pairDraws = Draws(Math.Min(pairs.Count, PairsWithInterval), options.Rounds);
+        var (whole, kappas) = (Whole(null), pairs.Kappas());
+        var draws = Enumerable.Range(0, whole.Length).Select(_ => new double[options.Rounds]).ToArray();
         var seed = new Seed(options.Seed).For("agreement of labels");
         for (var round = 0; round < options.Rounds; round++)
         {
             var times = new int[shared.Length];
             for (var i = 0; i < times.Length; i++)
                 times[seed.Below(times.Length, round, i)]++;
-            Keep(wholeDraws, round, Whole(times));
-            var (means, ofPairs) = pairs.Kappas(times);
-            Keep(kappaDraws, round, means);
-            for (var pair = 0; pair < pairDraws.Length; pair++)
-                pairDraws[pair][round] = ofPairs[pair].Cohen;
+            foreach (var (value, measure) in Whole(times).Select((value, measure) => (value, measure)))
+                draws[measure][round] = value;
         }
 
-        Measured Mean(KappaWeight weight) => new(kappas.Means[(int)weight], ClusterBootstrap.MiddleOf(kappaDraws[(int)weight]));
+        Interval? Around(double value, double error) => options.Rounds == 0 || double.IsNaN(error) ? null : new(value - Normal95 * error, Math.Min(1, value + Normal95 * error));
+        Measured Mean(KappaWeight weight) => new(kappas.Means[(int)weight].Value, Around(kappas.Means[(int)weight].Value, kappas.Means[(int)weight].Error));
         return new()
         {
             Tasks = data.Tasks.Count,
@@ -131,23 +128,15 @@ public sealed record LabelAgreement
             Labels = scale.Labels,
             IsOrdered = scale.IsOrdered,
             Rounds = options.Rounds,
-            Percent = new(whole[0], ClusterBootstrap.MiddleOf(wholeDraws[0])),
-            Fleiss = hasFleiss ? new(whole[1], ClusterBootstrap.MiddleOf(wholeDraws[1])) : null,
-            Alpha = scale.Distances.Select((distance, i) => (distance.ToString().ToLowerInvariant(), new Measured(whole[2 + i], ClusterBootstrap.MiddleOf(wholeDraws[2 + i])))).ToDictionary(),
+            Percent = new(whole[0], ClusterBootstrap.MiddleOf(draws[0])),
+            Fleiss = hasFleiss ? new(whole[1], ClusterBootstrap.MiddleOf(draws[1])) : null,
+            Alpha = scale.Distances.Select((distance, i) => (distance.ToString().ToLowerInvariant(), new Measured(whole[2 + i], ClusterBootstrap.MiddleOf(draws[2 + i])))).ToDictionary(),
             Cohen = Mean(KappaWeight.Equal),
             Linear = scale.IsOrdered ? Mean(KappaWeight.Linear) : null,
             Quadratic = scale.IsOrdered ? Mean(KappaWeight.Quadratic) : null,
-            Pairs = [.. kappas.Pairs.Select((own, pair) => new PairAgreement(data.Workers[own.First], data.Workers[own.Second], own.Tasks, own.Percent,
-                new(own.Cohen, pair < pairDraws.Length ? ClusterBootstrap.MiddleOf(pairDraws[pair]) : null), scale.IsOrdered ? own.Linear : null, scale.IsOrdered ? own.Quadratic : null))],
+            Pairs = [.. kappas.Pairs.Select(own => new PairAgreement(data.Workers[own.First], data.Workers[own.Second], own.Tasks, own.Percent,
+                new(own.Cohen, Around(own.Cohen, own.Error)), scale.IsOrdered ? own.Linear : null, scale.IsOrdered ? own.Quadratic : null))],
         };
-    }
-
-    private static double[][] Draws(int measures, int rounds) => [.. Enumerable.Range(0, measures).Select(_ => new double[rounds])];
-
-    private static void Keep(double[][] draws, int round, double[] values)
-    {
-        for (var i = 0; i < values.Length; i++)
-            draws[i][round] = values[i];
     }
 }
 

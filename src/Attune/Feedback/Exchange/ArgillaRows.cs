@@ -153,20 +153,35 @@ internal sealed class ArgillaRows
         }
         foreach (var suggestion in row.PartOrNull("suggestions", JsonValueKind.Object)?.EnumerateObject() ?? default)
         {
-            if (suggestion.Value.ValueKind == JsonValueKind.Object && suggestion.Value.TryGetProperty("value", out var value) && value.ValueKind != JsonValueKind.Null)
+            if (suggestion.Value.ValueKind == JsonValueKind.Null)
+                continue;
+            var value = ValueOf(suggestion.Value, $"a suggestion for {suggestion.Name}");
+            if (value.ValueKind != JsonValueKind.Null)
                 yield return new(suggestion.Name, suggestion.Value.NameOrNull("agent") ?? "suggestion", JudgmentSource.Model, value);
         }
     }
 
-    private IEnumerable<GivenValue> Responses(JsonProperty question) => question.Value.ValueKind != JsonValueKind.Array ? throw new FormatException($"has responses to {question.Name} that are no list, expected one")
-        : question.Value.EnumerateArray().Where(IsSent).Select(response => new GivenValue(
-            question.Name, response.NameOrNull("user_id") ?? _options.Annotator, _options.Source, response.TryGetProperty("value", out var value) ? value : throw new FormatException($"has a response to {question.Name} without a value")));
+    private IEnumerable<GivenValue> Responses(JsonProperty question) => question.Value.ValueKind != JsonValueKind.Array
+        ? throw new FormatException($"has responses to {question.Name} {RowFields.Short(question.Value)}, expected a list of {{\"value\", \"user_id\"}}")
+        : question.Value.EnumerateArray().Where(response => IsSent(response, "value")).Select(response => new GivenValue(
+            question.Name, response.NameOrNull("user_id") ?? _options.Annotator, _options.Source, ValueOf(response, $"a response to {question.Name}")));
 
-    private IEnumerable<GivenValue> ByPerson(JsonElement response) => !IsSent(response) ? []
+    private IEnumerable<GivenValue> ByPerson(JsonElement response) => !IsSent(response, "values") ? []
         : response.Part("values", JsonValueKind.Object).EnumerateObject().Select(answer => new GivenValue(
-            answer.Name, response.NameOrNull("user_id") ?? _options.Annotator, _options.Source, answer.Value.ValueKind == JsonValueKind.Object && answer.Value.TryGetProperty("value", out var value) ? value : answer.Value));
+            answer.Name, response.NameOrNull("user_id") ?? _options.Annotator, _options.Source, answer.Value.ValueKind == JsonValueKind.Object ? ValueOf(answer.Value, $"a response to {answer.Name}") : answer.Value));
 
-    private static bool IsSent(JsonElement response) => response.ValueKind == JsonValueKind.Object && response.TextOrNull("status") is null or "submitted";
+    private static JsonElement ValueOf(JsonElement given, string what) => given.ValueKind == JsonValueKind.Object && given.TryGetProperty("value", out var value) ? value
+        : throw new FormatException($"has {what} {RowFields.Short(given)}, expected an object with a value");
+
+    /// <summary>Whether a response was given for good; what is no response at all is a mistake of the file, and no reason to pass over it.</summary>
+    private static bool IsSent(JsonElement response, string holds) => response.ValueKind != JsonValueKind.Object
+        ? throw new FormatException($"has the response {RowFields.Short(response)}, expected an object with {holds}")
+        : response.TextOrNull("status") switch
+        {
+            null or "submitted" => true,
+            "draft" or "discarded" or "pending" => false,
+            var other => throw new FormatException($"has a response with the status {other}, expected submitted, draft, discarded or pending"),
+        };
 
     private sealed record GivenValue(string Question, string Who, JudgmentSource Source, JsonElement Value);
 }

@@ -17,7 +17,7 @@ public sealed record DeliveredRow(string Place, Comparison Comparison, IReadOnly
 /// <param name="Repeated">Judgments of somebody who had judged the same before.</param>
 /// <param name="Altered">Rows whose prompt or answers are not those that were ordered.</param>
 /// <param name="Problems">All of it, by place.</param>
-public sealed record OrderReport(int Ordered, int Delivered, int Missing, int Extra, int Repeated, int Altered, IReadOnlyList<Problem> Problems);
+public sealed record OrderReport(long Ordered, int Delivered, long Missing, int Extra, int Repeated, int Altered, IReadOnlyList<Problem> Problems);
 
 /// <summary>
 /// Holds delivered rows against ordered comparisons. A row belongs to the comparison of its id; where that is nobody's, to the one with its prompt and answers, as shapes
@@ -84,7 +84,8 @@ public static class OrderCheck
         var there = ordered.Sum(comparison => Math.Min(each, judges[comparison.Id].Count));
         problems.AddRange(ordered.Where(comparison => judges[comparison.Id].Count < each).Select(comparison => Problem.Of(
             comparison.Id, $"has {judges[comparison.Id].Count} judgments", $"{each}", "have the rest delivered")));
-        return new(ordered.Count * each, there, ordered.Count * each - there, extra, repeated, altered, problems);
+        var wanted = (long)ordered.Count * each;
+        return new(wanted, there, wanted - there, extra, repeated, altered, problems);
     }
 
     private static (string Found, string Expected)? Difference(Comparison ordered, Comparison delivered)

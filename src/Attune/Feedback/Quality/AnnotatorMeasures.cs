@@ -63,7 +63,39 @@ internal static class AnnotatorMeasures
 
     private static IEnumerable<bool> Consistent(MeasureInput input) =>
         input.Judged.Where(item => item.Repeats is not null && item.Judgment!.Outcome != Outcome.CannotJudge && item.Repeats.Judgment!.Outcome != Outcome.CannotJudge)
-            .Select(item => item.Judgment!.Ranks.SequenceEqual(item.Repeats!.Judgment!.Ranks));
+            .SelectMany(item => AsBefore(item.Judgment!, item.Repeats!.Judgment!));
+
+    /// <summary>
+    /// Whether a repeat says what the first one said: the same ranks, of rankings of more than two each pair of answers that both placed; each question and label the same; each
+    /// rating at most one step away, since nobody hits the same of seven steps every time. Texts, marks and conversations have nothing to compare.
+    /// </summary>
+    private static IEnumerable<bool> AsBefore(Judgment now, Judgment before)
+    {
+        if (now.Compares && before.Compares)
+        {
+            if (now.Ranks.Count > 2 && (now.Outcome == Outcome.Ranking || before.Outcome == Outcome.Ranking))
+            {
+                for (var i = 0; i < now.Ranks.Count; i++)
+                    for (var j = i + 1; j < now.Ranks.Count; j++)
+                        if (now.Between(i, j) is { } sign && before.Between(i, j) is { } earlier)
+                            yield return sign == earlier;
+            }
+            else
+            {
+                yield return now.Ranks.SequenceEqual(before.Ranks);
+            }
+        }
+        foreach (var (question, answer) in now.Answers ?? new Dictionary<string, string>())
+        {
+            if (before.Answers?.TryGetValue(question, out var earlier) == true)
+                yield return answer == earlier;
+        }
+        foreach (var rating in now.Ratings ?? [])
+        {
+            if ((before.Ratings ?? []).FirstOrDefault(earlier => (earlier.Axis, earlier.Answer) == (rating.Axis, rating.Answer)) is { } given)
+                yield return Math.Abs(rating.Value - given.Value) <= 1;
+        }
+    }
 
     private static Measured LeftBias(MeasureInput input)
     {

@@ -12,7 +12,7 @@ public enum Measure
     /// <summary>Share of the pairs and questions on which the annotator is with the plurality of the others; the own vote is left out, and so are golden tasks.</summary>
     Agreement,
 
-    /// <summary>Share of mirrored repeats answered as the first time.</summary>
+    /// <summary>Share of repeats answered as the first time; of rankings, questions and ratings of their parts, see <see cref="AnnotatorMeasures"/>.</summary>
     SelfConsistency,
 
     /// <summary>(share of first-shown taken − chance)/(1 − chance), as <see cref="AnnotatorStatistics.SideBias"/>; below 0 for a bias away from the first.</summary>

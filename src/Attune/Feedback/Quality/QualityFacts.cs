@@ -102,9 +102,9 @@ public sealed record QualityInput(IReadOnlyList<Judgment> Judgments, IReadOnlyLi
     {
         var problems = new InputProblems("Quality control");
         var log = problems.Try(() => JudgmentLog.Read(judgments).Judgments);
-        var ofTasks = problems.Try(() => tasks is null ? [] : FeedbackFile.ReadLines(tasks, FeedbackFile.Lines.TaskFacts, line => line.Fault()));
-        var ofJudgments = problems.Try(() => facts is null ? [] : FeedbackFile.ReadLines(facts, FeedbackFile.Lines.JudgmentFacts, line => line.Fault()));
-        var left = problems.Try(() => skips is null ? [] : FeedbackFile.ReadLines(skips, FeedbackFile.Lines.Skip, line => line.Fault()));
+        var ofTasks = problems.Try(() => tasks is null ? [] : FeedbackFile.ReadLines(tasks, FeedbackFile.StrictLines.TaskFacts, line => line.Fault()));
+        var ofJudgments = problems.Try(() => facts is null ? [] : FeedbackFile.ReadLines(facts, FeedbackFile.StrictLines.JudgmentFacts, line => line.Fault()));
+        var left = problems.Try(() => skips is null ? [] : FeedbackFile.ReadLines(skips, FeedbackFile.StrictLines.Skip, line => line.Fault()));
         problems.ThrowIfAny();
         return new(log!, ofTasks!, ofJudgments!, left!);
     }

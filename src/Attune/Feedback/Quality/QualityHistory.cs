@@ -7,8 +7,8 @@ public readonly record struct HistoryWindow(int? Last = null, double? Days = nul
 
 /// <summary>
 /// What happened up to a moment, and the measures of annotators as they stood then. Events are added in order of time; nothing that comes later
-/// moves a measure of earlier. A later judgment of the same annotator on the same comparison in the same order of answers is a correction and takes
-/// the place of the earlier; in another order it is a mirrored repeat. Not here: measures of tasks, and of how far everyone agrees (<see cref="Attune.Feedback.Agreement"/>).
+/// moves a measure of earlier. A later judgment of the same annotator on the same comparison, of the same task and in the same order of answers, is a correction and takes
+/// the place of the earlier; of another task (<see cref="Judgment.TaskId"/>) or in another order it is a repeat. Not here: measures of tasks, and of how far everyone agrees (<see cref="Attune.Feedback.Agreement"/>).
 /// </summary>
 public sealed class QualityHistory
 {
@@ -56,7 +56,7 @@ public sealed class QualityHistory
         var item = new HistoryItem(_added++, next, TaskOf(next.ComparisonId), next.Judgment is { } given ? JudgmentFacts.Of(given, _facts.GetValueOrDefault(next.Id)) : null);
         if (next.Judgment is { } judgment)
         {
-            if (own.Find(earlier => earlier.Judgment is { } old && old.ComparisonId == judgment.ComparisonId && old.Order.SequenceEqual(judgment.Order)) is { } corrected)
+            if (own.Find(earlier => earlier.Judgment is { } old && old.ComparisonId == judgment.ComparisonId && old.TaskId == judgment.TaskId && old.Order.SequenceEqual(judgment.Order)) is { } corrected)
             {
                 own.Remove(corrected);
                 RemoveRatings(corrected);

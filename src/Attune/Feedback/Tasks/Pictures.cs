@@ -11,7 +11,8 @@ public static class Pictures
     /// <summary>The largest picture, in bytes: 4 MiB.</summary>
     public const int Largest = 4 << 20;
 
-    private const string Expected = "expected data:image/png;base64, (or jpeg, gif, webp) and base64, or the name of a file beside this one";
+    /// <summary>How a task holds a picture, for messages.</summary>
+    internal const string Form = "data:image/png;base64, (or jpeg, gif, webp) and base64";
 
     private static readonly string[] Types = ["image/png", "image/jpeg", "image/gif", "image/webp"];
 
@@ -29,7 +30,7 @@ public static class Pictures
         ArgumentNullException.ThrowIfNull(address);
         var type = Types.FirstOrDefault(type => address.StartsWith(Start(type), StringComparison.Ordinal));
         if (type is null || !Base64.IsValid(address.AsSpan(Start(type).Length), out var length) || length == 0)
-            return $"has the image '{address[..Math.Min(address.Length, 40)]}', {Expected}";
+            return $"has the image '{address[..Math.Min(address.Length, 40)]}', expected {Form}";
         if (length > Largest)
             return $"has an image of {length} bytes, expected at most {Largest}";
         var bytes = Convert.FromBase64String(address[Start(type).Length..]);

@@ -139,8 +139,10 @@ public static class TaskFile
         {
             return $"does not read ({broken.Message.TrimEnd('.')})";
         }
-        if (pictures is not null && task.Kind == "question" && Text(line["image"]) is { } image && !image.StartsWith("data:", StringComparison.Ordinal))
+        if (task.Kind == "question" && Text(line["image"]) is { } image && !image.StartsWith("data:", StringComparison.Ordinal))
         {
+            if (pictures is null)
+                return $"has the image '{image[..Math.Min(image.Length, 80)]}', expected {Pictures.Form} of at most {Pictures.Largest} bytes, as no files come along with these lines";
             line["image"] = pictures.Address(image, out var fault);
             if (fault is not null)
                 return fault;

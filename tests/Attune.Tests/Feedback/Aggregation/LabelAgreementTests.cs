@@ -1,6 +1,7 @@
 using Attune.Feedback;
 using Attune.Feedback.Aggregation;
 using Attune.Runs;
+using Attune.Torch;
 
 namespace Attune.Tests.Feedback.Aggregation;
 
@@ -24,6 +25,50 @@ public sealed class LabelAgreementTests
         Assert.Equal(("r0", "r1", 4, 0.75), (pair.First, pair.Second, pair.Tasks, pair.Percent));
         Assert.Equal(agreement.Cohen.Value, pair.Cohen.Value);
         Assert.Equal(agreement.Quadratic!.Value.Value, pair.Quadratic);
+    }
+
+    [Fact]
+    public void Intervals_of_kappas_leave_out_each_task_once()
+    {
+        var agreement = LabelAgreement.Of(Two, new() { Rounds = 1 });
+
+        // Without 0 0: 1 of 3 differs, expected (1·1 + 2·2)/3, so 1 − 3/5. Without 1 1: expected (1·2 + 2·2)/3, so ½. Without 2 1: all equal. Without 2 2: (1·2 + 1·1 + 1·3)/3, so ½.
+        double[] without = [0.4, 0.5, 1, 0.5];
+        var error = Math.Sqrt(3 / 4.0 * without.Sum(value => (value - 0.6) * (value - 0.6)));
+        foreach (var interval in new[] { agreement.Cohen.Interval!.Value, agreement.Pairs.Single().Cohen.Interval!.Value })
+        {
+            Assert.Equal(7 / 11.0 - 1.959963984540054 * error, interval.Lower, 12);
+            Assert.Equal(1, interval.Upper); // kappa is at most 1
+        }
+        Assert.Null(LabelAgreement.Of(Labels("01"), new() { Rounds = 5 }).Cohen.Interval); // one task: nothing is left without it
+    }
+
+    [Theory]
+    [InlineData(3)]
+    [InlineData(12)]
+    public void Intervals_of_mean_kappas_hold_the_mean_of_tables_as_sparse_as_theirs(int annotators)
+    {
+        const int Tables = 200;
+        var drawn = Enumerable.Range(0, Tables).Select(table => LabelAgreement.Of(Sparse(table, tasks: 60, annotators), new() { Rounds = 1 })).ToList();
+        foreach (var measure in new Func<LabelAgreement, Measured>[] { one => one.Cohen, one => one.Linear!.Value, one => one.Quadratic!.Value })
+        {
+            var mean = drawn.Average(one => measure(one).Value);
+            Assert.All(drawn, one => Assert.True(measure(one).Interval!.Value.Contains(measure(one).Value)));
+            // 95 % of 200 are 190; below 183, which has a chance of 1.4 %, they would be too short
+            Assert.InRange(drawn.Count(one => measure(one).Interval!.Value.Contains(mean)), 183, Tables);
+        }
+    }
+
+    [FixtureFact]
+    public void Intervals_of_kappas_hold_their_value_on_a_sparse_table()
+    {
+        var agreement = LabelAgreement.Of(LabelSet.Read(Fixtures.Path("data/crowd/S_Rel/labels.csv")), new() { Rounds = 1 });
+
+        foreach (var measure in new[] { agreement.Cohen, agreement.Linear!.Value, agreement.Quadratic!.Value })
+        {
+            Assert.True(measure.Interval!.Value.Contains(measure.Value));
+            Assert.InRange(measure.Interval.Value.Upper - measure.Interval.Value.Lower, 0.001, 0.1); // twenty thousand tasks say something
+        }
     }
 
     [FixtureFact]
@@ -88,8 +133,8 @@ public sealed class LabelAgreementTests
         Assert.Null(agreement.Linear); // c0, c1, c2 are no numbers
         foreach (var measure in new[] { agreement.Percent, agreement.Fleiss.Value, agreement.Cohen, agreement.Alpha["nominal"] })
             Assert.True(measure.Interval!.Value.Contains(measure.Value));
-        Assert.Equal(agreement.Cohen, LabelAgreement.Of(made.Data, new() { Rounds = 50 }).Cohen);
-        Assert.NotEqual(agreement.Cohen, LabelAgreement.Of(made.Data, new() { Rounds = 50, Seed = 2 }).Cohen);
+        Assert.Equal(agreement.Percent, LabelAgreement.Of(made.Data, new() { Rounds = 50 }).Percent);
+        Assert.NotEqual(agreement.Percent, LabelAgreement.Of(made.Data, new() { Rounds = 50, Seed = 2 }).Percent);
 
         List<string> LabelsOf(string worker) => [.. made.Rows.Where(row => row.Worker == worker).Select(row => row.Label)];
     }
@@ -111,6 +156,18 @@ public sealed class LabelAgreementTests
         Assert.Contains("at least 0", Assert.Throws<InputException>(() => LabelAgreement.Of(LabelSet.Of([new("t", "a", "-1"), new("t", "b", "1")]), new() { Distance = LabelDistance.Ratio })).Message);
         Assert.Contains("no two to the same", Assert.Throws<InputException>(() => LabelAgreement.Of(Labels("0", "1"))).Message);
         Assert.Null(LabelAgreement.Of(Labels("00", "011"), new() { Rounds = 0 }).Fleiss); // tasks of two and of three answers
+    }
+
+    /// <summary>Three of the annotators answer each task, right (of four steps) with a chance of 0.7, else a step beside it.</summary>
+    private static LabelSet Sparse(int table, int tasks, int annotators)
+    {
+        var seed = new Seed(11).For($"sparse {table}");
+        return LabelSet.Of(Enumerable.Range(0, tasks).SelectMany(task => Enumerable.Range(0, annotators).OrderBy(who => seed.For("who").Uniform(task, who)).Take(3).Select(who =>
+        {
+            var step = 1 + seed.For("truth").Below(4, task);
+            var given = seed.For("right").Uniform(task, who) < 0.7 ? step : step < 4 ? step + 1 : 3;
+            return new LabelRow($"t{task}", $"r{who}", $"{given}");
+        })));
     }
 
     private static double Alpha(LabelSet data, LabelDistance distance) => LabelAgreement.Of(data, new() { Distance = distance, Rounds = 0 }).Alpha.Values.Single().Value;

@@ -43,17 +43,45 @@ public sealed class LabelSetTests
     public void Bad_lines_are_named_all_at_once()
     {
         using var folder = new TemporaryFolder();
-        var bad = folder.Write("labels.csv", "task,worker,label\nt1,w1\nt1,w1,a\nt1,,a\nt1,\"w1,a\nt1,\"w\"1,a");
+        var bad = folder.Write("labels.csv", "task,worker,label\nt1,w1\nt1,w1,a\nt1,,a\nt1,\"w1,a\nt1,w\"1,a\nt1,\"w\"1,a\nt1,\"w1,a");
 
         var refused = Assert.Throws<InputException>(() => LabelSet.Read(bad));
 
         Assert.Equal($"""
-            {bad} has 4 problems
+            {bad} has 5 problems
               line 2  has 2 fields and so no label, expected at least 3; complete or remove the line
               line 4  has an empty worker, expected a name; complete or remove the line
-              line 5  opens a quote that does not close, expected it on the same line; close it, or double a quote that belongs to the text
-              line 6  has '1' behind a closing quote, expected a comma; double the quotes within a field
+              line 5  has '1' behind a closing quote on line 6, expected a comma; double the quotes within a field
+              line 7  has '1' behind a closing quote, expected a comma; double the quotes within a field
+              line 8  opens a quote that does not close, expected it closed by the end of the file; close it, or double a quote that belongs to the text
             """, refused.Message);
+    }
+
+    [Fact]
+    public void Fields_in_quotes_may_hold_line_breaks_and_later_lines_keep_their_numbers()
+    {
+        using var folder = new TemporaryFolder();
+        var file = folder.Write("labels.csv", "task,worker,\"label\"\r\n\"t\r\n1, \"\"one\"\"\",w1,a\r\n\r\nt2,\"w\n\n2\",\"a\"\nt3,w1,a\n");
+
+        var rows = LabelSet.Read(file).Rows().ToList();
+        Assert.Equal([("t\n1, \"one\"", "w1"), ("t2", "w\n\n2"), ("t3", "w1")], rows.Select(row => (row.Task, row.Worker)));
+
+        var bad = folder.Write("bad.csv", "task,worker,label\n\"t\n1\",w1,a\nt1,w1\n\"t\n1\",w1\n");
+        var refused = Assert.Throws<InputException>(() => LabelSet.Read(bad));
+        Assert.Equal(["line 4", "line 5"], refused.Problems.Select(problem => problem.Key));
+    }
+
+    [Fact]
+    public void A_quote_that_nobody_closes_does_not_take_in_a_large_file()
+    {
+        using var folder = new TemporaryFolder();
+        var file = folder.Write("labels.csv", "task,worker,label\nt1,\"w1,a\n" + string.Concat(Enumerable.Repeat("t2,w1,a\n", 1 << 18)));
+
+        var refused = Assert.Throws<InputException>(() => LabelSet.Read(file));
+
+        var problem = Assert.Single(refused.Problems);
+        Assert.Equal("line 2", problem.Key);
+        Assert.StartsWith("opens a quote that does not close within 1048576 characters", problem.Message, StringComparison.Ordinal);
     }
 
     [Fact]

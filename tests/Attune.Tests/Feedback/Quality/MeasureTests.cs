@@ -107,6 +107,26 @@ public sealed class MeasureTests
     }
 
     [Fact]
+    public void Repeats_of_other_kinds_are_tasks_of_their_own_and_are_compared_part_by_part()
+    {
+        Judgment Given(string comparison, string? task, int minute, Outcome outcome) => Judged("ann", comparison, 0, minute) with { TaskId = task, Outcome = outcome, Ranks = [] };
+        Judgment Ranked(string? task, int minute, params int[] ranks) => Given("rank", task, minute, Outcome.Ranking) with { Order = [0, 1, 2], Ranks = ranks };
+        Judgment Rated(string? task, int minute, int overall, int helpful) =>
+            Given("rate", task, minute, Outcome.Rated) with { Order = [0], Ratings = [new("overall", overall, 7, 0), new("helpful", helpful, 7, 0)] };
+        Judgment Asked(string? task, int minute, string answer) => Given("ask", task, minute, Outcome.Answered) with { Order = [], Answers = new Dictionary<string, string> { ["q"] = answer } };
+        double Of(params Judgment[] log) => QualityHistory.Of(new(log)).Of("ann", Measure.SelfConsistency) is var measured ? measured.Value * measured.Count + 100 * measured.Count : 0;
+
+        // (so many as before) + 100 · (parts): of three pairs of answers two stay; 5 is near 6, and 2 far from 4; the answer is another one
+        Assert.Equal(302, Of(Ranked(null, 0, 1, 2, 3), Ranked("again", 1, 1, 3, 2)), 9);
+        Assert.Equal(201, Of(Rated(null, 0, 6, 4), Rated("again", 1, 5, 2)), 9);
+        Assert.Equal(100, Of(Asked("first", 0, "yes"), Asked("again", 1, "no")), 9);
+        Assert.Equal(101, Of(Asked("first", 0, "yes"), Asked("first", 1, "no"), Asked("again", 2, "no")), 9); // the second is a correction
+        Assert.Equal(0, QualityHistory.Of(new([Asked(null, 0, "yes"), Asked(null, 1, "no")])).Of("ann", Measure.SelfConsistency).Count); // and so is this
+        Judgment[] texts = [Given("write", null, 0, Outcome.Written) with { Order = [], Text = "a" }, Given("write", "again", 1, Outcome.Written) with { Order = [], Text = "b" }];
+        Assert.Equal(0, QualityHistory.Of(new(texts)).Of("ann", Measure.SelfConsistency).Count);
+    }
+
+    [Fact]
     public void Left_bias_worked_by_hand()
     {
         // 3 of 4 for the first shown of two: 2·0.75 − 1
