@@ -94,7 +94,7 @@ PACKED_AVX2 PACKED_INLINE float sum_of(__m256 low, __m256 high) {
     return _mm_cvtss_f32(_mm_add_ss(four, _mm_movehdup_ps(four)));
 }
 
-// Four outputs' weights, eight neighbours of one at a time.
+// Four outputs' weights, eight or sixteen neighbours of one at a time.
 template <typename Matrix>
 struct Reader;
 
@@ -107,16 +107,17 @@ struct Reader<Int8> {
     PACKED_AVX2 PACKED_INLINE __m256 eight(int o, int64_t k) const {
         return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(row[o] + k))));
     }
+    PACKED_AVX512 PACKED_INLINE __m512 sixteen(int o, int64_t k) const {
+        return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(row[o] + k))));
+    }
 };
 
 template <>
 struct Reader<Nf4> {
     const uint8_t* codes;
-    const float* scales;
+    const float *scales, *values;
     int64_t first[together];
-    __m256 lower, upper;  // the sixteen values
-    PACKED_AVX2 Reader(const Nf4& matrix, const int64_t* outputs) :
-        codes(matrix.codes), scales(matrix.scales), lower(_mm256_loadu_ps(matrix.values)), upper(_mm256_loadu_ps(matrix.values + 8)) {
+    PACKED_AVX2 Reader(const Nf4& matrix, const int64_t* outputs) : codes(matrix.codes), scales(matrix.scales), values(matrix.values) {
         for (int64_t o = 0; o < together; o++) first[o] = outputs[o] * matrix.inputs;
     }
     PACKED_AVX2 PACKED_INLINE __m256 eight(int o, int64_t k) const {
@@ -126,9 +127,15 @@ struct Reader<Nf4> {
         const __m256i wide = _mm256_cvtepu8_epi64(_mm_cvtsi32_si128(four_bytes));
         // Of each 64 bits the lower half becomes the byte's first code, the upper its second; what stands above a code's four bits is not looked at.
         const __m256i index = _mm256_or_si256(_mm256_srli_epi64(wide, 4), _mm256_slli_epi64(wide, 32));
-        const __m256 units = _mm256_blendv_ps(_mm256_permutevar8x32_ps(lower, index), _mm256_permutevar8x32_ps(upper, index),
-                                              _mm256_castsi256_ps(_mm256_slli_epi32(index, 28)));
+        const __m256 lower = _mm256_permutevar8x32_ps(_mm256_loadu_ps(values), index), upper = _mm256_permutevar8x32_ps(_mm256_loadu_ps(values + 8), index);
+        const __m256 units = _mm256_blendv_ps(lower, upper, _mm256_castsi256_ps(_mm256_slli_epi32(index, 28)));
         return _mm256_mul_ps(units, _mm256_broadcast_ss(scales + at / block));
+    }
+    PACKED_AVX512 PACKED_INLINE __m512 sixteen(int o, int64_t k) const {
+        const int64_t at = first[o] + k;
+        const __m512i wide = _mm512_cvtepu8_epi64(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(codes + at / 2)));
+        const __m512i index = _mm512_or_si512(_mm512_srli_epi64(wide, 4), _mm512_slli_epi64(wide, 32));  // as above
+        return _mm512_mul_ps(_mm512_permutexvar_ps(index, _mm512_loadu_ps(values)), _mm512_set1_ps(scales[at / block]));
     }
 };
 
@@ -187,38 +194,6 @@ PACKED_AVX2 void dots_avx2(const float* x, const Matrix& matrix, const int64_t* 
         for (int o = 0; o < together; o++) sums[o] = __builtin_fmaf(x[k], matrix.one(outputs[o], k), sums[o]);
 }
 
-// Sixteen neighbours at a time.
-template <typename Matrix>
-struct WideReader;
-
-template <>
-struct WideReader<Int8> {
-    const int8_t* row[together];
-    PACKED_AVX512 WideReader(const Int8& matrix, const int64_t* outputs) {
-        for (int64_t o = 0; o < together; o++) row[o] = matrix.codes + outputs[o] * matrix.inputs;
-    }
-    PACKED_AVX512 PACKED_INLINE __m512 sixteen(int o, int64_t k) const {
-        return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(row[o] + k))));
-    }
-};
-
-template <>
-struct WideReader<Nf4> {
-    const uint8_t* codes;
-    const float* scales;
-    int64_t first[together];
-    __m512 values;
-    PACKED_AVX512 WideReader(const Nf4& matrix, const int64_t* outputs) : codes(matrix.codes), scales(matrix.scales), values(_mm512_loadu_ps(matrix.values)) {
-        for (int64_t o = 0; o < together; o++) first[o] = outputs[o] * matrix.inputs;
-    }
-    PACKED_AVX512 PACKED_INLINE __m512 sixteen(int o, int64_t k) const {
-        const int64_t at = first[o] + k;
-        const __m512i wide = _mm512_cvtepu8_epi64(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(codes + at / 2)));
-        const __m512i index = _mm512_or_si512(_mm512_srli_epi64(wide, 4), _mm512_slli_epi64(wide, 32)); // as above
-        return _mm512_mul_ps(_mm512_permutexvar_ps(index, values), _mm512_set1_ps(scales[at / block]));
-    }
-};
-
 struct FourSums {
     __m512 a, b, c, d;
 };
@@ -243,7 +218,7 @@ PACKED_AVX512 PACKED_INLINE void finish(const FourSums& of, float* sums) {
 
 template <typename Matrix>
 PACKED_AVX512 void unpack_avx512(const Matrix& matrix, const int64_t* outputs, float* out) {
-    const WideReader<Matrix> read(matrix, outputs);
+    const Reader<Matrix> read(matrix, outputs);
     for (int o = 0; o < together; o++) {
         float* to = out + o * matrix.inputs;
         int64_t k = 0;
@@ -255,7 +230,7 @@ PACKED_AVX512 void unpack_avx512(const Matrix& matrix, const int64_t* outputs, f
 // One row with four outputs.
 template <typename Matrix>
 PACKED_AVX512 void dots_avx512(const float* x, const Matrix& matrix, const int64_t* outputs, float* sums) {
-    const WideReader<Matrix> read(matrix, outputs);
+    const Reader<Matrix> read(matrix, outputs);
     const char* ahead = matrix.ahead(outputs[0]);
     const __m512 zero = _mm512_setzero_ps();
     FourSums all{zero, zero, zero, zero};
