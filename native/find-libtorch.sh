@@ -185,10 +185,11 @@ compile_bridge() {
         "$ATTUNE_NATIVE/torch_bridge.cpp" -o "$folder/$$.tmp" "-Wl,-rpath,$torch_lib" -L"$torch_lib"
     # Nothing in the bridge names torch_cuda: without this the linker drops it, and the dispatcher has no CUDA kernels.
     [ "$library_ending" = dylib ] || set -- "$@" -Wl,--no-as-needed
-    # Debian's libtorch 1.13 multiplies batches slowly; what replaces that needs the OpenMP that libtorch itself uses.
-    case $version in
-    1.*) if printf 'int main() {}' | "$compiler" -fopenmp -x c++ - -o "$folder/$$.tmp" 2>/dev/null; then set -- "$@" -fopenmp; fi ;;
-    esac
+    # Kernels of the bridge's own share work out among the threads of the OpenMP that libtorch itself uses: a wheel brings its own along.
+    if printf 'int main() {}' | "$compiler" -fopenmp -x c++ - -o "$folder/$$.tmp" 2>/dev/null; then
+        set -- "$@" -fopenmp
+        for openmp in "$torch_lib"/libgomp*.so*; do [ ! -f "$openmp" ] || set -- "$@" "$openmp"; done
+    fi
     set -- "$@" -ltorch -ltorch_cpu -lc10
     [ ! -f "$torch_lib/libtorch_cuda.$library_ending" ] || set -- "$@" -ltorch_cuda -lc10_cuda
     if ! "$compiler" "$@" >"$folder/compile.log" 2>&1; then

@@ -33,9 +33,14 @@ void ask_for_large_pages() {
     if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
 }
 
+// What was freed between blocks that stay goes back to the system. The slack above is right between steps, not behind work that comes once, such as
+// packing a model's weights as they are read.
+void trim_memory() { malloc_trim(0); }
+
 }  // namespace
 #else
 namespace {
 void ask_for_large_pages() {}
+void trim_memory() {}
 }  // namespace
 #endif

@@ -29,7 +29,15 @@
 #include <unordered_set>
 #include <vector>
 
+// c10::optional until 2.x replaced it by std::optional: ask for whatever c10::List's elements convert from and operators are registered with.
+#if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 4)
+using OptionalTensor = std::optional<at::Tensor>;
+#else
+using OptionalTensor = c10::optional<at::Tensor>;
+#endif
+
 #include "memory.h"
+#include "packed.h"
 #if TORCH_VERSION_MAJOR == 1 && defined(_OPENMP)
 #include "products.h"
 #endif
@@ -39,13 +47,6 @@
 namespace {
 
 using c10::IValue;
-
-// c10::optional until 2.x replaced it by std::optional: ask for whatever c10::List's elements convert from.
-#if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 4)
-using OptionalTensor = std::optional<at::Tensor>;
-#else
-using OptionalTensor = c10::optional<at::Tensor>;
-#endif
 
 enum Tag : int32_t {
     kNone = 0, kTensor = 1, kInt = 2, kDouble = 3, kBool = 4, kIntList = 5, kTensorList = 6, kDoubleList = 7, kString = 9, kDevice = 10
@@ -370,6 +371,8 @@ EXPORT int32_t attune_recompute(void* output, void* input, RecomputeCallback rec
 }
 
 // ---- the machine ----
+
+EXPORT void attune_trim_memory() { trim_memory(); }
 
 EXPORT int32_t attune_threads() { return at::get_num_threads(); }
 EXPORT int32_t attune_set_threads(int32_t count) {

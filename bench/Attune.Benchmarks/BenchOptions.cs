@@ -8,7 +8,7 @@ internal sealed record BenchOptions
     public const string Aggregation = "aggregation";
 
     /// <summary>The parts in the order in which they are measured.</summary>
-    public static readonly string[] AllParts = ["train", "add", "sample", "ppo", "text", "load", Aggregation];
+    public static readonly string[] AllParts = ["train", "add", "sample", "ppo", "text", "load", Decoding.Part, Aggregation];
 
     public IReadOnlyList<string> Parts { get; init; } = AllParts;
 
@@ -23,7 +23,7 @@ internal sealed record BenchOptions
     public Web.WebBenchOptions? Web { get; init; }
 
     /// <summary>Whether anything is compared with eager PyTorch.</summary>
-    public bool NeedsYardstick => !IsAlone && Parts.Any(part => part != Aggregation);
+    public bool NeedsYardstick => !IsAlone && Parts.Any(part => part != Aggregation && part != Decoding.Part);
 
     /// <summary>What a result file's name ends with, so that some parts never take the place of all.</summary>
     public string FileMark => AllParts.All(Parts.Contains) ? "" : "-" + string.Join('-', Parts);
@@ -35,6 +35,7 @@ internal sealed record BenchOptions
         $"""
         ./attune bench [options]: speed and memory against eager PyTorch on this machine; writes bench/results/DATE-MACHINE.md (behind that the parts where not all were measured)
           --only PART,PART   of {string.Join(", ", AllParts)}; all by default
+                             decode: tokens/s against rows, full and rounded weights, memory bandwidth, perplexity; needs no yardstick, about four minutes
           --aggregation      the part aggregation alone, which needs no yardstick; ATTUNE_FIXTURES has the data of a part of it
           --web              the web application instead: load, answers lost under kill -9, a bad crowd; on SQLite and PostgreSQL; needs no yardstick
           --judgments N      of --web: about so many, 50000 by default

@@ -16,6 +16,12 @@ if (args is [Loading.Switch, var folder])
     return 0;
 }
 
+if (args is [Decoding.Switch, var model, var weights, var threads, var rounds])
+{
+    Decoding.PrintOne(model, weights, int.Parse(threads, CultureInfo.InvariantCulture), int.Parse(rounds, CultureInfo.InvariantCulture));
+    return 0;
+}
+
 if (BenchOptions.Parse(args, out var problem) is not { } options)
 {
     await Console.Error.WriteLineAsync(problem).ConfigureAwait(false);
@@ -42,20 +48,31 @@ if (eager is null && options.NeedsYardstick)
 }
 
 using var measurements = new Measurements(options, eager);
-foreach (var part in options.Parts)
+foreach (var part in options.Parts.Where(part => part != Decoding.Part))
     measurements.Take(part);
+var decoding = options.Parts.Contains(Decoding.Part) ? Decoding.Measure(options.Threads, options.Rounds) : "";
 
 var today = TimeProvider.System.GetUtcNow();
 var text = new StringBuilder()
     .AppendLine(CultureInfo.InvariantCulture, $"# {Machine.Name}, {today:yyyy-MM-dd}")
-    .AppendLine()
-    .AppendLine(CultureInfo.InvariantCulture, $"`{string.Join(' ', ["./attune bench", .. args])}`: libtorch {TorchRuntime.Version}{(eager is null ? "" : $" against eager PyTorch {eager.Version}")}, {options.Threads} threads, {options.Rounds} rounds in which both sides take turns, load before the start {loadBefore}.")
-    .AppendLine($"{(options.Parts.All(part => part == BenchOptions.Aggregation) ? "" : "4 layers, width 256, 4 heads, vocabulary 4,096, float32. ")}Medians; behind a ratio the 95 % bootstrap interval of its median over neighbouring pairs, behind a rate the slowest and the fastest round.");
-if (measurements.EagerStep is { } step)
-    text.AppendLine(CultureInfo.InvariantCulture, $"One eager step, the median of all of PyTorch's training steps in this run: {step * 1e3:F0} ms.");
-text.AppendLine().AppendLine("| what | Attune | eager PyTorch | ratio | target |").AppendLine("|---|---|---|---|---|");
-foreach (var row in measurements.Rows)
-    text.AppendLine(row);
+    .AppendLine();
+var run = string.Create(CultureInfo.InvariantCulture, $"`{string.Join(' ', ["./attune bench", .. args])}`: libtorch {TorchRuntime.Version}{(eager is null ? "" : $" against eager PyTorch {eager.Version}")}, {options.Threads} threads");
+if (measurements.Rows.Count == 0)
+{
+    text.AppendLine(CultureInfo.InvariantCulture, $"{run}, load before the start {loadBefore}.");
+}
+else
+{
+    text.AppendLine(CultureInfo.InvariantCulture, $"{run}, {options.Rounds} rounds in which both sides take turns, load before the start {loadBefore}.")
+        .AppendLine($"{(options.Parts.All(part => part is BenchOptions.Aggregation or Decoding.Part) ? "" : "4 layers, width 256, 4 heads, vocabulary 4,096, float32. ")}Medians; behind a ratio the 95 % bootstrap interval of its median over neighbouring pairs, behind a rate the slowest and the fastest round.");
+    if (measurements.EagerStep is { } step)
+        text.AppendLine(CultureInfo.InvariantCulture, $"One eager step, the median of all of PyTorch's training steps in this run: {step * 1e3:F0} ms.");
+    text.AppendLine().AppendLine("| what | Attune | eager PyTorch | ratio | target |").AppendLine("|---|---|---|---|---|");
+    foreach (var row in measurements.Rows)
+        text.AppendLine(row);
+}
+
+text.Append(decoding);
 if (options.IsAlone)
     Console.Out.Write(text);
 else

@@ -6,6 +6,9 @@ public enum DType
     /// <summary>Unsigned bytes.</summary>
     UInt8 = 0,
 
+    /// <summary>Signed bytes: codes of packed weights.</summary>
+    Int8 = 1,
+
     /// <summary>32-bit integers.</summary>
     Int32 = 3,
 
@@ -34,7 +37,7 @@ public static class DTypes
     /// <summary>Bytes per element.</summary>
     public static int Size(this DType dtype) => dtype switch
     {
-        DType.UInt8 or DType.Bool => 1,
+        DType.UInt8 or DType.Int8 or DType.Bool => 1,
         DType.Float16 or DType.BFloat16 => 2,
         DType.Int32 or DType.Float32 => 4,
         DType.Int64 or DType.Float64 => 8,

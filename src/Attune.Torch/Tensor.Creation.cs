@@ -69,7 +69,7 @@ public sealed unsafe partial class Tensor
     }
 
     /// <summary>Copies row-major data into a tensor on the processor.</summary>
-    /// <typeparam name="T">float, double, long, int, bool or byte.</typeparam>
+    /// <typeparam name="T">float, double, long, int, bool, byte or sbyte.</typeparam>
     /// <param name="data">As many elements as the shape asks for.</param>
     /// <param name="shape">Sizes; none for a scalar.</param>
     /// <exception cref="ArgumentException">The number of elements does not fit the shape.</exception>
@@ -107,5 +107,6 @@ public sealed unsafe partial class Tensor
         : typeof(T) == typeof(int) ? DType.Int32
         : typeof(T) == typeof(bool) ? DType.Bool
         : typeof(T) == typeof(byte) ? DType.UInt8
-        : throw new NotSupportedException($"No element type of tensors is a {typeof(T).Name}; use float, double, long, int, bool or byte.");
+        : typeof(T) == typeof(sbyte) ? DType.Int8
+        : throw new NotSupportedException($"No element type of tensors is a {typeof(T).Name}; use float, double, long, int, bool, byte or sbyte.");
 }

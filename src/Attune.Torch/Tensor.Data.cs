@@ -158,7 +158,7 @@ public sealed unsafe partial class Tensor
             text.Append(DType switch
             {
                 DType.Bool => values[offset] != 0 ? "true" : "false",
-                DType.Int64 or DType.Int32 or DType.UInt8 => ((long)values[offset]).ToString(),
+                DType.Int64 or DType.Int32 or DType.UInt8 or DType.Int8 => ((long)values[offset]).ToString(),
                 _ => values[offset].ToString("G5"),
             });
             return;

@@ -34,6 +34,9 @@ public static unsafe class TorchRuntime
     /// <summary>Tensors made on this thread that no scope and no owner closed, so that the finalizer had to. Always a defect.</summary>
     public static int LeakedTensors => LiveTensorCount.OfThread.Leaked;
 
+    /// <summary>Gives memory of freed tensors back to the system, where the C library can: it would be kept for the next ones.</summary>
+    public static void TrimMemory() => NativeMethods.TrimMemory();
+
     /// <summary>Refuses a device that this machine lacks.</summary>
     /// <exception cref="TorchException">There is no such device.</exception>
     public static void Require(Device device)

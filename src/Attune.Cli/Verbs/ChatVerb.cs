@@ -24,12 +24,13 @@ internal static class ChatVerb
     {
         var verb = new Verb("chat", "Talk with a model: a line a turn, an empty one or Ctrl-D ends.", "attune chat models/base --temperature 0.8")
         {
-            GivenTokens.Model, System, Temperature, TopP, MaxNew, Seed, ComputeOptions.Device, ComputeOptions.Type, CommonOptions.Json,
+            GivenTokens.Model, System, Temperature, TopP, MaxNew, Seed, WeightOptions.Form, ComputeOptions.Device, ComputeOptions.Type, CommonOptions.Json,
         };
         return verb.Does(output, (parsed, stop) =>
         {
             var problems = new List<Problem>();
             var settings = ComputeOptions.Read(parsed, problems);
+            var weights = WeightOptions.Read(parsed, settings, problems);
             var temperature = parsed.GetValue(Temperature);
             var options = new SamplingOptions { IsGreedy = temperature == 0, Temperature = temperature == 0 ? 1 : temperature, TopP = parsed.GetValue(TopP), MaximumNewTokens = parsed.GetValue(MaxNew) };
             problems.AddRange(options.Problems(key => key switch { "temperature" => Temperature.Name, "topP" => TopP.Name, "maximumNewTokens" => MaxNew.Name, _ => key }));
@@ -37,7 +38,7 @@ internal static class ChatVerb
                 throw new InputException(Title, problems);
             var files = ModelDescription.Read(parsed.GetRequiredValue(GivenTokens.Model), TokenizerUse.Needed);
             var compute = settings.Open(Title, ComputeOptions.Device.Name);
-            using var model = files.Load(compute);
+            using var model = files.Load(compute, weights: weights);
             Talk(files, model, options, parsed.GetValue(System), new Seed(parsed.GetValue(Seed)), parsed.GetValue(CommonOptions.Json), output, stop);
         });
     }

@@ -26,6 +26,8 @@ internal static class SampleVerb
     /// <summary>What is to be done, checked: everything but the weights.</summary>
     private sealed record Job(ModelDescription Model, int[] Prompt, SamplingOptions Options, Compute Compute, int Samples, int Batch, ulong Seed)
     {
+        public WeightForm Weights { get; init; }
+
         public BeamOptions? Beams { get; init; }
 
         public ContrastFlags? Contrast { get; init; }
@@ -42,7 +44,7 @@ internal static class SampleVerb
         {
             GivenTokens.Model, GivenTokens.Ids, GivenTokens.Text,
         };
-        foreach (var option in (Option[])[.. SamplingFlags.All, Count, Batch, Seed, .. BeamFlags.All, .. ContrastFlags.All, .. RewardFlags.All, ComputeOptions.Device, ComputeOptions.Type, CommonOptions.Json])
+        foreach (var option in (Option[])[.. SamplingFlags.All, Count, Batch, Seed, .. BeamFlags.All, .. ContrastFlags.All, .. RewardFlags.All, WeightOptions.Form, ComputeOptions.Device, ComputeOptions.Type, CommonOptions.Json])
             verb.Add(option);
         return verb.Does(output, (parsed, stop) =>
         {
@@ -60,6 +62,7 @@ internal static class SampleVerb
         var problems = new List<Problem>();
         var model = Describe(parsed, output);
         var settings = ComputeOptions.Read(parsed, problems);
+        var weights = WeightOptions.Read(parsed, settings, problems);
         var prompt = GivenTokens.Read(parsed, output, model, model.Config.MaximumPositions - 1, problems);
         var choices = SamplingFlags.Read(parsed, model, problems);
         var beams = BeamFlags.Read(parsed, OfDraws, problems);
@@ -80,11 +83,11 @@ internal static class SampleVerb
         var compute = settings.Open(Title, ComputeOptions.Device.Name);
         var rows = beams?.Beams ?? Math.Min(drawn, batch);
         var columns = Sampler.Columns(prompt.Length + options.MaximumNewTokens, beams is null ? drawn : 1, batch);
-        var memory = MemoryEstimate.Sampling(model.Config, rows, prompt.Length, columns - prompt.Length, compute.DType) + (contrast?.Memory(rows, columns, compute.DType) ?? 0);
+        var memory = MemoryEstimate.Sampling(model.Config, rows, prompt.Length, columns - prompt.Length, compute.DType, weights) + (contrast?.Memory(rows, columns, compute.DType) ?? 0);
         using var notes = output.Progress(TimeProvider.System);
         if (settings.Memory(notes).Check(model.Folder, memory, $"lower {Batch.Name} or {SamplingFlags.NameOf("maximumNewTokens")}, or take a smaller model") is { } tooLarge)
             throw new InputException(Title, [tooLarge]);
-        return new(model, prompt, options, compute, samples, batch, parsed.GetValue(Seed)) { Beams = beams, Contrast = contrast, Reward = reward };
+        return new(model, prompt, options, compute, samples, batch, parsed.GetValue(Seed)) { Weights = weights, Beams = beams, Contrast = contrast, Reward = reward };
     }
 
     private static bool IsOfDraws(string flag) =>
@@ -108,7 +111,7 @@ internal static class SampleVerb
 
     private static IReadOnlyList<Sample> Run(Job job, ConsoleOutput output, CancellationToken stop)
     {
-        using var model = job.Model.Load(job.Compute);
+        using var model = job.Model.Load(job.Compute, weights: job.Weights);
         var contrast = job.Contrast?.Load(job.Compute);
         using var progress = output.Progress(TimeProvider.System);
         try

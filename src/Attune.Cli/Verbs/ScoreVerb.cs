@@ -7,10 +7,10 @@ using Attune.Text;
 
 namespace Attune.Cli.Verbs;
 
-/// <summary><c>attune score</c>: the log-prob of each token of a text, or the log-likelihood of each continuation of a file.</summary>
+/// <summary><c>attune score</c>: the log-prob of each token of a text, the log-likelihood of each continuation of a file, or the perplexity of a long text.</summary>
 internal static class ScoreVerb
 {
-    private const string Title = "attune score";
+    internal const string Title = "attune score";
 
     private static readonly Option<string?> File = new("--file") { Description = "JSON Lines, a context and a continuation each: prints how likely each continuation is", HelpName = "FILE" };
     private static readonly Option<int> Batch = new("--batch") { Description = "With --file: texts computed side by side; changes no result", DefaultValueFactory = _ => Environment.ProcessorCount };
@@ -19,11 +19,20 @@ internal static class ScoreVerb
     {
         var verb = new Verb("score", "Print each token's log-prob given those before it.", "attune score models/base --text \"Once upon a time\"")
         {
-            GivenTokens.Model, GivenTokens.Ids, GivenTokens.Text, File, Batch, ComputeOptions.Device, ComputeOptions.Type, CommonOptions.Json,
+            GivenTokens.Model, GivenTokens.Ids, GivenTokens.Text, File, Batch,
         };
+        foreach (var option in (Option[])[.. PerplexityFlags.All, WeightOptions.Form, ComputeOptions.Device, ComputeOptions.Type, CommonOptions.Json])
+            verb.Add(option);
         return verb.Does(output, (parsed, stop) =>
         {
+            if (parsed.GetValue(PerplexityFlags.File) is { } text)
+            {
+                PerplexityFlags.Run(text, [GivenTokens.Ids, GivenTokens.Text, File, Batch], parsed, output, stop);
+                return;
+            }
+
             var problems = new List<Problem>();
+            PerplexityFlags.RefuseAlone(parsed, problems);
             if (parsed.GetValue(File) is { } file)
             {
                 ScoreFile(file, parsed, output, problems, stop);
@@ -32,15 +41,16 @@ internal static class ScoreVerb
 
             var description = GivenTokens.Describe(parsed, withIds: TokenizerUse.Never);
             var settings = ComputeOptions.Read(parsed, problems);
+            var weights = WeightOptions.Read(parsed, settings, problems);
             var ids = GivenTokens.Read(parsed, output, description, description.Config.MaximumPositions, problems);
             if (problems.Count > 0)
                 throw new InputException(Title, problems);
             var compute = settings.Open(Title, ComputeOptions.Device.Name);
-            var memory = TokenScores.MemoryFor(description.Config, ids.Length, compute.DType);
+            var memory = TokenScores.MemoryFor(description.Config, ids.Length, compute.DType, weights);
             using var notes = output.Progress(TimeProvider.System);
             if (settings.Memory(notes).Check(description.Folder, memory, "give fewer tokens, or take a smaller model") is { } tooLarge)
                 throw new InputException(Title, [tooLarge]);
-            using var model = description.Load(compute);
+            using var model = description.Load(compute, weights: weights);
             stop.ThrowIfCancellationRequested();
             Print(output, TokenScores.Of(model, ids, description.Tokenizer), isJson: parsed.GetValue(CommonOptions.Json));
         });
@@ -49,6 +59,7 @@ internal static class ScoreVerb
     private static void ScoreFile(string path, ParseResult parsed, ConsoleOutput output, List<Problem> problems, CancellationToken stop)
     {
         var settings = ComputeOptions.Read(parsed, problems);
+        var weights = WeightOptions.Read(parsed, settings, problems);
         var batch = parsed.GetValue(Batch);
         if (batch < 1)
             problems.Add(Problem.Of(Batch.Name, $"is {batch}", "at least 1", "leave it out for one a core"));
@@ -69,11 +80,11 @@ internal static class ScoreVerb
         var encoded = requests.Select((request, k) => ContinuationScoring.Encode(request, description, $"{path} request {k + 1}")).ToArray();
         var compute = settings.Open(Title, ComputeOptions.Device.Name);
         using var progress = output.Progress(TimeProvider.System);
-        var memory = batch * (TokenScores.MemoryFor(description.Config, encoded.Max(e => e.Ids.Length), compute.DType) - MemoryEstimate.Process - MemoryEstimate.Weights(description.Config, compute.DType))
-            + MemoryEstimate.Process + MemoryEstimate.Weights(description.Config, compute.DType);
+        var alone = MemoryEstimate.Process + MemoryEstimate.Weights(description.Config, compute.DType, weights);
+        var memory = alone + (batch * (TokenScores.MemoryFor(description.Config, encoded.Max(e => e.Ids.Length), compute.DType, weights) - alone));
         if (settings.Memory(progress).Check(description.Folder, memory, $"lower {Batch.Name}, or take a smaller model") is { } tooLarge)
             throw new InputException(Title, [tooLarge]);
-        using var model = description.Load(compute);
+        using var model = description.Load(compute, weights: weights);
         var meter = new ProgressMeter(progress, "score", requests.Length, "texts", TimeProvider.System);
         var done = 0;
         meter.Advance(0);

@@ -3,7 +3,7 @@ namespace Attune.Torch.Modules;
 /// <summary>x·Wᵀ + b.</summary>
 public sealed class Linear : Module
 {
-    private Nf4Matrix? _packed;
+    private IPackedMatrix? _packed;
 
     /// <summary>Creates the layer with the given first weights <c>[output, input]</c>, which it takes over.</summary>
     /// <param name="weight">Checkpoint key <c>weight</c>.</param>
@@ -17,22 +17,22 @@ public sealed class Linear : Module
     /// <summary>The weights <c>[output, input]</c>, until they are packed.</summary>
     public Parameter Weight { get; }
 
-    /// <summary>The weights in 4 bits; null while they are as they were.</summary>
-    public Nf4Matrix? Packed => _packed;
+    /// <summary>The weights rounded; null while they are as they were.</summary>
+    public IPackedMatrix? Packed => _packed;
 
     /// <summary>The bias <c>[output]</c>, if there is one.</summary>
     public Parameter? Bias { get; }
 
     /// <summary>
-    /// Rounds the weights to 4 bits and forgets them as they were: they learn no more, and are no parameter any longer. They are unpacked for each
-    /// product, in backward again, and never kept.
+    /// Rounds the weights and forgets them as they were: they learn no more, and are no parameter any longer. Where gradients are recorded they are
+    /// unpacked for each product, in backward again, and never kept; elsewhere they are not unpacked at all.
     /// </summary>
-    /// <param name="hasDoubleQuantisation">Whether the scales are rounded, too.</param>
-    public void Pack(bool hasDoubleQuantisation)
+    /// <param name="form">To what.</param>
+    public void Pack(PackedForm form)
     {
         if (_packed is not null)
             return;
-        _packed = new(Weight.Value, hasDoubleQuantisation);
+        _packed = form.Pack(Weight.Value);
         Remove(Weight);
     }
 
@@ -42,6 +42,8 @@ public sealed class Linear : Module
     {
         if (_packed is not { } packed)
             return Tensor.Linear(x, Weight.Value, Bias?.Value);
+        if (!Autograd.IsEnabled)
+            return packed.Linear(x, Bias?.Value);
         using var scope = TensorScope.Begin();
         return scope.Keep(Autograd.WithGradient(input => Tensor.Linear(input, packed.Unpack(), Bias?.Value), gradient => gradient.MatMul(packed.Unpack()), x));
     }
@@ -57,15 +59,49 @@ public sealed class Linear : Module
 /// <summary>A learned vector for each id.</summary>
 public sealed class Embedding : Module
 {
+    private Int8Matrix? _packed;
+
     /// <summary>Creates the table with the given first values <c>[count, width]</c>, which it takes over.</summary>
     public Embedding(Tensor weight) => Weight = Register("weight", weight);
 
-    /// <summary>The table <c>[count, width]</c>.</summary>
+    /// <summary>The table <c>[count, width]</c>, until it is packed.</summary>
     public Parameter Weight { get; }
+
+    /// <summary>The table in 8-bit integers; null while it is as it was.</summary>
+    public Int8Matrix? Packed => _packed;
+
+    /// <summary>Rounds the table to 8-bit integers, as <see cref="Linear.Pack"/> does.</summary>
+    public void Pack()
+    {
+        if (_packed is not null)
+            return;
+        _packed = new(Weight.Value);
+        Remove(Weight);
+    }
 
     /// <param name="ids">Integers <c>[…]</c> below the table's length.</param>
     /// <returns><c>[…, width]</c>.</returns>
-    public Tensor Forward(Tensor ids) => Tensor.Embedding(Weight.Value, ids);
+    public Tensor Forward(Tensor ids) => _packed is null ? Tensor.Embedding(Weight.Value, ids) : _packed.Rows(ids);
+
+    /// <summary>How near the vectors are to each of the table: logits where the output layer is the same matrix.</summary>
+    /// <param name="x">Activations <c>[…, width]</c>.</param>
+    /// <returns>x·tableᵀ <c>[…, count]</c>.</returns>
+    public Tensor Products(Tensor x)
+    {
+        if (_packed is not { } packed)
+            return Tensor.Linear(x, Weight.Value);
+        if (!Autograd.IsEnabled)
+            return packed.Linear(x, bias: null);
+        using var scope = TensorScope.Begin();
+        return scope.Keep(Autograd.WithGradient(input => Tensor.Linear(input, packed.Unpack()), gradient => gradient.MatMul(packed.Unpack()), x));
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        _packed?.Dispose();
+        base.Dispose(disposing);
+    }
 }
 
 /// <summary>Normalises the last axis to mean 0 and variance 1, then scales and shifts (Ba et al. 2016, arXiv:1607.06450).</summary>

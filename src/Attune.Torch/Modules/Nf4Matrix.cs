@@ -7,16 +7,18 @@ namespace Attune.Torch.Modules;
 /// </summary>
 /// <remarks>
 /// The paper's second quantisation has 8-bit floating-point numbers; here they are evenly spaced, as scales of one matrix lie close together.
-/// The matrix cannot learn. Not here: products that read the codes directly.
+/// The matrix cannot learn.
 /// </remarks>
-public sealed class Nf4Matrix : IDisposable
+public sealed class Nf4Matrix : IPackedMatrix
 {
     /// <summary>Values that share a scale.</summary>
     public const int BlockSize = 64;
 
     private const int ScaleBlock = 256;
     private const int ScaleZero = 128; // the code of a scale that is the mean
+    private const long ValuesAtOnce = 1 << 20; // what rounding takes besides the matrix: a few times so many numbers; whole blocks
     private static readonly Operator Bucketize = Operator.Find("aten::bucketize", "Tensor");
+    private static readonly Operator Product = Operator.Find("attune::nf4_linear");
 
     private readonly Compute _compute;
     private readonly long[] _shape;
@@ -34,15 +36,25 @@ public sealed class Nf4Matrix : IDisposable
         using var scope = TensorScope.Begin();
         using var frozen = Autograd.NoGrad();
         (_shape, _compute) = (matrix.Shape, new Compute(matrix.Device, matrix.DType));
-        var blocks = Padded(matrix.Detach().To(DType.Float32).Reshape(-1), BlockSize).View(-1, BlockSize);
-        var scales = blocks.Abs().Max(1, keepDim: true); // [blocks,1]
+        var flat = matrix.Detach().Reshape(-1);
+        var count = (flat.Count + BlockSize - 1) / BlockSize;
+        var scales = Tensor.Empty([count, 1], _compute with { DType = DType.Float32 });
+        _codes = TensorScope.Detach(Tensor.Empty([count * BlockSize / 2], _compute with { DType = DType.UInt8 }));
         var boundaries = Tensor.Of([.. Values.Zip(Values.Skip(1), (a, b) => ((double)a + b) / 2)]).To(DType.Float32).To(matrix.Device);
-        var codes = Bucketize.Call(blocks / scales.ClampMin(float.Epsilon), boundaries, true).View(-1, 2);
-        _codes = TensorScope.Detach((codes.Select(1, 0) * 16 + codes.Select(1, 1)).To(DType.UInt8));
+        for (var from = 0L; from < flat.Count; from += ValuesAtOnce)
+        {
+            using var piece = TensorScope.Begin();
+            var blocks = Padded(flat.Narrow(0, from, Math.Min(ValuesAtOnce, flat.Count - from)).To(DType.Float32), BlockSize).View(-1, BlockSize);
+            var largest = blocks.Abs().Max(1, keepDim: true); // [blocks,1]
+            scales.Narrow(0, from / BlockSize, largest.Count).CopyFrom(largest);
+            var codes = Bucketize.Call(blocks / largest.ClampMin(float.Epsilon), boundaries, true).View(-1, 2);
+            _codes.Narrow(0, from / 2, codes.Size(0)).CopyFrom(codes.Select(1, 0) * 16 + codes.Select(1, 1));
+        }
+
         _pairs = TensorScope.Detach(Tensor.From(Array.ConvertAll(Enumerable.Range(0, 512).ToArray(), k => Values[k % 2 == 0 ? k / 2 / 16 : k / 2 % 16]), 256, 2).To(_compute));
         if (!hasDoubleQuantisation)
         {
-            _scales = TensorScope.Detach(scales.Squeeze(1).Clone());
+            _scales = TensorScope.Detach(scales.View(-1));
             return;
         }
 
@@ -60,24 +72,39 @@ public sealed class Nf4Matrix : IDisposable
         0.07958029955625534f, 0.16093020141124725f, 0.24611230194568634f, 0.33791524171829224f, 0.44070982933044434f, 0.5626170039176941f, 0.7229568362236023f, 1,
     ];
 
-    /// <summary>Rows and columns.</summary>
+    /// <inheritdoc/>
     public IReadOnlyList<long> Shape => _shape;
 
-    /// <summary>Bytes that it takes.</summary>
+    /// <inheritdoc/>
     public long ByteLength => new[] { _codes, _scales, _steps, _pairs }.Sum(t => t is null ? 0 : t.Count * t.DType.Size());
 
-    /// <summary>Its values, in the device and element type of the matrix that it was made from; the current scope owns them.</summary>
+    /// <inheritdoc/>
     public Tensor Unpack()
     {
         using var scope = TensorScope.Begin();
         using var frozen = Autograd.NoGrad();
-        var scales = _steps is null ? _scales : ((_scales.To(DType.Float32) - ScaleZero).View(-1, ScaleBlock) * _steps + _meanScale).Reshape(-1);
+        var scales = Scales();
         var count = _shape[0] * _shape[1];
         var blocks = (count + BlockSize - 1) / BlockSize;
         var units = Tensor.Embedding(_pairs, _codes.To(DType.Int32)).View(-1, BlockSize); // [blocks,64]
         var values = (units * scales.Narrow(0, 0, blocks).To(_compute.DType).Unsqueeze(1)).Reshape(-1);
         return scope.Keep(values.Narrow(0, 0, count).View(_shape));
     }
+
+    /// <inheritdoc/>
+    public Tensor Linear(Tensor x, Tensor? bias) => Linear(x, bias, PackedForms.FastestKernel);
+
+    /// <summary>The same by a kernel of choice: 0 for plain code, 1 for AVX2, 2 for AVX-512, as far as the machine has them.</summary>
+    internal Tensor Linear(Tensor x, Tensor? bias, int kernel)
+    {
+        using var scope = TensorScope.Begin();
+        return scope.Keep(PackedForms.HasKernel(_compute, x)
+            ? Product.Call(x, _codes, Scales(), _pairs, _shape[0], _shape[1], bias, kernel)
+            : Tensor.Linear(x, Unpack(), bias));
+    }
+
+    /// <summary>A scale a block, float32, maybe more.</summary>
+    private Tensor Scales() => _steps is null ? _scales : ((_scales.To(DType.Float32) - ScaleZero).View(-1, ScaleBlock) * _steps + _meanScale).Reshape(-1);
 
     /// <inheritdoc/>
     public void Dispose()

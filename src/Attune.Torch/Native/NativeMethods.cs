@@ -112,6 +112,9 @@ internal static unsafe partial class NativeMethods
     [LibraryImport(Library, EntryPoint = "attune_shares_products")]
     internal static partial int SharesProducts();
 
+    [LibraryImport(Library, EntryPoint = "attune_trim_memory")]
+    internal static partial void TrimMemory();
+
     [LibraryImport(Library, EntryPoint = "attune_threads")]
     internal static partial int Threads();
 

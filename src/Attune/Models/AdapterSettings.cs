@@ -1,4 +1,5 @@
 using Attune.Runs;
+using Attune.Torch.Modules;
 
 namespace Attune.Models;
 
@@ -31,6 +32,9 @@ public sealed record AdapterSettings : IChecked
 
     /// <summary>Whether the scales of 4-bit weights are rounded to 8 bits: 4.13 bits a weight instead of 4.5. Used where <see cref="BaseBits"/> is set.</summary>
     public bool DoubleQuantisation { get; init; } = true;
+
+    /// <summary>How the frozen matrices of the layers are rounded; null where they are as they are.</summary>
+    internal PackedForm? BaseForm => BaseBits is null ? null : DoubleQuantisation ? PackedForm.Nf4Doubled : PackedForm.Nf4;
 
     /// <summary>s: what B·A is multiplied by.</summary>
     public double Scale => Alpha / (RankStabilised ? Math.Sqrt(Rank) : Rank);

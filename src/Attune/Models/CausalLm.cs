@@ -82,9 +82,10 @@ public sealed class CausalLm : Module
     /// <summary>Reads a model from a Hugging Face folder.</summary>
     /// <param name="folder">Folder with config.json and safetensors weights.</param>
     /// <param name="compute">Device and dtype to compute with, whatever the file holds.</param>
-    /// <param name="adapter">The adapter that is to stand beside it; where it says so, each matrix is packed into 4 bits as soon as it is read.</param>
+    /// <param name="adapter">The adapter that is to stand beside it; where it says so, the matrices of the layers are packed.</param>
+    /// <param name="weights">How the weights are to stand in memory; packed ones learn no more. Each matrix is packed as soon as it is read.</param>
     /// <exception cref="Runs.InputException">The folder is missing, damaged, or of a kind that Attune does not know.</exception>
-    public static CausalLm Load(string folder, Compute compute, AdapterSettings? adapter = null)
+    public static CausalLm Load(string folder, Compute compute, AdapterSettings? adapter = null, WeightForm weights = WeightForm.Full)
     {
         TorchRuntime.Require(compute.Device);
         using var files = HuggingFaceFolder.Open(folder);
@@ -92,7 +93,7 @@ public sealed class CausalLm : Module
         var model = Blank(files.Config, compute, folder);
         try
         {
-            model.ReadFrom(files, adapter);
+            model.ReadFrom(files, weights.OfLayers() ?? adapter?.BaseForm, withOutput: weights != WeightForm.Full);
             return model;
         }
         catch
@@ -102,29 +103,66 @@ public sealed class CausalLm : Module
         }
     }
 
-    /// <summary>Reads all weights, packing each matrix of the layers as soon as it is there, where the adapter's settings say so.</summary>
-    internal void ReadFrom(HuggingFaceFolder files, AdapterSettings? adapter)
+    /// <summary>Reads all weights, packing each matrix as soon as it is there, so that no two of them stand in memory unpacked.</summary>
+    private void ReadFrom(HuggingFaceFolder files, PackedForm? layers, bool withOutput)
     {
-        var matrices = adapter?.BaseBits is null ? [] : Matrices();
-        files.ReadInto(this, name => matrices.GetValueOrDefault(name)?.Pack(adapter!.DoubleQuantisation));
+        var packing = layers is { } form ? Packing(form, withOutput) : [];
+        files.ReadInto(this, name =>
+        {
+            if (!packing.TryGetValue(name, out var pack))
+                return;
+            pack();
+            TorchRuntime.TrimMemory();
+        });
     }
 
-    /// <summary>Rounds the matrices of the layers to 4 bits: they learn no more, and the model cannot be copied or saved any longer.</summary>
-    /// <param name="hasDoubleQuantisation">Whether their scales are rounded, too.</param>
-    public void Pack(bool hasDoubleQuantisation)
+    /// <summary>Rounds the matrices of the layers: they learn no more, and the model cannot be copied or saved any longer.</summary>
+    /// <param name="layers">To what.</param>
+    public void Pack(PackedForm layers) => Pack(layers, withOutput: false);
+
+    /// <summary>Rounds all that is large for answering and scoring: the matrices of the layers, and the output layer, which may be the embedding.</summary>
+    /// <param name="weights">To what; <see cref="WeightForm.Full"/> changes nothing.</param>
+    public void Pack(WeightForm weights)
     {
-        foreach (var matrix in Matrices().Values)
-            matrix.Pack(hasDoubleQuantisation);
+        if (weights.OfLayers() is { } layers)
+            Pack(layers, withOutput: true);
     }
 
-    /// <summary>The matrices of the layers by the names of their weights.</summary>
-    private Dictionary<string, Linear> Matrices() =>
-        _blocks.SelectMany((block, k) => block.Matrices.Select(m => (Name: $"blocks.{k}.{m.Name}", m.Matrix))).ToDictionary(m => m.Name, m => m.Matrix);
+    private void Pack(PackedForm layers, bool withOutput)
+    {
+        foreach (var pack in Packing(layers, withOutput).Values)
+            pack();
+    }
+
+    /// <summary>What packs a parameter, by its name.</summary>
+    private Dictionary<string, Action> Packing(PackedForm layers, bool withOutput)
+    {
+        var packing = _blocks.SelectMany((block, k) => block.Matrices.Select(m => (Name: $"blocks.{k}.{m.Name}", m.Matrix))).ToDictionary(m => m.Name, m => (Action)(() => m.Matrix.Pack(layers)));
+        if (withOutput && _head is not null)
+            packing.Add("head.weight", () => _head.Pack(PackedForm.Int8));
+        else if (withOutput && Config.TiedEmbeddings)
+            packing.Add("embed.weight", _embed.Pack);
+        return packing;
+    }
+
+    /// <summary>
+    /// Bytes of weights that decoding one token reads: every matrix once, with norms and biases. Of tables in which it looks up single rows nothing is
+    /// counted, and neither are keys and values of earlier tokens.
+    /// </summary>
+    public long BytesReadPerToken
+    {
+        get
+        {
+            string[] lookedUp = ["positions.weight", Config.TiedEmbeddings ? "" : "embed.weight"];
+            var packed = _blocks.SelectMany(block => block.Matrices).Select(m => m.Matrix.Packed).Append(_head?.Packed).Append(_embed.Packed);
+            return (Base ?? this).NamedParameters().Where(p => !lookedUp.Contains(p.Name)).Sum(p => p.Parameter.Value.Count * p.Parameter.Value.DType.Size()) + packed.Sum(p => p?.ByteLength ?? 0);
+        }
+    }
 
     private void RequireUnpacked()
     {
         if ((Base ?? this)._blocks.Any(block => block.Matrices.Any(m => m.Matrix.Packed is not null)))
-            throw new InvalidOperationException("the model's weights are packed into 4 bits, expected weights as they are; load the model again without packing");
+            throw new InvalidOperationException("the model's weights are packed, expected weights as they are; load the model again without packing");
     }
 
     /// <summary>Refuses a model whose head is for a score: its embedding would make logits that mean nothing.</summary>
@@ -253,7 +291,7 @@ public sealed class CausalLm : Module
     /// <summary>Unnormalised log-probabilities of the next token.</summary>
     /// <param name="hidden">Activations <c>[…,D]</c>: select the places that a loss reads first.</param>
     /// <returns><c>[…,V]</c>.</returns>
-    public Tensor Logits(Tensor hidden) => _head is null ? Tensor.Linear(hidden, _embed.Weight.Value) : _head.Forward(hidden);
+    public Tensor Logits(Tensor hidden) => _head is null ? _embed.Products(hidden) : _head.Forward(hidden);
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)

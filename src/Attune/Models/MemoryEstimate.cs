@@ -1,4 +1,5 @@
 using Attune.Torch;
+using Attune.Torch.Modules;
 
 namespace Attune.Models;
 
@@ -38,13 +39,19 @@ public static class MemoryEstimate
     public static long Weights(TransformerConfig config, DType dtype) => config.WeightBytes(dtype);
 
     /// <summary>The same where an adapter may keep the matrices of the layers in 4 bits.</summary>
-    public static long Weights(TransformerConfig config, DType dtype, AdapterSettings? adapter)
+    public static long Weights(TransformerConfig config, DType dtype, AdapterSettings? adapter) => config.WeightBytes(dtype) - Saved(config, dtype, adapter?.BaseForm);
+
+    /// <summary>The same where the weights may be packed for answering and scoring.</summary>
+    public static long Weights(TransformerConfig config, DType dtype, WeightForm weights) => config.WeightBytes(dtype) - Saved(config, dtype, weights.OfLayers()) -
+        (weights == WeightForm.Full ? 0 : (dtype.Size() - 1) * (long)config.VocabularySize * config.Width); // the output layer, 8 bits a value
+
+    /// <summary>What packing the matrices of the layers saves.</summary>
+    private static long Saved(TransformerConfig config, DType dtype, PackedForm? layers)
     {
-        if (adapter?.BaseBits is null)
-            return config.WeightBytes(dtype);
+        if (layers is not { } form)
+            return 0;
         var matrices = AdapterTargets.MatricesOf(config).Sum(Count);
-        var bits = adapter.DoubleQuantisation ? 4.127 : 4.5;
-        return config.WeightBytes(dtype) - (matrices * dtype.Size()) + (long)(matrices * bits / 8);
+        return (matrices * dtype.Size()) - (long)(matrices * form.BitsPerWeight() / 8);
     }
 
     /// <summary>What a trained model keeps between its passes: weights, and two moments of what learns, bytes.</summary>
@@ -76,8 +83,8 @@ public static class MemoryEstimate
         2 * dtype.Size() * config.Layers * rows * width * config.KeyValueHeads * config.HeadWidth;
 
     /// <summary>Sampling so many rows at once from one prompt, program and weights included, bytes.</summary>
-    public static long Sampling(TransformerConfig config, long rows, long promptTokens, long newTokens, DType dtype) =>
-        Process + Weights(config, dtype) + Cache(config, rows, promptTokens + newTokens, dtype) + ForwardPass(config, 1, promptTokens, 0, dtype) +
+    public static long Sampling(TransformerConfig config, long rows, long promptTokens, long newTokens, DType dtype, WeightForm weights = WeightForm.Full) =>
+        Process + Weights(config, dtype, weights) + Cache(config, rows, promptTokens + newTokens, dtype) + ForwardPass(config, 1, promptTokens, 0, dtype) +
         (3 * 4 * rows * config.VocabularySize);
 
     /// <summary>The values that learn, bytes.</summary>

@@ -59,7 +59,8 @@ public sealed class ModelDescription
     /// <exception cref="InputException">They are missing, damaged, or do not fit the config.</exception>
     /// <param name="compute">Device and dtype to compute with.</param>
     /// <param name="adapter">The adapter that is to stand beside it, if any.</param>
-    public CausalLm Load(Compute compute, AdapterSettings? adapter = null) => CausalLm.Load(Folder, compute, adapter);
+    /// <param name="weights">How the weights are to stand in memory.</param>
+    public CausalLm Load(Compute compute, AdapterSettings? adapter = null, WeightForm weights = WeightForm.Full) => CausalLm.Load(Folder, compute, adapter, weights);
 
     private static string WithTokenizer(string folder) => AdapterFolder.FolderWith(folder, f => Tokenizer.FileIn(f) is not null);
 

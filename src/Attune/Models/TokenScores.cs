@@ -36,7 +36,7 @@ public sealed record TokenScores(IReadOnlyList<int> Ids, IReadOnlyList<string>? 
     }
 
     /// <summary>Memory that scoring takes, in bytes.</summary>
-    public static long MemoryFor(TransformerConfig config, int tokens, DType dtype) =>
-        MemoryEstimate.Process + MemoryEstimate.Weights(config, dtype) +
+    public static long MemoryFor(TransformerConfig config, int tokens, DType dtype, WeightForm weights = WeightForm.Full) =>
+        MemoryEstimate.Process + MemoryEstimate.Weights(config, dtype, weights) +
         MemoryEstimate.ForwardPass(config, 1, tokens, Math.Min(tokens, LogitPieces.RowsFor(config.VocabularySize)), dtype);
 }

@@ -60,8 +60,8 @@ public static class RewardTraining
         if (recipe.Continue is not null)
         {
             var earlier = Whole(recipe, compute, seed);
-            if (settings.BaseBits is not null)
-                earlier.Trunk.Pack(settings.DoubleQuantisation);
+            if (settings.BaseForm is { } form)
+                earlier.Trunk.Pack(form);
             return earlier.Adapted(LoraAdapter.Create(earlier.Trunk.Config, settings, seed.For("adapter"), compute));
         }
 

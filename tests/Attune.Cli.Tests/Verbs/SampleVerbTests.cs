@@ -1,9 +1,11 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Attune.Models;
+using Attune.Rollouts;
 using Attune.Tests;
 using Attune.Tests.Models;
 using Attune.Tokens;
+using Attune.Torch;
 
 namespace Attune.Cli.Tests.Verbs;
 
@@ -206,6 +208,7 @@ public sealed class SampleVerbTests : IDisposable
     [InlineData("--temperature 0.00005", "--temperature  is 5E-05, expected at least 0.0001; use greedy for the most likely token")]
     [InlineData("--max-new 62", "--max-new  is 62, expected at most the 61 positions that the prompt leaves; ask for fewer, or shorten the prompt")]
     [InlineData("--max-new 0", "--max-new  is 0, expected at least 1; 64 is usual")]
+    [InlineData("--weights nf4 --dtype bfloat16", "--weights  is nf4 beside --dtype bfloat16, expected float32, which rounded weights are computed in; leave one of the two out")]
     [InlineData("--stop x", "--stop  is given, expected a tokenizer in {0}, which has none; add the tokenizer, or end at tokens with --end")]
     public async Task A_bad_option_is_refused(string options, string problem)
     {
@@ -213,6 +216,22 @@ public sealed class SampleVerbTests : IDisposable
         var printed = await Printed.By(["sample", folder, "--ids", "5 17 3", .. options.Split(' ')]);
 
         Assert.Equal(new Printed(2, "", $"attune sample has 1 problem\n  {problem.Replace("{0}", folder, StringComparison.Ordinal)}\n"), printed);
+    }
+
+    [Theory]
+    [InlineData(WeightForm.Int8)]
+    [InlineData(WeightForm.Nf4)]
+    public async Task Samples_of_rounded_weights_are_those_of_the_rounded_model(WeightForm form)
+    {
+        var folder = GoldenModel.Folder("gpt2");
+        var printed = await Printed.By("sample", folder, "--ids", "5 17 3", "--greedy", "--max-new", "20", "--weights", form.ToString().ToLowerInvariant(), "--json");
+
+        using var model = CausalLm.Load(folder, Compute.Cpu);
+        model.Pack(form);
+        var expected = new Sampler(model, new SamplingOptions { IsGreedy = true, MaximumNewTokens = 20 }).Sample([new([5, 17, 3], 0)], new Seed(1))[0];
+        var sample = JsonDocument.Parse(printed.Result).RootElement.GetProperty("samples")[0];
+        Assert.Equal(expected.Response, sample.GetProperty("ids").EnumerateArray().Select(id => id.GetInt32()));
+        Assert.All(expected.LogProbs.Zip(sample.GetProperty("logProbs").EnumerateArray()), pair => Assert.Equal(pair.First, pair.Second.GetSingle(), 1e-5f));
     }
 
     [Fact]

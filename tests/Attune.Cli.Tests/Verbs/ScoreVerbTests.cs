@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using Attune.Models;
+using Attune.Rollouts;
 using Attune.Tests;
 using Attune.Tests.Models;
 using Attune.Torch;
@@ -116,6 +117,82 @@ public sealed class ScoreVerbTests : IDisposable
         var printed = await Printed.By("score", TinyTextModel.Write(_root.At("model")), "--ids", "5", "--text", "the");
 
         Assert.Equal(new Printed(2, "", "attune score has 1 problem\n  --text  is given beside --ids, expected one of the two; leave one out\n"), printed);
+    }
+
+    [Theory]
+    [InlineData("int8")]
+    [InlineData("nf4")]
+    public async Task What_rounding_changes_is_printed_beside_the_full_weights(string form)
+    {
+        var model = TinyTextModel.Write(_root.At("model"));
+        var text = _root.At("text.txt");
+        await File.WriteAllTextAsync(text, string.Concat(Enumerable.Repeat("the cat sat on the mat, the mat sat still. ", 12)));
+
+        var json = JsonDocument.Parse((await Printed.By("score", model, "--perplexity", text, "--weights", form, "--json")).Result).RootElement;
+        var table = await Printed.By("score", model, "--perplexity", text, "--weights", form);
+        var alone = JsonDocument.Parse((await Printed.By("score", model, "--perplexity", text, "--window", "33", "--json")).Result).RootElement;
+
+        var (full, rounded) = (json.GetProperty("weights")[0], json.GetProperty("weights")[1]);
+        Assert.Equal(("full", form), (full.GetProperty("weights").GetString(), rounded.GetProperty("weights").GetString()));
+        var files = ModelDescription.Read(model, TokenizerUse.Needed);
+        int[] ids = files.Tokenizer!.Opened(files.Tokenizer.Encode(await File.ReadAllTextAsync(text)));
+        using (var packed = files.Load(Compute.Cpu, weights: Enum.Parse<WeightForm>(form, ignoreCase: true)))
+            Assert.Equal(TextPerplexity.Of(packed, ids, TinyTextModel.Positions), rounded.GetProperty("perplexity").GetDouble(), 1e-3);
+        Assert.Equal((ids.Length - 1, TinyTextModel.Positions), (json.GetProperty("tokens").GetInt32(), json.GetProperty("window").GetInt32()));
+        Assert.NotEqual(full.GetProperty("perplexity").GetDouble(), rounded.GetProperty("perplexity").GetDouble());
+        Assert.Equal((rounded.GetProperty("perplexity").GetDouble() / full.GetProperty("perplexity").GetDouble()) - 1, json.GetProperty("change").GetProperty("perplexity").GetDouble(), 1e-12);
+        Assert.Equal(rounded.GetProperty("decodedPerSecond").GetDouble() / full.GetProperty("decodedPerSecond").GetDouble(), json.GetProperty("change").GetProperty("decoding").GetDouble(), 1e-9);
+        Assert.True(full.GetProperty("bytesPerToken").GetInt64() > rounded.GetProperty("bytesPerToken").GetInt64());
+        Assert.Equal(0, table.ExitCode);
+        Assert.Matches(@"\n +float32 +\d+\.\d{4} ", table.Result);
+        Assert.Matches($@"\n +{form} +\d+\.\d{{4}} +[+-]\d+\.\d\d % +\d+\.\d +\d+ +[+-]\d+\.\d\d % +\d+ +[+-]\d+\.\d\d %\n", table.Result);
+        Assert.Equal(JsonValueKind.Null, alone.GetProperty("change").ValueKind);
+        Assert.Equal((1, 33), (alone.GetProperty("weights").GetArrayLength(), alone.GetProperty("window").GetInt32()));
+    }
+
+    [Fact]
+    public async Task Log_probs_of_rounded_weights_are_near_those_of_full_ones_and_not_the_same()
+    {
+        string[] given = ["score", GoldenModel.Folder("gpt2"), "--ids", "5 17 3 90 12", "--json"];
+        double[] LogProbs(Printed printed) => [.. JsonDocument.Parse(printed.Result).RootElement.GetProperty("logProbs").EnumerateArray().Skip(1).Select(p => p.GetDouble())];
+        var full = LogProbs(await Printed.By(given));
+        var same = LogProbs(await Printed.By([.. given, "--weights", "full"]));
+        var int8 = LogProbs(await Printed.By([.. given, "--weights", "int8"]));
+        var nf4 = LogProbs(await Printed.By([.. given, "--weights", "nf4"]));
+
+        Assert.Equal(full, same);
+        Assert.InRange(full.Zip(int8, (a, b) => Math.Abs(a - b)).Max(), 1e-6, 0.3);
+        Assert.InRange(full.Zip(nf4, (a, b) => Math.Abs(a - b)).Max(), full.Zip(int8, (a, b) => Math.Abs(a - b)).Max(), 5);
+    }
+
+    [Theory]
+    [InlineData("--ids 5 --weights int8 --dtype float64", "--weights  is int8 beside --dtype float64, expected float32, which rounded weights are computed in; leave one of the two out")]
+    [InlineData("--ids 5 --weights int4", "--weights  is int4, expected full, int8 or nf4; see attune score --help")]
+    [InlineData("--ids 5 --window 8", "--window  is 8 without --perplexity, expected both or neither; add --perplexity FILE, or leave it out")]
+    [InlineData("--perplexity text.txt --ids 5", "--ids  is given beside --perplexity, expected one of the two; leave one out")]
+    [InlineData("--perplexity text.txt --batch 2", "--batch  is given beside --perplexity, expected one of the two; leave one out")]
+    [InlineData("--perplexity text.txt --window 1", "--window  is 1, expected 2 to 64, the model's positions; leave it out for as many as it reads")]
+    [InlineData("--perplexity text.txt --window 65", "--window  is 65, expected 2 to 64, the model's positions; leave it out for as many as it reads")]
+    public async Task Weights_and_windows_that_make_no_sense_are_refused(string options, string problem) =>
+        Assert.Equal(new Printed(2, "", $"attune score has 1 problem\n  {problem}\n"), await Printed.By(["score", TinyTextModel.Write(_root.At("model")), .. options.Split(' ')]));
+
+    [Fact]
+    public async Task A_long_text_that_cannot_be_scored_is_refused()
+    {
+        var model = TinyTextModel.Write(_root.At("model"));
+        async Task<string> Said(string name, byte[]? bytes)
+        {
+            if (bytes is not null)
+                await File.WriteAllBytesAsync(_root.At(name), bytes);
+            var printed = await Printed.By("score", model, "--perplexity", _root.At(name));
+            Assert.Equal((2, ""), (printed.ExitCode, printed.Result));
+            return printed.Log;
+        }
+
+        Assert.Contains("does not exist, expected a text file; check the path", await Said("nowhere.txt", null));
+        Assert.Contains("has 0 tokens, expected at least two", await Said("empty.txt", []));
+        Assert.Contains("is no UTF-8 from byte 2 on, expected a text in UTF-8; convert it", await Said("latin.txt", [.. "a "u8, 0xE9, .. " b"u8]));
+        Assert.Contains("is a folder, expected a text file", await Said("model", null));
     }
 
     [Fact]

@@ -1,6 +1,7 @@
 using Attune.Models;
 using Attune.Tokens;
 using Attune.Torch;
+using Attune.Torch.Modules;
 using Attune.Torch.Testing;
 using Attune.Updates;
 
@@ -20,7 +21,7 @@ public sealed class PackedModelTests
         using var plain = CausalLm.Load(GoldenModel.Folder(family), Compute.Cpu);
         using var packed = CausalLm.Load(GoldenModel.Folder(family), Compute.Cpu, Packed);
         using var later = CausalLm.Load(GoldenModel.Folder(family), Compute.Cpu);
-        later.Pack(hasDoubleQuantisation: true);
+        later.Pack(PackedForm.Nf4Doubled);
 
         var (expected, actual) = (plain.Hidden(input), packed.Hidden(input));
         var off = (expected - actual).Norm().Item() / expected.Norm().Item();
@@ -39,7 +40,7 @@ public sealed class PackedModelTests
     public void An_adapter_learns_beside_packed_weights(bool checkpointing)
     {
         using var model = TinyModel.Create("llama");
-        model.Pack(hasDoubleQuantisation: true);
+        model.Pack(PackedForm.Nf4Doubled);
         using var scope = TensorScope.Begin();
         using var view = model.With(LoraAdapter.Create(model.Config, Packed with { Rank = 8 }, new Seed(1), Compute.Cpu));
         view.UsesCheckpointing = checkpointing;

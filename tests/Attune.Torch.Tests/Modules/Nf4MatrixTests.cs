@@ -110,7 +110,7 @@ public sealed class Nf4MatrixTests
         using var packed = new Nf4Matrix(weight);
         var rounded = packed.Unpack();
 
-        layer.Pack(hasDoubleQuantisation: false);
+        layer.Pack(PackedForm.Nf4);
 
         var x = Tensor.From(new Seed(5).Normals(2 * 3 * 5), 2, 3, 5).To(DType.Float64);
         layer.Forward(x).ShouldBeNear(Tensor.Linear(x, rounded, layer.Bias.Value), 1e-12);
@@ -124,7 +124,7 @@ public sealed class Nf4MatrixTests
     {
         using var scope = TensorScope.Begin();
         using var layer = new Linear(Tensor.Ones([64, 64]), bias: null);
-        layer.Pack(hasDoubleQuantisation: true);
+        layer.Pack(PackedForm.Nf4Doubled);
         var x = Tensor.Ones([2, 64]);
         x.RequiresGrad = true;
         var before = TorchRuntime.LiveTensors;
