@@ -33,13 +33,14 @@ internal static class ServeVerb
     {
         var verb = new Verb("serve", "Serve a model in the form of OpenAI's API, with a page to talk with it.", "attune serve models/base --listen http://127.0.0.1:8500")
         {
-            Model, Listen, Name, Keys, Rows, Queue, MaxTokens, MaxAnswers, Time, Drain, ComputeOptions.Device, ComputeOptions.Type, CommonOptions.Json,
+            Model, Listen, Name, Keys, Rows, Queue, MaxTokens, MaxAnswers, Time, Drain, ChatDate.Option, ComputeOptions.Device, ComputeOptions.Type, CommonOptions.Json,
         };
         return verb.Does(output, (parsed, stop) => DbVerb.Run(async () =>
         {
             var folder = parsed.GetRequiredValue(Model);
             var problems = new List<Problem>();
             var settings = ComputeOptions.Read(parsed, problems);
+            var now = ChatDate.Read(parsed, problems);
             foreach (var (option, value) in new[] { (Time, parsed.GetValue(Time)), (Drain, parsed.GetValue(Drain)) })
             {
                 if (!(value >= 0 && value <= TimeSpan.FromDays(1).TotalSeconds))
@@ -61,12 +62,12 @@ internal static class ServeVerb
                 DrainTime = TimeSpan.FromSeconds(parsed.GetValue(Drain)),
             };
             options.ThrowIfBad();
-            await ServeAsync(folder, settings, options, parsed.GetValue(CommonOptions.Json), output, stop);
+            await ServeAsync(folder, settings, options, now, parsed.GetValue(CommonOptions.Json), output, stop);
             return true;
         }));
     }
 
-    private static async Task ServeAsync(string folder, ComputeSettings settings, ServeOptions options, bool isJson, ConsoleOutput output, CancellationToken stop)
+    private static async Task ServeAsync(string folder, ComputeSettings settings, ServeOptions options, DateTimeOffset? now, bool isJson, ConsoleOutput output, CancellationToken stop)
     {
         var files = ModelDescription.Read(folder, TokenizerUse.Needed);
         var compute = settings.Open(Title, ComputeOptions.Device.Name);
@@ -78,7 +79,7 @@ internal static class ServeVerb
                 throw new InputException(Title, [tooLarge]);
         }
 
-        using var model = new ServedModel(files, files.Load(compute), options, settings.Threads > 0 ? settings.Threads : Environment.ProcessorCount);
+        using var model = new ServedModel(files, files.Load(compute), settings.Threads > 0 ? settings.Threads : Environment.ProcessorCount, options.MaximumRows, options.MaximumWaiting) { Now = now };
         await using var app = ModelServer.Build(model, options);
         try
         {
