@@ -18,13 +18,17 @@ internal static class BeamFlags
     /// <summary>All of them.</summary>
     public static IReadOnlyList<Option> All { get; } = [Beams, LengthPenalty, Early, Best];
 
-    /// <summary>How to search; null where nobody asked for it.</summary>
+    /// <summary>How to search; null where nobody asked for it: neither a flag nor, where no flag is about draws, the author of the model.</summary>
     /// <param name="parsed">The command line.</param>
+    /// <param name="usual">The author's settings.</param>
     /// <param name="withoutDraws">Further flags that make no sense where nothing is drawn.</param>
     /// <param name="problems">Takes what is wrong.</param>
-    public static BeamOptions? Read(ParseResult parsed, IEnumerable<Option> withoutDraws, List<Problem> problems)
+    public static BeamOptions? Read(ParseResult parsed, GenerationConfig usual, IEnumerable<Option> withoutDraws, List<Problem> problems)
     {
-        if (parsed.GetValue(Beams) is not { } beams)
+        var isAuthors = parsed.GetValue(Beams) is null && usual.Beams > 1 && !withoutDraws.Append(SamplingFlags.Temperature).Any(flag => IsGiven(parsed, flag));
+        if (isAuthors && usual.Samples == true)
+            problems.Add(Problem.Of($"{GenerationConfig.FileName} num_beams", $"is {usual.Beams} beside do_sample true", "one of the two, as Attune has no beams that draw", $"give {Beams.Name} {usual.Beams}, or draw with {SamplingFlags.Temperature.Name} {usual.Temperature ?? 1}"));
+        if ((parsed.GetValue(Beams) ?? (isAuthors ? usual.Beams : null)) is not { } beams)
         {
             problems.AddRange(All.Where(flag => IsGiven(parsed, flag))
                 .Select(flag => Problem.Of(flag.Name, $"is given without {Beams.Name}", "both, as nothing is searched for without beams", $"add {Beams.Name} 4, or leave it out")));
@@ -33,7 +37,7 @@ internal static class BeamFlags
 
         problems.AddRange(withoutDraws.Where(flag => IsGiven(parsed, flag))
             .Select(flag => Problem.Of(flag.Name, $"is given beside {Beams.Name}", "one of the two, as a search draws nothing and ends at end tokens alone", "leave one out")));
-        EarlyStopping? early = parsed.GetValue(Early) switch
+        EarlyStopping? early = (parsed.GetValue(Early) ?? usual.EarlyStopping) switch
         {
             null or "false" => EarlyStopping.No,
             "true" => EarlyStopping.Yes,
@@ -42,8 +46,9 @@ internal static class BeamFlags
         };
         if (early is null)
             problems.Add(Problem.Of(Early.Name, $"is {parsed.GetValue(Early)}", "one of false, true, never", "choose one, or leave it out"));
-        var options = new BeamOptions { Beams = beams, LengthPenalty = parsed.GetValue(LengthPenalty) ?? 1, EarlyStopping = early ?? EarlyStopping.No, Best = parsed.GetValue(Best) };
-        problems.AddRange(options.Problems(key => Names[key]));
+        var options = new BeamOptions { Beams = beams, LengthPenalty = parsed.GetValue(LengthPenalty) ?? usual.LengthPenalty ?? 1, EarlyStopping = early ?? EarlyStopping.No, Best = parsed.GetValue(Best) };
+        problems.AddRange(options.Problems(key => key == "beams" && isAuthors ? $"{GenerationConfig.FileName} num_beams"
+            : key == "lengthPenalty" && parsed.GetValue(LengthPenalty) is null ? $"{GenerationConfig.FileName} length_penalty" : Names[key]));
         return options;
     }
 
@@ -53,6 +58,8 @@ internal static class BeamFlags
         var temperature = choices.Temperature ?? 1;
         problems.AddRange(new SamplingOptions { Temperature = temperature }.Problems(SamplingFlags.NameOf));
         // Other flags for drawing were refused as such.
+        if (choices.StopStrings is null && model.Usual.StopStrings.Count > 0)
+            problems.Add(Problem.Of($"{GenerationConfig.FileName} stop_strings", $"is \"{model.Usual.StopStrings[0]}\" beside {Beams.Name}", "one of the two, as a search ends at end tokens alone", "draw instead, or take the key out of the file"));
         return (choices with { IsGreedy = true, Temperature = null, TopNSigma = null, TopK = null, TopP = null, MinP = null, Typical = null, Epsilon = null, Eta = null, XtcProbability = null, XtcThreshold = null })
             .Over(model, promptTokens, problems, SamplingFlags.NameOf) with
         { IsGreedy = false, Temperature = temperature };

@@ -12,7 +12,7 @@ namespace Attune.Cli.Verbs;
 /// <summary><c>attune chat</c>: a conversation in the terminal, a line a turn.</summary>
 internal static class ChatVerb
 {
-    private const string Title = "attune chat";
+    private const string Title = "attune chat", New = "/new", Commands = $"{New} begins another conversation; an empty line or Ctrl-D ends.";
 
     private static readonly Option<string?> System = new("--system") { Description = "Instructions that stand above the conversation", HelpName = "TEXT" };
     private static readonly Option<double> Temperature = new("--temperature") { Description = "Divides the logits: below 1 for likelier tokens; 0 for the likeliest", DefaultValueFactory = _ => 0.7 };
@@ -24,13 +24,14 @@ internal static class ChatVerb
     {
         var verb = new Verb("chat", "Talk with a model: a line a turn, an empty one or Ctrl-D ends.", "attune chat models/base --temperature 0.8")
         {
-            GivenTokens.Model, System, Temperature, TopP, MaxNew, Seed, WeightOptions.Form, ComputeOptions.Device, ComputeOptions.Type, CommonOptions.Json,
+            GivenTokens.Model, System, Temperature, TopP, MaxNew, Seed, ChatDate.Option, WeightOptions.Form, ComputeOptions.Device, ComputeOptions.Type, CommonOptions.Json,
         };
         return verb.Does(output, (parsed, stop) =>
         {
             var problems = new List<Problem>();
             var settings = ComputeOptions.Read(parsed, problems);
             var weights = WeightOptions.Read(parsed, settings, problems);
+            var now = ChatDate.Read(parsed, problems);
             var temperature = parsed.GetValue(Temperature);
             var options = new SamplingOptions { IsGreedy = temperature == 0, Temperature = temperature == 0 ? 1 : temperature, TopP = parsed.GetValue(TopP), MaximumNewTokens = parsed.GetValue(MaxNew) };
             problems.AddRange(options.Problems(key => key switch { "temperature" => Temperature.Name, "topP" => TopP.Name, "maximumNewTokens" => MaxNew.Name, _ => key }));
@@ -39,38 +40,56 @@ internal static class ChatVerb
             var files = ModelDescription.Read(parsed.GetRequiredValue(GivenTokens.Model), TokenizerUse.Needed);
             var compute = settings.Open(Title, ComputeOptions.Device.Name);
             using var model = files.Load(compute, weights: weights);
-            Talk(files, model, options, parsed.GetValue(System), new Seed(parsed.GetValue(Seed)), parsed.GetValue(CommonOptions.Json), output, stop);
+            Talk(files, model, new(files.Tokenizer!, now), options, parsed.GetValue(System), new Seed(parsed.GetValue(Seed)), parsed.GetValue(CommonOptions.Json), output, stop);
         });
     }
 
-    private static void Talk(ModelDescription files, CausalLm model, SamplingOptions options, string? system, Seed seed, bool isJson, ConsoleOutput output, CancellationToken stop)
+    private static void Talk(ModelDescription files, CausalLm model, ChatPrompts chat, SamplingOptions options, string? system, Seed seed, bool isJson, ConsoleOutput output, CancellationToken stop)
     {
-        var chat = new ChatPrompts(files.Tokenizer!);
         options = options with { EndTokens = [.. files.EndIds.Union(chat.EndIds)] };
-        var messages = new List<Message>();
-        if (!string.IsNullOrWhiteSpace(system))
-            messages.Add(new(Role.System, system));
+        List<Message> beginning = string.IsNullOrWhiteSpace(system) ? [] : [new(Role.System, system)];
+        List<Message> messages = [.. beginning];
         using var engine = new DecodingEngine(model);
-        for (var turn = 0; ; turn++)
+        if (output.CanAsk)
+            output.Note($"{files.Folder} reads {files.Config.MaximumPositions} tokens. {Commands}");
+        for (var turn = 0; ;)
         {
             output.Log.Write("you> ");
-            if (output.Input.ReadLine() is not { Length: > 0 } said)
+            if (ReadLine(output, stop) is not { Length: > 0 } said)
                 return;
-            messages.Add(new(Role.User, said));
-            var prompt = chat.Of(new(messages));
+            if (output.CanAsk && said[0] == '/')
+            {
+                if (said.Trim() == New)
+                    messages = [.. beginning];
+                output.Note(said.Trim() == New ? "A new conversation." : $"{said.Trim()} is no command. {Commands}");
+                continue;
+            }
+
+            var prompt = chat.Of(new([.. messages, new(Role.User, said)]));
             var room = files.Config.MaximumPositions - prompt.Length;
             if (room < 1)
-                throw new RunFailedException($"The conversation has {prompt.Length} tokens, expected less than the model's {files.Config.MaximumPositions} positions; begin a new one");
+            {
+                var tooLong = $"The conversation has {prompt.Length} tokens, expected less than the model's {files.Config.MaximumPositions} positions; ";
+                if (!output.CanAsk)
+                    throw new RunFailedException(tooLong + "begin a new one");
+                output.Note(tooLong + $"begin a new one with {New}, or say less");
+                continue;
+            }
+
+            messages.Add(new(Role.User, said));
             output.Log.Write("model> ");
-            var answer = Answer(engine, prompt, options with { MaximumNewTokens = Math.Min(options.MaximumNewTokens, room) }, chat.Stops, files.Tokenizer!, seed.For("chat"), turn, piece => Show(piece, isJson, output), stop);
+            var answer = Answer(engine, prompt, options with { MaximumNewTokens = Math.Min(options.MaximumNewTokens, room) }, chat.Stops, files.Tokenizer!, seed.For("chat"), turn++, piece => Show(piece, isJson, output), stop);
             if (isJson)
-                output.Json(new { turn = turn + 1, user = said, assistant = answer });
+                output.Json(new { turn, user = said, assistant = answer });
             else
                 output.Line("");
             output.Flush();
             messages.Add(new(Role.Assistant, answer));
         }
     }
+
+    /// <summary>A line of the person's; a wait that Ctrl-C ends, as reading itself cannot be broken off.</summary>
+    private static string? ReadLine(ConsoleOutput output, CancellationToken stop) => Task.Run(output.Input.ReadLine, CancellationToken.None).WaitAsync(stop).GetAwaiter().GetResult();
 
     private static string Answer(
         DecodingEngine engine, int[] prompt, SamplingOptions options, IReadOnlyList<string> stops, Tokenizer tokenizer, Seed seed, int turn, Action<string> show, CancellationToken stop)
@@ -84,6 +103,8 @@ internal static class ChatVerb
                 var piece = drawn.Finish == FinishReason.EndToken ? "" : text.Add(drawn.Token);
                 if (drawn.Finish is not null)
                     piece += text.Finish();
+                if (whole.Length == 0)
+                    piece = piece.TrimStart(); // many models begin with a blank or a line break
                 whole += piece;
                 show(piece);
                 if (text.HasStopped)

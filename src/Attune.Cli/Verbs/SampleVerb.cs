@@ -65,7 +65,7 @@ internal static class SampleVerb
         var weights = WeightOptions.Read(parsed, settings, problems);
         var prompt = GivenTokens.Read(parsed, output, model, model.Config.MaximumPositions - 1, problems);
         var choices = SamplingFlags.Read(parsed, model, problems);
-        var beams = BeamFlags.Read(parsed, OfDraws, problems);
+        var beams = BeamFlags.Read(parsed, model.Usual, OfDraws, problems);
         var options = beams is null ? choices.Over(model, prompt.Length, problems, SamplingFlags.NameOf) : BeamFlags.Settings(choices, model, prompt.Length, problems);
         var (samples, batch) = (parsed.GetValue(Count), parsed.GetValue(Batch));
         if (samples is < 1 or > MostSamples)

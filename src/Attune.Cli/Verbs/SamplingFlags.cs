@@ -31,7 +31,7 @@ internal static class SamplingFlags
     private static readonly Option<double> DryBase = new("--dry-base") { Description = "How fast it grows with the repetition's length", DefaultValueFactory = _ => new SamplingOptions().DryBase };
     private static readonly Option<int> DryAllowed = new("--dry-allowed-length") { Description = "The shortest repetition that counts", DefaultValueFactory = _ => new SamplingOptions().DryAllowedLength };
     private static readonly Option<string> DryBreakers = new("--dry-breakers") { Description = "Ids that no repetition reaches across", HelpName = "IDS" };
-    private static readonly Option<int> Ngram = new("--no-repeat-ngram") { Description = "No n-gram of this length twice; 0 for off" };
+    private static readonly Option<int?> Ngram = new("--no-repeat-ngram") { Description = "No n-gram of this length twice; 0 for off" };
     private static readonly Option<string[]> BadWords = new("--bad-words") { Description = "Ids that are never drawn one after the other; may be given several times", HelpName = "IDS" };
     private static readonly Option<string[]> Bias = new("--bias") { Description = "Added to the logit of an id, or of the last of several where the others stand before it; may be given several times", HelpName = "IDS=NUMBER" };
     private static readonly Option<bool> RemoveInvalid = new("--remove-invalid") { Description = "Make numbers of logits that are none instead of stopping" };
@@ -112,7 +112,10 @@ internal static class SamplingFlags
             MaximumNewTokens = parsed.GetValue(MaxNew),
             MinimumNewTokens = parsed.GetValue(MinNew),
             EndTokens = parsed.GetValue(End) is { } ids ? Tokens(ids, End.Name) : null,
-            StopStrings = parsed.GetValue(Stop) ?? [],
+            StopStrings = parsed.GetValue(Stop) is { Length: > 0 } stops ? stops : null,
+            NoRepeatNgram = parsed.GetValue(Ngram),
+            BadWords = parsed.GetValue(BadWords) is { Length: > 0 } words ? [.. words.Select(word => Sequence(word, BadWords.Name)).OfType<int[]>()] : null,
+            Biases = parsed.GetValue(Bias) is { Length: > 0 } biases ? [.. biases.Select(text => BiasOf(text, Sequence, problems)).OfType<TokenBias>()] : null,
             Further = new()
             {
                 FrequencyPenalty = parsed.GetValue(Frequency),
@@ -121,9 +124,6 @@ internal static class SamplingFlags
                 DryBase = parsed.GetValue(DryBase),
                 DryAllowedLength = parsed.GetValue(DryAllowed),
                 DryBreakers = parsed.GetValue(DryBreakers) is { } breakers ? Tokens(breakers, DryBreakers.Name) : [],
-                NoRepeatNgram = parsed.GetValue(Ngram),
-                BadWords = [.. (parsed.GetValue(BadWords) ?? []).Select(word => Sequence(word, BadWords.Name)).OfType<int[]>()],
-                Biases = [.. (parsed.GetValue(Bias) ?? []).Select(text => BiasOf(text, Sequence, problems)).OfType<TokenBias>()],
                 RemoveInvalid = parsed.GetValue(RemoveInvalid),
             },
         };

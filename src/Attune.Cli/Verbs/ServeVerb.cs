@@ -33,7 +33,7 @@ internal static class ServeVerb
     {
         var verb = new Verb("serve", "Serve a model in the form of OpenAI's API, with a page to talk with it.", "attune serve models/base --listen http://127.0.0.1:8500")
         {
-            Model, Listen, Name, Keys, Rows, Queue, MaxTokens, MaxAnswers, Time, Drain, WeightOptions.Form, ComputeOptions.Device, ComputeOptions.Type, CommonOptions.Json,
+            Model, Listen, Name, Keys, Rows, Queue, MaxTokens, MaxAnswers, Time, Drain, ChatDate.Option, WeightOptions.Form, ComputeOptions.Device, ComputeOptions.Type, CommonOptions.Json,
         };
         return verb.Does(output, (parsed, stop) => DbVerb.Run(async () =>
         {
@@ -41,6 +41,7 @@ internal static class ServeVerb
             var problems = new List<Problem>();
             var settings = ComputeOptions.Read(parsed, problems);
             var weights = WeightOptions.Read(parsed, settings, problems);
+            var now = ChatDate.Read(parsed, problems);
             foreach (var (option, value) in new[] { (Time, parsed.GetValue(Time)), (Drain, parsed.GetValue(Drain)) })
             {
                 if (!(value >= 0 && value <= TimeSpan.FromDays(1).TotalSeconds))
@@ -62,12 +63,12 @@ internal static class ServeVerb
                 DrainTime = TimeSpan.FromSeconds(parsed.GetValue(Drain)),
             };
             options.ThrowIfBad();
-            await ServeAsync(folder, settings, weights, options, parsed.GetValue(CommonOptions.Json), output, stop);
+            await ServeAsync(folder, settings, weights, options, now, parsed.GetValue(CommonOptions.Json), output, stop);
             return true;
         }));
     }
 
-    private static async Task ServeAsync(string folder, ComputeSettings settings, WeightForm weights, ServeOptions options, bool isJson, ConsoleOutput output, CancellationToken stop)
+    private static async Task ServeAsync(string folder, ComputeSettings settings, WeightForm weights, ServeOptions options, DateTimeOffset? now, bool isJson, ConsoleOutput output, CancellationToken stop)
     {
         var files = ModelDescription.Read(folder, TokenizerUse.Needed);
         var compute = settings.Open(Title, ComputeOptions.Device.Name);
@@ -79,7 +80,7 @@ internal static class ServeVerb
                 throw new InputException(Title, [tooLarge]);
         }
 
-        using var model = new ServedModel(files, files.Load(compute, weights: weights), options, settings.Threads > 0 ? settings.Threads : Environment.ProcessorCount);
+        using var model = new ServedModel(files, files.Load(compute, weights: weights), settings.Threads > 0 ? settings.Threads : Environment.ProcessorCount, options.MaximumRows, options.MaximumWaiting) { Now = now };
         await using var app = ModelServer.Build(model, options);
         try
         {

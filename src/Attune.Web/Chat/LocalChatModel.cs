@@ -1,34 +1,24 @@
+using System.Text;
 using Attune.Models;
 using Attune.Rollouts;
 using Attune.Runs;
 using Attune.Text;
-using Attune.Tokens;
-using Attune.Torch;
+using Attune.Web.Serving;
 
 namespace Attune.Web.Chat;
 
 /// <summary>
-/// A model folder in this process. One conversation is answered at a time, the others wait in a row; answers are drawn with Attune's own sampler and are the
-/// same for the same seed. The model is spoken to as it was taught: with its tokenizer's chat template (<see cref="ChatPrompts"/>).
+/// A model folder in this process, answered with as a server would (<see cref="ServedModel"/>): conversations are answered together, and the same for the same
+/// seed whoever else asks. The model is spoken to as it was taught: with its tokenizer's chat template.
 /// </summary>
 public sealed class LocalChatModel : IChatModel, IDisposable
 {
-    private readonly ModelDescription _files;
-    private readonly CausalLm _model;
-    private readonly int _threads;
-    private readonly ChatPrompts _chat;
-    private readonly SemaphoreSlim _turn = new(1);
+    private readonly ServedModel _model;
 
-    private LocalChatModel(ModelDescription files, CausalLm model, int threads)
-    {
-        (_files, _model, _threads) = (files, model, threads);
-        _chat = new(Tokenizer);
-    }
+    private LocalChatModel(ServedModel model) => _model = model;
 
     /// <inheritdoc/>
-    public string Name => _files.Folder;
-
-    private Tokenizer Tokenizer => _files.Tokenizer!;
+    public string Name => _model.Files.Folder;
 
     /// <summary>Reads a folder: first what is cheap to check, then the weights.</summary>
     /// <param name="folder">A model with its tokenizer.</param>
@@ -39,75 +29,65 @@ public sealed class LocalChatModel : IChatModel, IDisposable
         ArgumentNullException.ThrowIfNull(settings);
         var files = ModelDescription.Read(folder, TokenizerUse.Needed);
         var compute = settings.Open("attune annotate", "--device");
-        return new(files, files.Load(compute), settings.Threads > 0 ? settings.Threads : Environment.ProcessorCount);
+        return new(new(files, files.Load(compute), settings.Threads > 0 ? settings.Threads : Environment.ProcessorCount));
     }
 
     /// <inheritdoc/>
     public async Task<IReadOnlyList<string>> SampleAsync(ChatRequest request, CancellationToken stop)
     {
         ArgumentNullException.ThrowIfNull(request);
-        await _turn.WaitAsync(stop).ConfigureAwait(false);
+        var texts = Enumerable.Range(0, request.Answers).Select(_ => new StringBuilder()).ToArray();
         try
         {
-            return await Task.Run(() => Sample(request, stop), stop).ConfigureAwait(false);
-        }
-        finally
-        {
-            _turn.Release();
-        }
-    }
-
-    /// <inheritdoc/>
-    public void Dispose()
-    {
-        _turn.Wait(); // until nobody computes with the weights
-        _model.Dispose();
-        _turn.Dispose();
-    }
-
-    private string[] Sample(ChatRequest request, CancellationToken stop)
-    {
-        TorchRuntime.Threads = _threads; // a setting of the thread, which comes from a pool
-        var prompt = Prompt(request.Conversation);
-        var room = _files.Config.MaximumPositions - prompt.Length;
-        if (room < 1)
-            throw new ChatModelException(new("model.long", _files.Config.MaximumPositions));
-        var options = new SamplingOptions
-        {
-            Temperature = request.Temperature,
-            TopP = request.TopP,
-            MaximumNewTokens = Math.Min(room, request.MaximumNewTokens),
-            EndTokens = [.. _files.EndIds.Union(_chat.EndIds)],
-            StopStrings = _chat.Stops,
-        };
-        var sampler = new Sampler(_model, options, id => Tokenizer.BytesOf(id).ToArray());
-        try
-        {
-            return [.. sampler.Sample([.. Enumerable.Range(0, request.Answers).Select(id => new SampleRequest(prompt, id))], request.Seed, stop: stop).Select(TextOf)];
+            await foreach (var part in _model.AnswerAsync(Asked(request), stop).ConfigureAwait(false))
+                texts[part.Index].Append(part.Text);
         }
         catch (RunFailedException e)
         {
             throw new ChatModelException(new("model.weights"), e);
         }
+
+        return [.. texts.Select(text => text.ToString().Trim())];
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _model.Dispose();
+
+    private GenerationRequest Asked(ChatRequest request)
+    {
+        var prompt = Prompt(request.Conversation);
+        var positions = _model.Files.Config.MaximumPositions;
+        if (prompt.Length >= positions)
+            throw new ChatModelException(new("model.long", positions));
+        return new()
+        {
+            Prompts = [prompt],
+            Choices = request.Answers,
+            Sampling = new()
+            {
+                Temperature = request.Temperature,
+                TopP = request.TopP,
+                MaximumNewTokens = Math.Min(positions - prompt.Length, request.MaximumNewTokens),
+                EndTokens = _model.EndIds(isChat: true),
+            },
+            Stops = _model.ChatStops,
+            TopLogProbs = null,
+            Streams = false,
+            StreamsUsage = false,
+            Seed = unchecked((long)request.Seed.Value),
+            IsChat = true,
+        };
     }
 
     private int[] Prompt(Conversation conversation)
     {
         try
         {
-            return _chat.Of(conversation);
+            return _model.PromptOf(conversation);
         }
         catch (InputException e)
         {
             throw new ChatModelException(new("model.template", e.Problems[0].Message), e);
         }
-    }
-
-    private string TextOf(Rollout rollout)
-    {
-        var text = rollout.TextBy(Tokenizer);
-        foreach (var stop in _chat.Stops)
-            text = text.Split(stop, 2)[0];
-        return text.Trim();
     }
 }

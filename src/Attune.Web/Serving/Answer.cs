@@ -1,4 +1,5 @@
 using System.Threading.Channels;
+using Attune.Models;
 using Attune.Rollouts;
 using Attune.Torch;
 

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text.Json;
+using Attune.Models;
 using Attune.Rollouts;
 using Attune.Runs;
 using Attune.Text;
@@ -42,12 +43,12 @@ internal sealed class CompletionBodies(ServedModel model, ServeOptions options)
             reader.Problems.Add(Problem.Of("top_logprobs", $"is {top}, without logprobs", "logprobs true beside it", "add it, or leave top_logprobs out"));
         var choices = reader.Whole("n", 1, options.MaximumAnswers) ?? 1;
         reader.Refuse("response_format", "{\"type\": \"text\"}", "this server has no JSON mode and no JSON schemas: ask for the form in words, and check the answer",
-            value => value.ValueKind == JsonValueKind.Object && value.TryGetProperty("type", out var type) && type.ValueEquals("text"));
+            value => value.ValueKind == JsonValueKind.Object && value.TryGetProperty("type", out var type) && IsText(type, "text"));
         foreach (var tools in (string[])["tools", "functions"])
             reader.Refuse(tools, "none", "this server calls no tools", value => value.ValueKind == JsonValueKind.Array && value.GetArrayLength() == 0);
         foreach (var choice in (string[])["tool_choice", "function_call"])
             reader.Refuse(choice, "\"none\"", "this server calls no tools", value => value.ValueKind == JsonValueKind.String && value.GetString() is "none" or "auto");
-        reader.Refuse("modalities", "[\"text\"]", "this server speaks text only", value => value.ValueKind == JsonValueKind.Array && value.EnumerateArray().All(m => m.ValueEquals("text")));
+        reader.Refuse("modalities", "[\"text\"]", "this server speaks text only", value => value.ValueKind == JsonValueKind.Array && value.EnumerateArray().All(m => IsText(m, "text")));
         reader.Ignore("parallel_tool_calls", "reasoning_effort");
         var room = prompts.Length == 1 ? Math.Max(1, model.Files.Config.MaximumPositions - prompts[0].Length) : 1;
         return Close(reader, prompts, choices, most ?? Math.Min(room, options.MaximumNewTokens ?? room), wantsLogProbs ? top ?? 0 : null, isChat: true);
@@ -59,7 +60,7 @@ internal sealed class CompletionBodies(ServedModel model, ServeOptions options)
             throw ServeException.Bad("The body", $"is {RequestReader.Shortened(body)}", "a JSON object", "see the documentation of the address");
         var reader = new RequestReader(body);
         if (reader.Text("model") is { } name && name != options.ModelName)
-            throw new ServeException(StatusCodes.Status404NotFound, "model_not_found", "model", $"model is \"{name}\", expected \"{options.ModelName}\"; GET /v1/models names what is served");
+            throw new ServeException(StatusCodes.Status404NotFound, "model_not_found", "model", $"model is \"{RequestReader.Shortened(name)}\", expected \"{options.ModelName}\"; GET /v1/models names what is served");
         reader.Ignore("user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key");
         return reader;
     }
@@ -164,6 +165,12 @@ internal sealed class CompletionBodies(ServedModel model, ServeOptions options)
         var items = value.ValueKind == JsonValueKind.Array && value.GetArrayLength() > 0 && value[0].ValueKind is JsonValueKind.String or JsonValueKind.Array
             ? value.EnumerateArray().ToArray()
             : [value];
+        if (items.Length > options.MaximumAnswers)
+        {
+            reader.Note("prompt", value, $"at most {options.MaximumAnswers} prompts, not {items.Length}", "send several requests");
+            return [];
+        }
+
         var prompts = new int[items.Length][];
         for (var k = 0; k < items.Length; k++)
         {
@@ -204,16 +211,20 @@ internal sealed class CompletionBodies(ServedModel model, ServeOptions options)
         foreach (var item in list.EnumerateArray())
         {
             k++;
-            var before = reader.Problems.Count;
             var role = item.ValueKind == JsonValueKind.Object && item.TryGetProperty("role", out var name) && name.ValueKind == JsonValueKind.String ? RoleOf(name.GetString()!) : null;
             if (role is null)
+            {
                 reader.Note($"messages[{k}]", item, "an object with the role system, developer, user or assistant", "correct it");
-            else if (!item.TryGetProperty("content", out var content) || TextOf(content) is not { } text)
-                reader.Note($"messages[{k}].content", item, "a text, or a list of parts of type text", "this server reads text only");
-            else
-                messages.Add(new(role.Value, text));
-            if (reader.Problems.Count > before)
                 continue;
+            }
+
+            if (!item.TryGetProperty("content", out var content) || TextOf(content) is not { } text)
+            {
+                reader.Note($"messages[{k}].content", item, "a text, or a list of parts of type text", "this server reads text only");
+                continue;
+            }
+
+            messages.Add(new(role.Value, text));
             foreach (var other in item.EnumerateObject().Where(m => m.Name is not ("role" or "content" or "name" or "refusal" or "annotations") && m.Value.ValueKind != JsonValueKind.Null))
                 reader.Note($"messages[{k}].{other.Name}", other.Value, "role and content alone", "this server calls no tools and reads text only");
         }
@@ -236,6 +247,8 @@ internal sealed class CompletionBodies(ServedModel model, ServeOptions options)
         }
     }
 
+    private static bool IsText(JsonElement value, string text) => value.ValueKind == JsonValueKind.String && value.ValueEquals(text);
+
     private static Attune.Text.Role? RoleOf(string name) => name switch
     {
         "system" or "developer" => Attune.Text.Role.System,
@@ -253,7 +266,7 @@ internal sealed class CompletionBodies(ServedModel model, ServeOptions options)
         var texts = new List<string>();
         foreach (var part in content.EnumerateArray())
         {
-            if (part.ValueKind != JsonValueKind.Object || !part.TryGetProperty("type", out var type) || !type.ValueEquals("text") || !part.TryGetProperty("text", out var text) || text.ValueKind != JsonValueKind.String)
+            if (part.ValueKind != JsonValueKind.Object || !part.TryGetProperty("type", out var type) || !IsText(type, "text") || !part.TryGetProperty("text", out var text) || text.ValueKind != JsonValueKind.String)
                 return null;
             texts.Add(text.GetString()!);
         }

@@ -1,8 +1,8 @@
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json.Nodes;
-using System.Threading.Channels;
-using Attune.Rollouts;
+using Attune.Models;
 using Attune.Runs;
 using Microsoft.Extensions.Hosting;
 
@@ -26,21 +26,17 @@ internal sealed class Generation(ServedModel model, ServeOptions options, ServeM
         using var time = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted);
         using var drain = life.ApplicationStopping.Register(() => time.CancelAfter(options.DrainTime));
         time.CancelAfter(options.RequestTime);
-        var answers = new List<Answer>();
         try
         {
             metrics.CountPrompt(request.Prompts.Sum(p => p.Length));
             var prompts = request.Echoes && request.TopLogProbs is { } top
-                ? await model.ComputeAsync(lm => request.Prompts.Select(p => PromptScoring.Of(lm, p, top)).ToArray(), time.Token).ConfigureAwait(false)
+                ? await model.ComputeAsync(lm => TokenScoring.Score(lm, request.Prompts, top), time.Token).ConfigureAwait(false)
                 : [.. request.Prompts.Select(p => p.Select(id => new ScoredToken(id, null, [])).ToArray())];
-            var parts = Channel.CreateUnbounded<AnswerPart>(new() { SingleReader = true });
-            for (var k = 0; k < request.Answers && !request.WritesNothing; k++)
-                answers.Add(new(k, request, model, parts.Writer));
             var replies = new Replies(request, options, model.Tokenizer, clock.GetUtcNow());
             if (request.Streams)
-                await StreamAsync(http, request, replies, prompts, parts.Reader, began, time.Token).ConfigureAwait(false);
+                await StreamAsync(http, request, replies, prompts, began, time.Token).ConfigureAwait(false);
             else
-                await WholeAsync(http, request, replies, prompts, parts.Reader, began, time.Token).ConfigureAwait(false);
+                await WholeAsync(http, request, replies, prompts, began, time.Token).ConfigureAwait(false);
             metrics.NoteWhole(Stopwatch.GetElapsedTime(began));
         }
         catch (OperationCanceledException) when (time.IsCancellationRequested)
@@ -58,8 +54,6 @@ internal sealed class Generation(ServedModel model, ServeOptions options, ServeM
         }
         finally
         {
-            foreach (var answer in answers)
-                answer.Cancel();
             if (time.IsCancellationRequested)
                 metrics.CountCancelled();
             model.Release(request.Answers);
@@ -74,7 +68,7 @@ internal sealed class Generation(ServedModel model, ServeOptions options, ServeM
         await SendAsync(http, problem.Body(), CancellationToken.None).ConfigureAwait(false);
     }
 
-    private async Task WholeAsync(HttpContext http, GenerationRequest request, Replies replies, ScoredToken[][] prompts, ChannelReader<AnswerPart> parts, long began, CancellationToken stop)
+    private async Task WholeAsync(HttpContext http, GenerationRequest request, Replies replies, ScoredToken[][] prompts, long began, CancellationToken stop)
     {
         var texts = new StringBuilder[request.Answers];
         var tokens = new List<ScoredToken>[request.Answers];
@@ -87,26 +81,20 @@ internal sealed class Generation(ServedModel model, ServeOptions options, ServeM
             finishes[k] = "length";
         }
 
-        var (open, written) = (request.WritesNothing ? 0 : request.Answers, 0);
-        while (open > 0)
+        var written = 0;
+        await foreach (var part in PartsAsync(request, began, stop).ConfigureAwait(false))
         {
-            var part = await NextAsync(parts, stop).ConfigureAwait(false);
-            if (written == 0)
-                metrics.NoteFirst(Stopwatch.GetElapsedTime(began));
             texts[part.Index].Append(part.Text);
             tokens[part.Index].AddRange(part.Tokens);
-            written += Count(part);
-            if (part.Finish is null)
-                continue;
-            finishes[part.Index] = part.Finish;
-            open--;
+            written += part.Tokens.Count;
+            finishes[part.Index] = part.Finish ?? finishes[part.Index];
         }
 
         var reply = replies.Whole([.. texts.Select(t => t.ToString())], tokens, finishes, written);
         await ModelApi.ReplyAsync(http, reply).ConfigureAwait(false);
     }
 
-    private async Task StreamAsync(HttpContext http, GenerationRequest request, Replies replies, ScoredToken[][] prompts, ChannelReader<AnswerPart> parts, long began, CancellationToken stop)
+    private async Task StreamAsync(HttpContext http, GenerationRequest request, Replies replies, ScoredToken[][] prompts, long began, CancellationToken stop)
     {
         metrics.CountRequest(ModelApi.RouteOf(http), StatusCodes.Status200OK);
         http.Response.ContentType = "text/event-stream; charset=utf-8";
@@ -125,14 +113,10 @@ internal sealed class Generation(ServedModel model, ServeOptions options, ServeM
             offsets[k] = echo.Text.Length;
         }
 
-        var (open, written) = (request.WritesNothing ? 0 : request.Answers, 0);
-        while (open > 0)
+        var written = 0;
+        await foreach (var part in PartsAsync(request, began, stop).ConfigureAwait(false))
         {
-            var part = await NextAsync(parts, stop).ConfigureAwait(false);
-            if (written == 0)
-                metrics.NoteFirst(Stopwatch.GetElapsedTime(began));
-            written += Count(part);
-            open -= part.Finish is null ? 0 : 1;
+            written += part.Tokens.Count;
             await SendAsync(http, replies.Part(part, offsets[part.Index]), stop).ConfigureAwait(false);
             offsets[part.Index] += part.Text.Length;
         }
@@ -142,22 +126,20 @@ internal sealed class Generation(ServedModel model, ServeOptions options, ServeM
         await http.Response.WriteAsync("data: [DONE]\n\n", stop).ConfigureAwait(false);
     }
 
-    private static async ValueTask<AnswerPart> NextAsync(ChannelReader<AnswerPart> parts, CancellationToken stop)
+    /// <summary>The parts of the answers, counted.</summary>
+    private async IAsyncEnumerable<AnswerPart> PartsAsync(GenerationRequest request, long began, [EnumeratorCancellation] CancellationToken stop)
     {
-        try
+        if (request.WritesNothing)
+            yield break;
+        var isFirst = true;
+        await foreach (var part in model.AnswerAsync(request, stop).ConfigureAwait(false))
         {
-            return await parts.ReadAsync(stop).ConfigureAwait(false);
+            if (isFirst)
+                metrics.NoteFirst(Stopwatch.GetElapsedTime(began));
+            isFirst = false;
+            metrics.CountNew(part.Tokens.Count);
+            yield return part;
         }
-        catch (ChannelClosedException e) when (e.InnerException is RunFailedException failed)
-        {
-            throw new RunFailedException(failed.Message, failed);
-        }
-    }
-
-    private int Count(AnswerPart part)
-    {
-        metrics.CountNew(part.Tokens.Count);
-        return part.Tokens.Count;
     }
 
     private string TextOf(ScoredToken[] tokens) => model.Tokenizer.Decode([.. tokens.Select(t => t.Id)]);

@@ -48,8 +48,33 @@ internal static class ModelApi
             reader.Problems.Add(Runs.Problem.Of("content", "is missing", "a text", "give one"));
         Check(reader);
         var ids = model.Tokenizer.Encode(content!);
-        var reply = new JsonObject { ["tokens"] = new JsonArray([.. ids.Select(id => withPieces ? new JsonObject { ["id"] = id, ["piece"] = model.Tokenizer.Decode([id]) } : (JsonNode)id)]), ["count"] = ids.Length };
-        await ReplyAsync(http, reply).ConfigureAwait(false);
+        http.RequestServices.GetRequiredService<ServeMetrics>().CountRequest(RouteOf(http), http.Response.StatusCode);
+        http.Response.ContentType = "application/json; charset=utf-8";
+        await using var writer = new Utf8JsonWriter(http.Response.Body); // a tree of millions of tokens would take a hundred times the memory
+        writer.WriteStartObject();
+        writer.WriteStartArray("tokens");
+        for (var k = 0; k < ids.Length; k++)
+        {
+            if (withPieces)
+            {
+                writer.WriteStartObject();
+                writer.WriteNumber("id", ids[k]);
+                writer.WriteString("piece", model.Tokenizer.Decode([ids[k]]));
+                writer.WriteEndObject();
+            }
+            else
+            {
+                writer.WriteNumberValue(ids[k]);
+            }
+
+            if (k % 4096 == 4095)
+                await writer.FlushAsync(http.RequestAborted).ConfigureAwait(false);
+        }
+
+        writer.WriteEndArray();
+        writer.WriteNumber("count", ids.Length);
+        writer.WriteEndObject();
+        await writer.FlushAsync(http.RequestAborted).ConfigureAwait(false);
     }
 
     private static async Task DetokenizeAsync(HttpContext http, ServedModel model)

@@ -54,11 +54,39 @@ public static class ModelServer
         try
         {
             using var document = await JsonDocument.ParseAsync(http.Request.Body, new JsonDocumentOptions { AllowDuplicateProperties = false }, http.RequestAborted).ConfigureAwait(false);
+            ReadTexts(document.RootElement);
             return document.RootElement.Clone();
+        }
+        catch (InvalidOperationException)
+        {
+            throw ServeException.Bad("The body", "holds text that is no Unicode: bytes that are not UTF-8, or half of a surrogate pair", "a JSON object in UTF-8", "correct the text");
         }
         catch (JsonException e)
         {
             throw ServeException.Bad("The body", $"is no JSON (line {(e.LineNumber ?? 0) + 1}, byte {(e.BytePositionInLine ?? 0) + 1})", "a JSON object", "check quotes, commas and brackets, and that no key stands twice");
+        }
+    }
+
+    /// <summary>Reads every text of a document, of which its reader does not know yet whether they are any.</summary>
+    private static void ReadTexts(JsonElement value)
+    {
+        switch (value.ValueKind)
+        {
+            case JsonValueKind.String:
+                value.GetString();
+                break;
+            case JsonValueKind.Array:
+                foreach (var item in value.EnumerateArray())
+                    ReadTexts(item);
+                break;
+            case JsonValueKind.Object:
+                foreach (var member in value.EnumerateObject())
+                {
+                    _ = member.Name;
+                    ReadTexts(member.Value);
+                }
+
+                break;
         }
     }
 

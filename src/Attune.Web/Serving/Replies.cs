@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json.Nodes;
-using Attune.Rollouts;
+using Attune.Models;
 using Attune.Tokens;
 
 namespace Attune.Web.Serving;

@@ -6,6 +6,8 @@ namespace Attune.Web.Serving;
 /// <summary>Reads the members of a request's body and collects everything that is wrong with them. A key that nobody asked for is refused in the end.</summary>
 internal sealed class RequestReader(JsonElement root)
 {
+    private const int MostProblems = 50; // a body can have millions
+
     private readonly HashSet<string> _known = [];
 
     public List<Problem> Problems { get; } = [];
@@ -85,17 +87,24 @@ internal sealed class RequestReader(JsonElement root)
             Note(key, value, expected, fix);
     }
 
-    public void Note(string key, JsonElement value, string expected, string fix) => Problems.Add(Problem.Of(key, $"is {Shortened(value)}", expected, fix));
+    public void Note(string key, JsonElement value, string expected, string fix)
+    {
+        if (Problems.Count < MostProblems)
+            Problems.Add(Problem.Of(Shortened(key), $"is {Shortened(value)}", expected, fix));
+    }
 
     public void RefuseUnknown()
     {
-        foreach (var member in root.EnumerateObject().Where(m => !_known.Contains(m.Name) && m.Value.ValueKind != JsonValueKind.Null))
-            Problems.Add(Problem.Of(member.Name, "is a key that this server does not know", "only known keys, as others may change the answer", "leave it out"));
+        foreach (var member in root.EnumerateObject().Where(m => !_known.Contains(m.Name) && m.Value.ValueKind != JsonValueKind.Null).Take(MostProblems))
+            Problems.Add(Problem.Of(Shortened(member.Name), "is a key that this server does not know", "only known keys, as others may change the answer", "leave it out"));
     }
 
-    public static string Shortened(JsonElement value)
+    public static string Shortened(JsonElement value) => Shortened(value.GetRawText());
+
+    /// <summary>As much of a text as a message shows, no half character at its end.</summary>
+    public static string Shortened(string text)
     {
-        var text = value.GetRawText();
-        return text.Length <= 60 ? text : text[..60] + "…";
+        const int Most = 60;
+        return text.Length <= Most ? text : text[..(char.IsHighSurrogate(text[Most - 1]) ? Most - 1 : Most)] + "…";
     }
 }

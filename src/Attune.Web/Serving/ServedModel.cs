@@ -1,4 +1,6 @@
 using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
+using System.Threading.Channels;
 using Attune.Models;
 using Attune.Rollouts;
 using Attune.Runs;
@@ -14,9 +16,12 @@ namespace Attune.Web.Serving;
 /// </summary>
 public sealed class ServedModel : IDisposable
 {
+    /// <summary>Places of prompts that are read between two tokens of other answers: enough that products are as fast as they get, and some tenths of a second for a model that suits the machine.</summary>
+    private const int PromptPlaces = 256;
+
     private readonly CausalLm _model;
     private readonly DecodingEngine _engine;
-    private readonly ChatPrompts _chat;
+    private ChatPrompts _chat;
     private readonly ConcurrentQueue<Action> _work = new();
     private readonly ConcurrentDictionary<Decoding, byte> _open = new();
     private readonly SemaphoreSlim _isThereWork = new(0);
@@ -29,12 +34,13 @@ public sealed class ServedModel : IDisposable
     /// <summary>Starts the thread. The model becomes this one's.</summary>
     /// <param name="files">What the folder says.</param>
     /// <param name="model">Its weights.</param>
-    /// <param name="options">Rows and queue.</param>
     /// <param name="threads">Threads of an operator.</param>
-    public ServedModel(ModelDescription files, CausalLm model, ServeOptions options, int threads)
+    /// <param name="maximumRows">Answers that are decoded together.</param>
+    /// <param name="maximumWaiting">Answers that <see cref="TryReserve"/> lets wait for a place.</param>
+    public ServedModel(ModelDescription files, CausalLm model, int threads, int maximumRows = Sampler.UsualBatch, int maximumWaiting = 256)
     {
-        (Files, _model, _threads, _most) = (files, model, threads, options.MaximumRows + options.MaximumWaiting);
-        _engine = new(model) { MaximumRows = options.MaximumRows };
+        (Files, _model, _threads, _most) = (files, model, threads, maximumRows + maximumWaiting);
+        _engine = new(model) { MaximumRows = maximumRows, PromptPlaces = PromptPlaces };
         _chat = new(Tokenizer);
         _thread = new(Run) { IsBackground = true, Name = "decoding" };
         _thread.Start();
@@ -42,6 +48,9 @@ public sealed class ServedModel : IDisposable
 
     /// <summary>What the folder says of the model.</summary>
     public ModelDescription Files { get; }
+
+    /// <summary>The day that the chat template is told; null for that of training.</summary>
+    public DateTimeOffset? Now { init => _chat = new(Tokenizer, value); }
 
     /// <summary>The model's tokenizer.</summary>
     public Tokenizer Tokenizer => Files.Tokenizer!;
@@ -81,6 +90,30 @@ public sealed class ServedModel : IDisposable
         _engine.Submit(decoding);
         _open[decoding] = 0;
         _isThereWork.Release();
+    }
+
+    /// <summary>Has answers written and gives their parts as they come. Whoever stops reading gives up what is not there yet.</summary>
+    /// <exception cref="RunFailedException">The model gives none.</exception>
+    internal async IAsyncEnumerable<AnswerPart> AnswerAsync(GenerationRequest request, [EnumeratorCancellation] CancellationToken stop)
+    {
+        var parts = Channel.CreateUnbounded<AnswerPart>(new() { SingleReader = true });
+        var answers = new List<Answer>();
+        try
+        {
+            for (var k = 0; k < request.Answers; k++)
+                answers.Add(new(k, request, this, parts.Writer));
+            for (var open = answers.Count; open > 0;)
+            {
+                var part = await NextAsync(parts.Reader, stop).ConfigureAwait(false);
+                open -= part.Finish is null ? 0 : 1;
+                yield return part;
+            }
+        }
+        finally
+        {
+            foreach (var answer in answers)
+                answer.Cancel();
+        }
     }
 
     /// <summary>Gives an answer up, or says that it is there.</summary>
@@ -123,6 +156,7 @@ public sealed class ServedModel : IDisposable
         _isOver = true;
         _isThereWork.Release();
         _thread.Join();
+        EndAll(new("The model was put away before the answer ended, expected to be asked while it is there; ask again when it is back"));
         _engine.Dispose();
         _model.Dispose();
         _isThereWork.Dispose();
@@ -149,14 +183,29 @@ public sealed class ServedModel : IDisposable
         }
         catch (Exception e)
         {
-            var reason = new RunFailedException($"The model could not be computed ({e.Message.TrimEnd('.')}), expected room and numbers for {_engine.Active} answers; ask for fewer or shorter ones at once", e);
-            foreach (var decoding in _open.Keys)
-            {
-                decoding.Failed?.Invoke(reason);
-                End(decoding);
-            }
-
+            EndAll(new($"The model could not be computed ({e.Message.TrimEnd('.')}), expected room and numbers for {_engine.Active} answers; ask for fewer or shorter ones at once", e));
             return true;
+        }
+    }
+
+    private void EndAll(RunFailedException reason)
+    {
+        foreach (var decoding in _open.Keys)
+        {
+            decoding.Failed?.Invoke(reason);
+            End(decoding);
+        }
+    }
+
+    private static async ValueTask<AnswerPart> NextAsync(ChannelReader<AnswerPart> parts, CancellationToken stop)
+    {
+        try
+        {
+            return await parts.ReadAsync(stop).ConfigureAwait(false);
+        }
+        catch (ChannelClosedException e) when (e.InnerException is RunFailedException failed)
+        {
+            throw new RunFailedException(failed.Message, failed);
         }
     }
 }

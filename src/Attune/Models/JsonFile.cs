@@ -26,6 +26,7 @@ internal static class JsonFile
             if (new FileInfo(path) is { Exists: true, Length: > LongestFile } large)
                 throw InputException.One(path, $"has {large.Length} bytes", $"at most {LongestFile}", "check that it is the right file");
             var document = JsonDocument.Parse(File.ReadAllBytes(path), Strict);
+            ReadTexts(document.RootElement);
             if (document.RootElement.ValueKind == JsonValueKind.Object)
                 return document;
             var kind = document.RootElement.ValueKind;
@@ -40,9 +41,33 @@ internal static class JsonFile
         {
             throw InputException.One(path, $"cannot be read ({e.Message.TrimEnd('.')})", "a readable file", "check the file's permissions");
         }
+        catch (InvalidOperationException)
+        {
+            throw InputException.One(path, "holds text that is no Unicode: half of a surrogate pair", "text in UTF-8", "correct it or download it again");
+        }
         catch (JsonException e)
         {
             throw InputException.One(path, $"is not valid JSON ({e.Message.TrimEnd('.')})", "an object with each key once", "correct it or download it again");
+        }
+    }
+
+    /// <summary>Reads every text once: half a surrogate pair is only found then.</summary>
+    private static void ReadTexts(JsonElement value)
+    {
+        if (value.ValueKind == JsonValueKind.String)
+            value.GetString();
+        else if (value.ValueKind == JsonValueKind.Array)
+        {
+            foreach (var item in value.EnumerateArray())
+                ReadTexts(item);
+        }
+        else if (value.ValueKind == JsonValueKind.Object)
+        {
+            foreach (var member in value.EnumerateObject())
+            {
+                _ = member.Name;
+                ReadTexts(member.Value);
+            }
         }
     }
 

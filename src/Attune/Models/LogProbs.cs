@@ -22,19 +22,19 @@ public static class LogProbs
     /// <param name="tokens"><c>[...]</c> int64, each at least 0 and below V; at padding any of these.</param>
     /// <param name="temperature">What the logits are divided by, above 0.</param>
     /// <returns><c>[...]</c>, at most 0.</returns>
-    public static Tensor OfTaken(Tensor logits, Tensor tokens, double temperature = 1) => Taken(Distribution(logits, temperature), tokens);
+    public static Tensor OfTaken(Tensor logits, Tensor tokens, double temperature = 1) => Taken(OfAll(logits, temperature), tokens);
 
     /// <summary>Entropy −Σ p log p of the distribution at each place; a logit of −∞ adds 0.</summary>
     /// <param name="logits"><c>[..., V]</c>.</param>
     /// <param name="temperature">What the logits are divided by, above 0.</param>
     /// <returns><c>[...]</c>, between 0 and log V.</returns>
-    public static Tensor Entropy(Tensor logits, double temperature = 1) => EntropyOf(Distribution(logits, temperature));
+    public static Tensor Entropy(Tensor logits, double temperature = 1) => EntropyOf(OfAll(logits, temperature));
 
     /// <summary>Both, from one softmax.</summary>
     /// <inheritdoc cref="OfTaken"/>
     public static TokenLogProbs WithEntropy(Tensor logits, Tensor tokens, double temperature = 1)
     {
-        var all = Distribution(logits, temperature);
+        var all = OfAll(logits, temperature);
         return new(Taken(all, tokens), EntropyOf(all));
     }
 
@@ -43,7 +43,7 @@ public static class LogProbs
     public static TokenLogProbs WithLoggedEntropy(Tensor logits, Tensor tokens, double temperature = 1)
     {
         using var scope = TensorScope.Begin(); // what only the entropy needed goes now, not after backward
-        var all = Distribution(logits, temperature);
+        var all = OfAll(logits, temperature);
         return new(scope.Keep(Taken(all, tokens)), scope.Keep(EntropyOf(all.Detach())));
     }
 
@@ -90,7 +90,8 @@ public static class LogProbs
         return new(both[0], both[1]);
     }
 
-    private static Tensor Distribution(Tensor logits, double temperature)
+    /// <summary>Log-probability of every token at each place, <c>[..., V]</c>, at least float32.</summary>
+    internal static Tensor OfAll(Tensor logits, double temperature)
     {
         if (!(temperature > 0))
             throw new ArgumentOutOfRangeException(nameof(temperature), temperature, "A temperature is above 0; for greedy sampling log-probabilities are taken at 1.");
@@ -98,7 +99,8 @@ public static class LogProbs
         return (temperature == 1 ? wide : wide / temperature).LogSoftmax(-1);
     }
 
-    private static Tensor Taken(Tensor logSoftmax, Tensor tokens) => logSoftmax.Gather(-1, tokens.Unsqueeze(-1)).Squeeze(-1);
+    /// <summary>Of each place the number at its token.</summary>
+    internal static Tensor Taken(Tensor logSoftmax, Tensor tokens) => logSoftmax.Gather(-1, tokens.Unsqueeze(-1)).Squeeze(-1);
 
     // The clamp turns 0 · −∞ (NaN) into 0 and changes nothing else: no finite log-probability is below it.
     private static Tensor EntropyOf(Tensor logSoftmax) => -(logSoftmax.Exp() * logSoftmax.ClampMin(-float.MaxValue)).Sum(-1);

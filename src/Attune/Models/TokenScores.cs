@@ -26,13 +26,8 @@ public sealed record TokenScores(IReadOnlyList<int> Ids, IReadOnlyList<string>? 
     /// <exception cref="RunFailedException">A log-prob is not a number.</exception>
     public static TokenScores Of(CausalLm model, int[] ids, Tokenizer? tokenizer = null)
     {
-        var logProbs = TokenScoring.LogProbs(model, [ids])[0];
-        if (Array.FindIndex(logProbs, p => float.IsNaN(p)) is var bad and >= 0)
-        {
-            throw new RunFailedException($"The log-prob of token {bad + 2} is NaN, expected a number; the model's weights are damaged, or its training diverged: " +
-                "take an earlier checkpoint");
-        }
-        return new(ids, tokenizer is null ? null : [.. ids.Select(id => tokenizer.Decode([id]))], [null, .. logProbs.Select(p => (float?)p)]);
+        var scored = TokenScoring.Score(model, [ids], top: 0)[0];
+        return new(ids, tokenizer is null ? null : [.. ids.Select(id => tokenizer.Decode([id]))], [.. scored.Select(token => token.LogProb)]);
     }
 
     /// <summary>Memory that scoring takes, in bytes.</summary>

@@ -44,7 +44,7 @@ public sealed class AnswerText(Tokenizer tokenizer, IReadOnlyList<string> stops)
         {
             for (var length = Math.Min(stop.Length - 1, _held.Length); length > longest; length--)
             {
-                if (_held.EndsWith(stop[..length], StringComparison.Ordinal))
+                if (_held.AsSpan().EndsWith(stop.AsSpan(0, length), StringComparison.Ordinal))
                     longest = length;
             }
         }

@@ -67,7 +67,7 @@ public static class ContinuationScoring
             {
                 try
                 {
-                    scores[k] = Of(PromptScoring.Of(model, encoded[k].Ids, top: 1, from: encoded[k].Context), requests[k]);
+                    scores[k] = Of(TokenScoring.Score(model, [encoded[k].Ids], top: 1, from: [encoded[k].Context])[0], requests[k]);
                     lock (gate)
                         finished?.Invoke(1);
                 }

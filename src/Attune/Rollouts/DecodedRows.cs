@@ -37,8 +37,6 @@ internal sealed class DecodedRows : IDisposable
     /// <summary>Columns there is room for.</summary>
     public int Capacity => _caches[0].Capacity;
 
-    private CausalLm Model => _models[0];
-
     /// <summary>Makes room; what is there stays.</summary>
     /// <param name="rows">Most rows.</param>
     /// <param name="capacity">Most columns.</param>
@@ -60,31 +58,27 @@ internal sealed class DecodedRows : IDisposable
     /// <param name="prompts">Token ids, at least one prompt; none longer than the columns in use where rows are.</param>
     public NextToken Join(IReadOnlyList<int[]> prompts)
     {
-        using var scope = TensorScope.Begin();
-        var (distinct, sources) = Distinct(prompts);
-        var width = distinct.Max(prompt => prompt.Length);
-        var input = Padded(distinct, width);
-        var last = Tensor.Arange(width - 1, distinct.Count * width, width, Model.Compute.Device);
-        var joinsNone = Rows == 0;
-        var hidden = new Tensor[_models.Length];
-        for (var k = 0; k < hidden.Length; k++)
-        {
-            if (joinsNone && distinct.Count == prompts.Count)
-            {
-                _caches[k].Restart(prompts.Count);
-                hidden[k] = _models[k].HiddenAt(input, last, _caches[k]);
-                continue;
-            }
+        using var reading = new PromptReading(_models, prompts, into: Rows == 0 ? _caches : null);
+        return Join(reading);
+    }
 
-            using var read = new KvCache(_models[k].Config, distinct.Count, width, Model.Compute);
-            var ofDistinct = _models[k].HiddenAt(input, last, read);
-            if (joinsNone)
+    /// <summary>Begins to read prompts in pieces; the rows are not touched until they join.</summary>
+    public PromptReading Begin(IReadOnlyList<int[]> prompts) => new(_models, prompts);
+
+    /// <summary>Reads what is left of some prompts and adds a row for each behind those in use. There has to be room.</summary>
+    /// <param name="reading">The prompts; none longer than the columns in use where rows are.</param>
+    public NextToken Join(PromptReading reading)
+    {
+        using var scope = TensorScope.Begin();
+        var hidden = reading.Read(reading.Left);
+        for (var k = 0; reading.Caches is { } read && k < _caches.Length; k++)
+        {
+            if (Rows == 0)
                 _caches[k].Restart(0);
-            _caches[k].Join(read, sources);
-            hidden[k] = ofDistinct.IndexSelect(0, Tensor.From(Array.ConvertAll(sources, s => (long)s), sources.Length).To(Model.Compute.Device));
+            _caches[k].Join(read[k], reading.Sources);
         }
 
-        Rows += prompts.Count;
+        Rows += reading.Sources.Length;
         return Keep(scope, hidden);
     }
 
@@ -145,38 +139,5 @@ internal sealed class DecodedRows : IDisposable
         for (var k = 0; k < logits.Length; k++)
             logits[k] = _models[k].Logits(hidden[k]).To(DType.Float32);
         return new(scope.Keep((_contrast?.Of(logits) ?? logits[0]).To(Device.Cpu)), scope.Keep(hidden[0]));
-    }
-
-    private ModelInput Padded(List<int[]> prompts, int width)
-    {
-        var ids = new int[prompts.Count * width];
-        var segments = new int[ids.Length];
-        for (var k = 0; k < prompts.Count; k++)
-        {
-            var start = ((k + 1) * width) - prompts[k].Length;
-            prompts[k].CopyTo(ids, start);
-            segments.AsSpan(start, prompts[k].Length).Fill(1);
-        }
-
-        return ModelInput.Of(ids, segments, prompts.Count, Model.Compute);
-    }
-
-    /// <summary>The distinct prompts, and which of them each row has.</summary>
-    private static (List<int[]> Prompts, int[] Sources) Distinct(IReadOnlyList<int[]> prompts)
-    {
-        var distinct = new List<int[]>();
-        var places = new Dictionary<string, int>();
-        var sources = new int[prompts.Count];
-        for (var k = 0; k < sources.Length; k++)
-        {
-            var key = string.Join(' ', prompts[k]);
-            if (!places.TryGetValue(key, out sources[k]))
-            {
-                places[key] = sources[k] = distinct.Count;
-                distinct.Add(prompts[k]);
-            }
-        }
-
-        return (distinct, sources);
     }
 }

@@ -1,11 +1,9 @@
 using System.Runtime.InteropServices;
+using Attune.Models;
 using Attune.Runs;
 using Attune.Torch;
 
 namespace Attune.Rollouts;
-
-/// <summary>A token and its log-prob in nats.</summary>
-public readonly record struct TokenLogProb(int Token, float LogProb);
 
 /// <summary>A token as it is drawn.</summary>
 /// <param name="Token">Its id.</param>

@@ -22,6 +22,8 @@ public sealed class DecodingEngine : IDisposable
     private readonly DecodedRows _rows;
     private readonly ConcurrentQueue<Decoding> _waiting = new();
     private readonly List<Decoding> _active = []; // row k of the caches
+    private readonly List<Decoding> _joining = []; // those whose prompts are being read in pieces
+    private PromptReading? _reading;
 
     /// <summary>Creates an engine without rows; memory is taken as they come, and kept for the next.</summary>
     /// <param name="model">The model; its weights are read at each step.</param>
@@ -31,11 +33,17 @@ public sealed class DecodingEngine : IDisposable
     /// <summary>Most rows that are decoded together; others wait, first come, first served.</summary>
     public int MaximumRows { get; init; } = Sampler.UsualBatch;
 
+    /// <summary>
+    /// Most places of prompts that are read between two tokens of the rows that are decoded: longer ones are read in pieces, so that nobody waits long for the next
+    /// token. Where nothing is decoded, prompts are read whole. Changes no draw.
+    /// </summary>
+    public int PromptPlaces { get; init; } = int.MaxValue;
+
     /// <summary>Reads a value off the hidden state <c>[B,D] → [B]</c> that each token is drawn from.</summary>
     public Func<Tensor, Tensor>? ValueHead { get; init; }
 
-    /// <summary>Responses in the making.</summary>
-    public int Active => _active.Count;
+    /// <summary>Responses in the making, those whose prompts are being read included.</summary>
+    public int Active => _active.Count + _joining.Count;
 
     /// <summary>Responses that wait for a place.</summary>
     public int Waiting => _waiting.Count;
@@ -77,7 +85,7 @@ public sealed class DecodingEngine : IDisposable
         using var numbers = Autograd.Inference();
         using var scope = TensorScope.Begin();
         LetLeave();
-        while (LetJoin())
+        for (var places = PromptPlaces; LetJoin(ref places);)
             stop.ThrowIfCancellationRequested();
         if (_active.Count > 0)
         {
@@ -87,34 +95,96 @@ public sealed class DecodingEngine : IDisposable
             LetLeave();
         }
 
-        return _active.Count > 0 || !_waiting.IsEmpty;
+        return Active > 0 || !_waiting.IsEmpty;
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _rows.Dispose();
-
-    private bool LetJoin()
+    public void Dispose()
     {
+        _reading?.Dispose();
+        _rows.Dispose();
+    }
+
+    /// <summary>Reads prompts of the next, and lets those join that are read.</summary>
+    /// <param name="places">How many may still be read before the next token of the others.</param>
+    /// <returns>Whether more may follow at once.</returns>
+    private bool LetJoin(ref int places)
+    {
+        if (_reading is not null)
+            return ReadOn(_reading, ref places);
         var free = MaximumRows - _active.Count;
         if (free < Math.Min(_waiting.Count, Math.Max(1, (int)(MaximumRows * JoinShare))))
             return false;
         var joining = Next(free);
         if (joining.Count == 0)
             return false;
+        int[][] prompts = [.. joining.Select(d => d.Request.Prompt)];
+        if (_active.Count == 0)
+        {
+            MakeRoom(joining);
+            Add(joining, _rows.Join(prompts));
+            return true;
+        }
+
+        _joining.AddRange(joining);
+        _reading = _rows.Begin(prompts);
+        return ReadOn(_reading, ref places);
+    }
+
+    /// <summary>Reads the next piece of some prompts, or all that is left where no row would wait for it; after the last piece they join.</summary>
+    private bool ReadOn(PromptReading reading, ref int places)
+    {
+        if (_joining.TrueForAll(decoding => decoding.IsCancelled))
+        {
+            EndReading();
+            return true;
+        }
+
+        if (places <= 0)
+            return false;
+        var piece = _active.Count == 0 ? reading.Left : Math.Min(reading.Left, Math.Max(1, places / reading.Rows));
+        places -= Math.Min(places, piece * reading.Rows);
+        if (piece < reading.Left)
+        {
+            reading.Read(piece);
+            return false;
+        }
+
+        MakeRoom(_joining);
+        var next = _rows.Join(reading);
+        Decoding[] joining = [.. _joining];
+        EndReading();
+        Add(joining, next);
+        return true;
+    }
+
+    private void EndReading()
+    {
+        _reading!.Dispose();
+        _reading = null;
+        _joining.Clear();
+    }
+
+    /// <summary>Room for some rows beside those there are, at whose last column they can end.</summary>
+    private void MakeRoom(List<Decoding> joining)
+    {
         var longest = Math.Max(joining.Max(d => d.Longest), _active.Select(d => d.Longest).DefaultIfEmpty(0).Max());
         var isAlone = _active.Count == 0 && _waiting.IsEmpty;
         _rows.Reserve(Math.Min(MaximumRows, _active.Count + joining.Count + _waiting.Count), isAlone ? longest : (int)Columns(longest), MaximumRows);
         var width = joining.Max(d => d.Request.Prompt.Length);
         if (_active.Count > 0 && width > _rows.Length)
             Shift(width - _rows.Length);
-        var next = _rows.Join([.. joining.Select(d => d.Request.Prompt)]);
+    }
+
+    /// <summary>Takes rows on that have joined, and draws their first tokens.</summary>
+    private void Add(IReadOnlyList<Decoding> joining, NextToken next)
+    {
         foreach (var decoding in joining)
             decoding.Padding = _rows.Length - decoding.Request.Prompt.Length;
         var first = _active.Count;
         _active.AddRange(joining);
         Draw(first, next);
         LetLeave();
-        return true;
     }
 
     /// <summary>The next that fit into one pass.</summary>

@@ -1,3 +1,5 @@
+using Attune.Models;
+
 namespace Attune.Rollouts;
 
 /// <summary>What earlier tokens do to the logits of the next: biases, penalties and bans. All on one row <c>[V]</c>, in place.</summary>

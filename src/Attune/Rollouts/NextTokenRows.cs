@@ -1,3 +1,4 @@
+using Attune.Models;
 using Attune.Runs;
 using Attune.Torch;
 

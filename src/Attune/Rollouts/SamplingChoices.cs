@@ -52,7 +52,16 @@ public sealed record SamplingChoices
     /// <inheritdoc cref="SamplingOptions.RepetitionPenalty"/>
     public double? RepetitionPenalty { get; init; }
 
-    /// <summary>What an author does not set and nobody chose to leave open: penalties, bans, biases; the rest of it is not read.</summary>
+    /// <inheritdoc cref="SamplingOptions.NoRepeatNgram"/>
+    public int? NoRepeatNgram { get; init; }
+
+    /// <inheritdoc cref="SamplingOptions.BadWords"/>
+    public IReadOnlyList<IReadOnlyList<int>>? BadWords { get; init; }
+
+    /// <inheritdoc cref="SamplingOptions.Biases"/>
+    public IReadOnlyList<TokenBias>? Biases { get; init; }
+
+    /// <summary>What an author does not set: penalties of other programs, and whether invalid logits become numbers, which an author may ask for as well; the rest of it is not read.</summary>
     public SamplingOptions Further { get; init; } = new();
 
     /// <inheritdoc cref="SamplingOptions.PenaltyWindow"/>
@@ -68,7 +77,7 @@ public sealed record SamplingChoices
     public IReadOnlyList<int>? EndTokens { get; init; }
 
     /// <inheritdoc cref="SamplingOptions.StopStrings"/>
-    public IReadOnlyList<string> StopStrings { get; init; } = [];
+    public IReadOnlyList<string>? StopStrings { get; init; }
 
     /// <summary>The choices joined with the preset's and the folder's settings.</summary>
     /// <param name="model">The model's folder.</param>
@@ -83,6 +92,7 @@ public sealed record SamplingChoices
         var room = model.Config.MaximumPositions - promptTokens;
         var isGreedy = IsGreedy || (model.Usual.Samples == false && Preset is null && Drawing.All(choice => choice.Value is null));
         var usual = isGreedy ? WithoutDrawing(model.Usual) : model.Usual;
+        var most = MaximumNewTokens ?? Math.Max(1, Math.Min(usual.MaximumNewTokens ?? usual.MaximumLength - promptTokens ?? UsualNewTokens, room));
         var options = Further with
         {
             Chain = OfPreset("chain") == "llama.cpp" ? ChainOrder.LlamaCpp : ChainOrder.Transformers,
@@ -92,19 +102,23 @@ public sealed record SamplingChoices
             TopK = TopK ?? (int?)NumberOfPreset("topK", isGreedy) ?? usual.TopK ?? 0,
             TopP = TopP ?? NumberOfPreset("topP", isGreedy) ?? usual.TopP ?? 1,
             MinP = MinP ?? NumberOfPreset("minP", isGreedy) ?? usual.MinP ?? 0,
-            Typical = Typical ?? 1,
-            Epsilon = Epsilon ?? 0,
-            Eta = Eta ?? 0,
+            Typical = Typical ?? usual.Typical ?? 1,
+            Epsilon = Epsilon ?? usual.Epsilon ?? 0,
+            Eta = Eta ?? usual.Eta ?? 0,
             XtcProbability = XtcProbability ?? 0,
             XtcThreshold = XtcThreshold ?? new SamplingOptions().XtcThreshold,
             RepetitionPenalty = RepetitionPenalty ?? usual.RepetitionPenalty ?? 1,
             PenaltyWindow = PenaltyWindow ?? (int?)NumberOfPreset("penaltyWindow", isGreedy: false) ?? 0,
-            MinimumNewTokens = MinimumNewTokens ?? 0,
-            MaximumNewTokens = MaximumNewTokens ?? Math.Max(1, Math.Min(usual.MaximumNewTokens ?? UsualNewTokens, room)),
+            NoRepeatNgram = NoRepeatNgram ?? usual.NoRepeatNgram ?? 0,
+            BadWords = BadWords ?? usual.BadWords,
+            Biases = Biases ?? usual.Biases,
+            RemoveInvalid = Further.RemoveInvalid || usual.RemoveInvalid == true,
+            MinimumNewTokens = MinimumNewTokens ?? Math.Max(0, Math.Min(most, Math.Max(usual.MinimumNewTokens ?? 0, (usual.MinimumLength ?? 0) - promptTokens))),
+            MaximumNewTokens = most,
             EndTokens = EndTokens ?? model.EndIds,
-            StopStrings = StopStrings,
+            StopStrings = StopStrings ?? usual.StopStrings,
         };
-        foreach (var problem in Contradictions(nameOf).Concat(options.Problems(NameOrFile(nameOf), model.Config.VocabularySize)).Concat(TooLong(room, nameOf)).Concat(StopProblems(model, nameOf)))
+        foreach (var problem in usual.Unknown.Concat(Contradictions(nameOf)).Concat(options.Problems(NameOrFile(nameOf), model.Config.VocabularySize)).Concat(TooLong(room, nameOf)).Concat(StopProblems(model, options, nameOf)))
             problems.Add(problem);
         return options;
     }
@@ -117,7 +131,7 @@ public sealed record SamplingChoices
     ];
 
     /// <summary>The author's settings for drawing, of which none matters where the likeliest token is taken.</summary>
-    private static GenerationConfig WithoutDrawing(GenerationConfig usual) => usual with { Temperature = null, TopK = null, TopP = null, MinP = null };
+    private static GenerationConfig WithoutDrawing(GenerationConfig usual) => usual with { Temperature = null, TopK = null, TopP = null, MinP = null, Typical = null, Epsilon = null, Eta = null };
 
     private string? OfPreset(string key) => Preset is null ? null : SamplingOptions.Presets.GetValueOrDefault(Preset)?.GetValueOrDefault(key);
 
@@ -142,11 +156,29 @@ public sealed record SamplingChoices
         var isAuthors = key switch
         {
             "repetitionPenalty" => RepetitionPenalty is null,
+            "noRepeatNgram" => NoRepeatNgram is null,
+            "badWords" => BadWords is null,
+            "biases" => Biases is null,
             "endTokens" => EndTokens is null,
-            "temperature" or "topK" or "topP" or "minP" => OfPreset(key) is null && Drawing.First(choice => choice.Key == key).Value is null,
+            "minimumNewTokens" => MinimumNewTokens is null,
+            "stopStrings" => StopStrings is null,
+            "temperature" or "topK" or "topP" or "minP" or "typical" or "epsilon" or "eta" => OfPreset(key) is null && Drawing.First(choice => choice.Key == key).Value is null,
             _ => false,
         };
-        return isAuthors ? $"{GenerationConfig.FileName} {JsonNamingPolicy.SnakeCaseLower.ConvertName(key)}" : nameOf(key);
+        return isAuthors ? $"{GenerationConfig.FileName} {FileKeys.GetValueOrDefault(key) ?? JsonNamingPolicy.SnakeCaseLower.ConvertName(key)}" : nameOf(key);
+    };
+
+    /// <summary>Keys of the author's file that are not ours in another spelling.</summary>
+    private static Dictionary<string, string> FileKeys { get; } = new()
+    {
+        ["typical"] = "typical_p",
+        ["epsilon"] = "epsilon_cutoff",
+        ["eta"] = "eta_cutoff",
+        ["noRepeatNgram"] = "no_repeat_ngram_size",
+        ["badWords"] = "bad_words_ids",
+        ["biases"] = "sequence_bias",
+        ["endTokens"] = "eos_token_id",
+        ["minimumNewTokens"] = "min_new_tokens",
     };
 
     private IEnumerable<Problem> TooLong(int room, Func<string, string> nameOf)
@@ -155,9 +187,9 @@ public sealed record SamplingChoices
             yield return Problem.Of(nameOf("maximumNewTokens"), $"is {MaximumNewTokens}", $"at most the {room} positions that the prompt leaves", "ask for fewer, or shorten the prompt");
     }
 
-    private IEnumerable<Problem> StopProblems(ModelDescription model, Func<string, string> nameOf)
+    private IEnumerable<Problem> StopProblems(ModelDescription model, SamplingOptions options, Func<string, string> nameOf)
     {
-        if (StopStrings.Count > 0 && model.Tokenizer is null)
-            yield return Problem.Of(nameOf("stopStrings"), "is given", $"a tokenizer in {model.Folder}, which has none", $"add the tokenizer, or end at tokens with {nameOf("endTokens")}");
+        if (options.StopStrings.Count > 0 && model.Tokenizer is null)
+            yield return Problem.Of(NameOrFile(nameOf)("stopStrings"), "is given", $"a tokenizer in {model.Folder}, which has none", $"add the tokenizer, or end at tokens with {nameOf("endTokens")}");
     }
 }

@@ -1,3 +1,4 @@
+using Attune.Models;
 using Attune.Runs;
 
 namespace Attune.Rollouts;
@@ -11,16 +12,6 @@ public enum ChainOrder
     /// <summary>As in llama.cpp: temperature last, so it changes no kept set. Exactly k tokens stay; temperature 0 is the likeliest token.</summary>
     [RecipeName("llama.cpp")]
     LlamaCpp,
-}
-
-/// <summary>A number added to the logit of the last of some tokens where the others stand right before it; of one token: always.</summary>
-public sealed record TokenBias
-{
-    /// <summary>Ids, at least one.</summary>
-    public required IReadOnlyList<int> Tokens { get; init; }
-
-    /// <summary>What is added, −10,000 to 10,000; −100 is as good as a ban.</summary>
-    public required double Bias { get; init; }
 }
 
 /// <summary>How the next token is drawn: the settings of <see cref="SamplingChain"/>, and what ends a response.</summary>

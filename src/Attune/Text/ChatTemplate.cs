@@ -3,7 +3,7 @@ using Attune.Text.Templates;
 
 namespace Attune.Text;
 
-/// <summary>What a chat template knows of the tokenizer.</summary>
+/// <summary>What a chat template knows beside the conversation: of the tokenizer, and what day it is.</summary>
 public sealed record ChatTokens
 {
     /// <summary><c>bos_token</c>.</summary>
@@ -15,13 +15,19 @@ public sealed record ChatTokens
     /// <summary><c>pad_token</c>.</summary>
     public string? Padding { get; init; }
 
+    /// <summary>What <c>strftime_now</c> gives: a fixed day unless another is asked for, as a prompt that changes from day to day could not be learned.</summary>
+    public DateTimeOffset Now { get; init; } = UsualNow;
+
+    /// <summary>The day that Llama's templates fall back on.</summary>
+    public static DateTimeOffset UsualNow { get; } = new(2024, 7, 26, 0, 0, 0, TimeSpan.Zero);
+
     /// <summary>All special tokens: the first of them behind an answer is what ends it.</summary>
     public IReadOnlyCollection<string> Special { get; init; } = [];
 }
 
 /// <summary>
 /// How a conversation becomes text: a template in the part of Jinja that published models use, as transformers renders it. One template serves training, sampling and evaluation.
-/// A template can only make text, and only so much of it. Not here: a clock, tools, images, templates that load others.
+/// A template can only make text, and only so much of it. Not here: tools, images, templates that load others.
 /// </summary>
 public sealed class ChatTemplate
 {
@@ -126,7 +132,7 @@ public sealed class ChatTemplate
             var role = messages[i].Role switch { Role.System => "system", Role.User => "user", _ => "assistant" };
             list.Add(new TemplateMap { ["role"] = TemplateText.Of(role), ["content"] = TemplateText.Of(messages[i].Content, source: i + 1) });
         }
-        var variables = new Dictionary<string, object?> { ["messages"] = list, ["add_generation_prompt"] = forAnswer, ["tools"] = null, ["documents"] = null };
+        var variables = new Dictionary<string, object?> { ["messages"] = list, ["add_generation_prompt"] = forAnswer, ["tools"] = null, ["documents"] = null, ["strftime_now"] = TemplateDate.Now(tokens.Now) };
         foreach (var (name, token) in new[] { ("bos_token", tokens.Begin), ("eos_token", tokens.End), ("pad_token", tokens.Padding) })
         {
             if (token is not null)

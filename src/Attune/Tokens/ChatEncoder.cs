@@ -19,6 +19,9 @@ public sealed class ChatEncoder(Tokenizer tokenizer, ChatTemplate template)
     /// <summary>Whether the template is given the end token.</summary>
     public bool HasEnd { get; init; } = true;
 
+    /// <summary>The day that a template is told; the same one for all where nobody says.</summary>
+    public DateTimeOffset Now { get; init; } = ChatTokens.UsualNow;
+
     /// <summary>The template that a tokenizer's conversations are written with: one of that name or file, else its own, else ChatML where it has the tokens of that, else Anthropic's dialogues.</summary>
     /// <exception cref="Runs.InputException">There is no such template, or it is malformed.</exception>
     public static ChatTemplate TemplateOf(Tokenizer tokenizer, string? name = null)
@@ -40,7 +43,7 @@ public sealed class ChatEncoder(Tokenizer tokenizer, ChatTemplate template)
     public int[] Prompt(Conversation conversation) => Encode(Rendered(conversation, forAnswer: true)).Ids;
 
     /// <summary>A conversation as text.</summary>
-    public RenderedChat Rendered(Conversation conversation, bool forAnswer) => template.Render(conversation, HasEnd ? _tokens : _tokens with { End = "" }, forAnswer);
+    public RenderedChat Rendered(Conversation conversation, bool forAnswer) => template.Render(conversation, _tokens with { End = HasEnd ? _tokens.End : "", Now = Now }, forAnswer);
 
     private TokenRow Encode(RenderedChat chat)
     {

@@ -10,11 +10,13 @@ public sealed class ChatPrompts
     private readonly ChatEncoder _chat;
 
     /// <summary>For a tokenizer.</summary>
+    /// <param name="tokenizer">Whose template and tokens count.</param>
+    /// <param name="now">The day that the template is told; null for the one that it was told in training.</param>
     /// <exception cref="Runs.InputException">Its template is malformed.</exception>
-    public ChatPrompts(Tokenizer tokenizer)
+    public ChatPrompts(Tokenizer tokenizer, DateTimeOffset? now = null)
     {
         var template = ChatEncoder.TemplateOf(tokenizer);
-        _chat = new(tokenizer, template);
+        _chat = new(tokenizer, template) { Now = now ?? ChatTokens.UsualNow };
         Stops = template.Source == ChatTemplate.Transcript.Source ? [NextSpeaker] : [];
         EndIds = tokenizer.IdOf(TurnEnds) is { } end ? [end] : [];
     }

@@ -246,11 +246,13 @@ public sealed record PpoConfig : IChecked
         _ => throw new InvalidOperationException($"unknown controller {KlController}"),
     };
 
+    internal static string TruncationWarning(string by) => $"Answers are sampled from a truncated distribution ({by}), but log-probs are those of the full one: ratios and KL are biased.";
+
     /// <summary>What the user should know of settings that are allowed but bend the method; a run prints them.</summary>
     public IEnumerable<string> Warnings()
     {
         if (TopK > 0 || TopP < 1 || MinimumLength > 0)
-            yield return "Answers are sampled from a truncated distribution (topK, topP or minimumLength), but log-probs are those of the full one: ratios and KL are biased.";
+            yield return TruncationWarning("topK, topP or minimumLength");
         if (KlCoefficient == 0)
             yield return "klCoefficient is 0: nothing holds the policy near the reference, so expect it to find the reward's loopholes.";
         if (this is { KlIn: KlPlace.Loss, KlEstimator: KlEstimator.K1, KlCoefficient: > 0 })

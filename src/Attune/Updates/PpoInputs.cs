@@ -102,15 +102,7 @@ internal sealed class PpoInputs : IDisposable
                 $"at most the {config.MaximumPositions} tokens together that the policy reads", "lower it, or prompts.maximumTokens"));
         }
 
-        Sampling = new()
-        {
-            Temperature = ppo.Temperature,
-            TopK = ppo.TopK,
-            TopP = ppo.TopP,
-            MinimumNewTokens = ppo.MinimumLength,
-            MaximumNewTokens = ppo.MaximumLength,
-            EndTokens = Policy.EndIds,
-        };
+        Sampling = recipe.Draws(Policy.EndIds);
         Pretraining = problems.Try("pretraining", () => new Ref<PretrainingSource?>(PpoPrompts.Pretraining(recipe.Pretraining, Policy.Tokenizer)))?.Value;
         var reference = recipe.Reference is { } folder ? problems.Try("reference", () => LoadReference(folder)) : null;
         if (problems.Try("rewards", () => Own(RewardParts.Open(recipe.Rewards, "rewards", Policy, longest, ppo.MicroBatch))) is { } reward)

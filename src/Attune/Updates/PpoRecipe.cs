@@ -1,5 +1,6 @@
 using Attune.Models;
 using Attune.Rewards;
+using Attune.Rollouts;
 using Attune.Runs;
 using Attune.Text;
 
@@ -175,6 +176,12 @@ public sealed record PpoRecipe : IChecked
     /// <summary>The method.</summary>
     public PpoConfig Ppo { get; init; } = new();
 
+    /// <summary>
+    /// The whole chain of sampling, with its presets, as an evaluation has it; where not set, <c>ppo.temperature</c>, <c>topK</c>, <c>topP</c> and <c>minimumLength</c> are all of it. Those four
+    /// may stand beside it only where they say the same, and the length of answers is always <c>ppo.maximumLength</c>.
+    /// </summary>
+    public SamplingOptions? Sampling { get; init; }
+
     /// <summary>Answers to look at.</summary>
     public PpoSampleSettings Samples { get; init; } = new();
 
@@ -217,5 +224,36 @@ public sealed record PpoRecipe : IChecked
 
         if (Ppo.ValueStart != ValueStart.RewardModel && Critic is not null)
             yield return Problem.Of("critic", "is set", "nothing, as ppo.valueStart is zero", "set ppo.valueStart to reward-model and ppo.critic to separate, or leave critic out");
+        foreach (var problem in Sampling is null ? [] : CheckSampling(Sampling, new(), new()))
+            yield return problem;
+    }
+
+    /// <summary>How answers are drawn; the tokens that end them are the policy's.</summary>
+    internal SamplingOptions Draws(IReadOnlyList<int> endTokens) =>
+        (Sampling ?? new() { Temperature = Ppo.Temperature, TopK = Ppo.TopK, TopP = Ppo.TopP, MinimumNewTokens = Ppo.MinimumLength }) with { MaximumNewTokens = Ppo.MaximumLength, EndTokens = endTokens };
+
+    private IEnumerable<Problem> CheckSampling(SamplingOptions chain, PpoConfig usual, SamplingOptions none)
+    {
+        foreach (var (key, problem) in (chain with { MaximumNewTokens = Math.Max(1, Ppo.MaximumLength) }).Problems())
+            yield return new($"sampling.{key}", problem);
+        if (chain.IsGreedy || chain.Temperature == 0)
+            yield return Problem.Of(chain.IsGreedy ? "sampling.isGreedy" : "sampling.temperature", $"is {(chain.IsGreedy ? "true" : "0")}", "answers that are drawn, as the policy learns from their differences", "leave it out");
+        foreach (var (key, value, inPpo, ofChain) in new[]
+        {
+            ("temperature", Ppo.Temperature, usual.Temperature, chain.Temperature), ("topK", Ppo.TopK, usual.TopK, chain.TopK), ("topP", Ppo.TopP, usual.TopP, chain.TopP),
+            ("minimumLength", Ppo.MinimumLength, usual.MinimumLength, chain.MinimumNewTokens),
+        })
+        {
+            if (value != inPpo && value != ofChain)
+                yield return Problem.Of($"ppo.{key}", $"is {value} beside a section sampling, where it is {ofChain}", "one of the two", "leave it out of ppo");
+        }
+
+        if (chain.MaximumNewTokens != none.MaximumNewTokens && chain.MaximumNewTokens != Ppo.MaximumLength)
+            yield return Problem.Of("sampling.maximumNewTokens", $"is {chain.MaximumNewTokens}", $"nothing, as ppo.maximumLength is {Ppo.MaximumLength}", "leave it out");
+        foreach (var (key, isGiven) in new[] { ("endTokens", chain.EndTokens.Count > 0), ("stopStrings", chain.StopStrings.Count > 0) })
+        {
+            if (isGiven)
+                yield return Problem.Of($"sampling.{key}", "is set", "nothing, as the policy's own end tokens end its answers", "leave it out");
+        }
     }
 }

@@ -131,6 +131,8 @@ public static class PpoTraining
     internal static void Announce(PpoRecipe recipe, PpoInputs inputs, IProgressSink progress)
     {
         var (ppo, prompts) = (recipe.Ppo, inputs.Prompts);
+        if (recipe.Sampling is not null && inputs.Sampling.IsTruncated)
+            progress.Warn(PpoConfig.TruncationWarning("sampling"));
         foreach (var warning in ppo.Warnings())
             progress.Warn(warning);
         if (ppo.ScheduleTo(ppo.LearningRate).Doubt("ppo") is { } doubt)

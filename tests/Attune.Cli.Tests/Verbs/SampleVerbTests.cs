@@ -182,6 +182,61 @@ public sealed class SampleVerbTests : IDisposable
     }
 
     [Fact]
+    public async Task All_that_the_folder_says_of_the_chain_is_used_and_flags_win()
+    {
+        var model = GoldenModel.CopyTo(_root, "gpt2");
+        await File.WriteAllTextAsync(Path.Combine(model, GenerationConfig.FileName), """
+            {"do_sample": true, "typical_p": 0.9, "epsilon_cutoff": 0.01, "eta_cutoff": 0.02, "no_repeat_ngram_size": 2, "bad_words_ids": [[5, 6]], "sequence_bias": [[[8], 1.5]],
+             "remove_invalid_values": true, "min_length": 6, "max_length": 11, "transformers_version": "4.46.0"}
+            """);
+        async Task<JsonElement> Options(params string[] flags) =>
+            JsonDocument.Parse((await Printed.By(["sample", model, "--ids", "5 17 3", "--json", .. flags])).Result).RootElement.GetProperty("options");
+
+        const string Names = "typical epsilon eta noRepeatNgram badWords biases removeInvalid minimumNewTokens maximumNewTokens";
+        var usual = await Options();
+        Assert.Equal("0.9 0.01 0.02 2 [[5,6]]", Values(usual, "typical epsilon eta noRepeatNgram badWords"));
+        Assert.Equal("True 3 8", Values(usual, "removeInvalid minimumNewTokens maximumNewTokens")); // of 6 and 11 with the prompt's 3
+        Assert.Equal(1.5, usual.GetProperty("biases")[0].GetProperty("bias").GetDouble());
+        Assert.Equal("1 0 0 3 [[7]] True 0 2", Values(await Options("--typical", "1", "--epsilon", "0", "--eta", "0", "--no-repeat-ngram", "3", "--bad-words", "7", "--min-new", "0", "--max-new", "2"), Names.Replace(" biases", "", StringComparison.Ordinal)));
+        Assert.Equal("1 0 0 2 [[5,6]]", Values(await Options("--greedy"), "typical epsilon eta noRepeatNgram badWords")); // what shapes no draw counts there too
+    }
+
+    [Fact]
+    public async Task What_the_folder_says_and_Attune_does_not_know_is_refused_by_name()
+    {
+        var model = GoldenModel.CopyTo(_root, "gpt2");
+        await File.WriteAllTextAsync(Path.Combine(model, GenerationConfig.FileName), """{"penalty_alpha": 0.6, "forced_eos_token_id": 3, "use_cache": true, "typical_p": 7}""");
+        var printed = await Printed.By("sample", model, "--ids", "5 17 3");
+
+        Assert.Equal((2, ""), (printed.ExitCode, printed.Result));
+        var keys = printed.Log.Split('\n', StringSplitOptions.RemoveEmptyEntries).Skip(1).Select(line => line.Trim().Split("  ")[0]).ToArray();
+        Assert.Equal(["generation_config.json forced_eos_token_id", "generation_config.json penalty_alpha", "generation_config.json typical_p"], keys);
+        Assert.Equal(0, (await Printed.By("score", model, "--ids", "5 17 3")).ExitCode); // nothing is sampled there
+    }
+
+    [Fact]
+    public async Task An_author_who_searches_gets_a_search_until_something_is_said_about_draws()
+    {
+        var model = GoldenModel.CopyTo(_root, "gpt2");
+        await File.WriteAllTextAsync(Path.Combine(model, GenerationConfig.FileName), """{"num_beams": 3, "length_penalty": 0.5, "early_stopping": true, "max_new_tokens": 6}""");
+        async Task<JsonElement> Job(params string[] flags) => JsonDocument.Parse((await Printed.By(["sample", model, "--ids", "5 17 3", "--json", .. flags])).Result).RootElement;
+        string Search(JsonElement job) => Values(job.GetProperty("beams"), "beams lengthPenalty earlyStopping");
+
+        var usual = await Job();
+        Assert.Equal("3 0.5 yes", Search(usual));
+        Assert.Equal(3, usual.GetProperty("samples").GetArrayLength());
+        Assert.Equal("2 1 never", Search(await Job("--beams", "2", "--length-penalty", "1", "--early-stopping", "never")));
+        Assert.Equal("3 2 yes", Search(await Job("--length-penalty", "2")));
+        Assert.Equal(JsonValueKind.Null, (await Job("--temperature", "1")).GetProperty("beams").ValueKind);
+        Assert.Equal(JsonValueKind.Null, (await Job("--seed", "2")).GetProperty("beams").ValueKind);
+
+        await File.WriteAllTextAsync(Path.Combine(model, GenerationConfig.FileName), """{"num_beams": 3, "do_sample": true}""");
+        Assert.Contains("generation_config.json num_beams  is 3 beside do_sample true, expected one of the two", (await Printed.By("sample", model, "--ids", "5")).Log, StringComparison.Ordinal);
+        await File.WriteAllTextAsync(Path.Combine(model, GenerationConfig.FileName), """{"num_beams": 99999}""");
+        Assert.Contains("generation_config.json num_beams  is 99999, expected 1 to 1024", (await Printed.By("sample", model, "--ids", "5")).Log, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Without_a_number_a_sample_ends_where_the_positions_do()
     {
         var sample = Samples(await Printed.By("sample", GoldenModel.Folder("gpt2"), "--ids", string.Join(' ', Enumerable.Repeat(5, 60)), "--json"))[0];

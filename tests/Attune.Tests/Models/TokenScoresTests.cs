@@ -44,6 +44,46 @@ public sealed class TokenScoresTests
             Assert.Equal(beginning.LogProbs[k]!.Value, whole.LogProbs[k]!.Value, 1e-4f); // other sizes of matrix products round otherwise
     }
 
+    [Theory]
+    [InlineData(1, 1000)]
+    [InlineData(3, 1000)]
+    [InlineData(4, 7)]
+    public void Scored_tokens_are_those_of_the_whole_distribution_however_many_texts_and_places_are_computed_at_once(int microBatch, int logitRows)
+    {
+        using var model = TinyModel.Create("llama");
+        model.LogitRows = logitRows;
+        int[][] texts = [[3], [.. Enumerable.Range(0, 40).Select(k => k * 7 % 61)], [5, 17, 3], [.. Enumerable.Range(0, 9).Select(k => k * 11 % 61)]];
+        int[] from = [0, 5, 1, 0];
+
+        var scored = TokenScoring.Score(model, texts, top: 3, from, microBatch);
+        var plain = TokenScoring.LogProbs(model, texts, temperature: 1, microBatch: microBatch);
+
+        using var scope = TensorScope.Begin();
+        using var frozen = Autograd.NoGrad();
+        for (var k = 0; k < texts.Length; k++)
+        {
+            Assert.Equal(texts[k][from[k]..], scored[k].Select(token => token.Id));
+            var expected = model.Logits(model.Hidden(ModelInput.Causal(texts[k], 1, Compute.Cpu)).Select(0, 0)).LogSoftmax(-1).ToArray<float>();
+            for (var place = from[k]; place < texts[k].Length; place++)
+            {
+                var token = scored[k][place - from[k]];
+                if (place == 0)
+                {
+                    Assert.Equal((null, 0), (token.LogProb, token.Top.Count));
+                    continue;
+                }
+
+                var before = expected.AsSpan((place - 1) * 61, 61).ToArray();
+                Assert.Equal(before[token.Id], token.LogProb!.Value, 1e-4f);
+                Assert.Equal(token.LogProb.Value, plain[k][place - 1], 1e-4f);
+                Assert.Equal(Enumerable.Range(0, 61).OrderByDescending(id => before[id]).Take(3), token.Top.Select(top => top.Token));
+                Assert.All(token.Top, top => Assert.Equal(before[top.Token], top.LogProb, 1e-4f));
+            }
+        }
+
+        Assert.Equal(61, TokenScoring.Score(model, [[5, 17]], top: 99)[0][1].Top.Count); // all there are
+    }
+
     [Fact]
     public void A_reward_model_has_no_log_probs()
     {

@@ -45,7 +45,7 @@ public sealed class ContinuationScoringTests
     {
         using var model = CausalLm.Load(Folder, Compute.Cpu);
         var prompt = ModelDescription.Read(Folder, TokenizerUse.Needed).Tokenizer!.Encode("The film");
-        var best = PromptScoring.Of(model, [.. prompt, 0], top: 1)[^1].Top[0].Token;
+        var best = TokenScoring.Score(model, [[.. prompt, 0]], top: 1)[0][^1].Top[0].Token;
         Continuation[] requests = [new("", "a"), new("", "b")];
 
         var scores = ContinuationScoring.Score(model, [([.. prompt, best], prompt.Length), ([.. prompt, best == 5 ? 6 : 5], prompt.Length)], requests, atOnce: 1);

@@ -62,6 +62,70 @@ public sealed class DecodingEngineTests
         }
     }
 
+    [Theory]
+    [InlineData("gpt2", 4)]
+    [InlineData("llama", 4)]
+    [InlineData("llama", 7)]
+    [InlineData("windowed", 5)]
+    public void Long_prompts_are_read_in_pieces_between_the_tokens_of_the_others_and_change_no_draw(string family, int places)
+    {
+        using var model = family == "windowed" ? CausalLm.Create(TinyModel.Llama with { SlidingWindow = 6 }, new Seed(1), Compute.Cpu) : TinyModel.Create(family);
+        int[] Prompt(int length, int by) => [.. Enumerable.Range(0, length).Select(place => (by * place + by) % 61)];
+        SampleRequest[] requests = [new(Prompt(2, 3), 0), new(Prompt(1, 5), 1), new(Prompt(31, 7), 2), new(Prompt(22, 11), 3), new(Prompt(31, 7), 4), new(Prompt(40, 13), 5)];
+        var options = new SamplingOptions { MaximumNewTokens = 24 };
+        var (tokens, results) = (new int[requests.Length], new Dictionary<long, Rollout>());
+        using (var engine = new DecodingEngine(model) { PromptPlaces = places })
+        {
+            void Submit(int k) => engine.Submit(new(requests[k], new Seed(5), options) { Drawn = _ => tokens[k]++, Finished = rollout => results.Add(rollout.Id, rollout) });
+            Submit(0);
+            Submit(1);
+            engine.Step();
+            foreach (var k in (int[])[2, 3, 4, 5])
+                Submit(k);
+            Assert.Equal(4, engine.Waiting);
+            for (var goesOn = true; goesOn;)
+            {
+                var (placesBefore, tokensBefore, active) = (model.PlacesRun, tokens.ToArray(), results.Count < 2);
+                goesOn = engine.Step();
+                if (active)
+                    Assert.InRange(model.PlacesRun - placesBefore, 0, places + requests.Length); // a piece, and a token of each row
+                for (var k = 0; k < 2; k++)
+                    Assert.True(tokens[k] == tokensBefore[k] + 1 || tokens[k] == options.MaximumNewTokens, $"row {k} had to wait");
+            }
+        }
+
+        Assert.Equal(requests.Length, results.Count);
+        foreach (var request in requests)
+        {
+            var alone = new Sampler(model, options).Sample([request], new Seed(5))[0];
+            Assert.Equal(alone.Response, results[request.Id].Response);
+            for (var place = 0; place < alone.LogProbs.Length; place++)
+                Assert.Equal(alone.LogProbs[place], results[request.Id].LogProbs[place], 1e-4f); // attention over other columns rounds otherwise
+        }
+    }
+
+    [Fact]
+    public void A_prompt_that_is_given_up_while_it_is_read_is_read_no_further()
+    {
+        using var model = TinyModel.Create("llama");
+        using var engine = new DecodingEngine(model) { PromptPlaces = 4 };
+        var heard = 0;
+        engine.Submit(new(new([3, 17], 0), new Seed(5), new() { MaximumNewTokens = 12 }));
+        engine.Step();
+        var given = new Decoding(new([.. Enumerable.Repeat(9, 40)], 1), new Seed(5), new() { MaximumNewTokens = 4 }) { Drawn = _ => heard++ };
+        engine.Submit(given);
+        engine.Step();
+        Assert.Equal((2, 0), (engine.Active, engine.Waiting));
+        given.Cancel();
+        engine.Step();
+        Assert.Equal(1, engine.Active);
+        while (engine.Step())
+            continue;
+
+        Assert.Equal(0, heard);
+        Assert.Equal(2 + 4 + 11, model.PlacesRun); // the first prompt, a piece of the second, and the tokens of the first but the last
+    }
+
     [Fact]
     public void A_free_place_is_taken_at_the_next_step_and_the_work_is_that_of_the_tokens()
     {

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Attune.Models;
 using Attune.Rollouts;
 using Attune.Tests.Updates;
 

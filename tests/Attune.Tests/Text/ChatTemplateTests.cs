@@ -104,7 +104,9 @@ public sealed class ChatTemplateTests
     [InlineData("{{ '\\u00e9\\x41\\'' }}{{ \"a\" 'b' }}{{ (1, 2)[1] }}{{ [1,][0] }}", "éA'ab21")]
     [InlineData("{{ not a is defined }}{{ 2 is not even }}{{ -1 | abs }}{{ '3' | int + 1 }}{{ 1.25 | round(1) }}", "TrueFalse141.2")]
     [InlineData("{{ messages }}", "[]")]
-    [InlineData("{{ tools is none }}{{ documents is defined }}{{ strftime_now is defined }}{{ bos_token }}", "TrueTrueFalse<s>")]
+    [InlineData("{{ tools is none }}{{ documents is defined }}{{ strftime_now is defined }}{{ bos_token }}", "TrueTrueTrue<s>")]
+    [InlineData("{{ strftime_now('%d %b %Y') }}|{{ strftime_now('%B %-d, %A %H:%M:%S %j %% %F') }}|{{ strftime_now(format='%Y') + '!' }}", "26 Jul 2024|July 26, Friday 00:00:00 208 % 2024-07-26|2024!")]
+    [InlineData("{{ date_string is defined }}{{ custom_tools is defined }}{% if tools %}a{% elif documents %}b{% else %}c{% endif %}{{ tools is not none and tools | length }}", "FalseFalsecFalse")]
     public void The_language_does_what_Jinja_does(string template, string? expected)
     {
         if (expected is null)
@@ -126,7 +128,10 @@ public sealed class ChatTemplateTests
     [InlineData("{{ 'a }}", "line 1  has a text without its closing quote, expected")]
     [InlineData("{{ a.b.c }}", "line 1  asks 'a', which is not defined, for 'b', expected a template that renders this conversation; correct it, or use another template")]
     [InlineData("{{ raise_exception('Only two turns') }}", "refuses the conversation: Only two turns, expected one that the template permits; change the conversation, or use another template")]
-    [InlineData("{{ strftime_now('%d') }}", "line 1  calls 'strftime_now', which is not defined, expected")]
+    [InlineData("{{ strftime('%d') }}", "line 1  calls 'strftime', which is not defined, expected")]
+    [InlineData("{{ strftime_now('%d %Q') }}", "line 1  asks for the date as '%d %Q', of which '%Q' is not known, expected")]
+    [InlineData("{{ strftime_now('%') }}", "line 1  asks for the date as '%', of which '%' is not known, expected")]
+    [InlineData("{{ strftime_now('%B' * 16000000) }}", "line 1  makes more than 32000000 characters, expected")]
     [InlineData("{% set _ = messages.append(1) %}", "line 1  changes a list with 'append', which no template may; add lists with + instead, expected")]
     [InlineData("{{ messages.clear() }}", "line 1  changes a list with 'clear', which no template may; add lists with + instead, expected")]
     [InlineData("{{ 'a' + 1 }}", "line 1  computes a text + a number, expected")]
@@ -178,6 +183,36 @@ public sealed class ChatTemplateTests
         Assert.True(chat.IsData(chat.Text.Length - 8, chat.Text.Length - 4)); // the JSON
         Assert.False(chat.IsData(chat.Text.Length - 4, chat.Text.Length));
     }
+
+    /// <summary>The way of Llama 3.1 and 3.2: a day where there is one to ask for, else one that is written down.</summary>
+    [Fact]
+    public void A_template_is_told_the_day_that_is_passed_in_and_the_same_one_where_none_is()
+    {
+        var template = ChatTemplate.Parse("""
+            {{- bos_token }}
+            {%- if not date_string is defined %}
+                {%- if strftime_now is defined %}
+                    {%- set date_string = strftime_now("%d %b %Y") %}
+                {%- else %}
+                    {%- set date_string = "26 Jul 2024" %}
+                {%- endif %}
+            {%- endif %}
+            {{- "Today Date: " + date_string + "\n" }}
+            {%- for message in messages %}{{- message.content }}{% endfor %}
+            """, "mine.jinja");
+        Conversation chat = new([new(Role.User, "Hi")]);
+
+        Assert.Equal("<s>Today Date: 26 Jul 2024\nHi", template.Render(chat, Tokens).Text);
+        Assert.Equal("<s>Today Date: 05 Mar 2031\nHi", template.Render(chat, Tokens with { Now = new(2031, 3, 5, 7, 8, 9, TimeSpan.Zero) }).Text);
+    }
+
+    [Theory]
+    [InlineData("%d/%m/%y %e.%-m.", "05/03/31  5.3.")]
+    [InlineData("%I:%M %p %R %T %S", "03:08 PM 15:08 15:08:09 09")]
+    [InlineData("%a %A %u %w %j %-j", "Wed Wednesday 3 3 064 64")]
+    [InlineData("%z %Z %D %h%%", "+0000 UTC 03/05/31 Mar%")]
+    public void Days_are_written_as_C_writes_them(string pattern, string expected) =>
+        Assert.Equal(expected, ChatTemplate.Parse("{{ strftime_now(messages[0].content) }}", "mine").Render(new([new(Role.User, pattern)]), Tokens with { Now = new(2031, 3, 5, 15, 8, 9, TimeSpan.Zero) }).Text);
 
     [Fact]
     public void The_built_in_templates_mark_their_answers()

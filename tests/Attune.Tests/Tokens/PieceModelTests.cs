@@ -190,14 +190,14 @@ public sealed class PieceModelTests
     }
 
     /// <summary>As Llama 2's: three control tokens, the bytes, then ▁ 259, b 260, ab 261, a 262, ▁ab 263.</summary>
-    private static string LlamaStyle()
+    internal static string LlamaStyle()
     {
         var bytes = string.Join(", ", Enumerable.Range(0, 256).Select(value => $"\"<0x{value:X2}>\": {value + 3}"));
         return $$$"""{"added_tokens": [{{{Control}}}], {{{Llama2}}}, "model": {"type": "BPE", "unk_token": "<unk>", "fuse_unk": true, "byte_fallback": true, "vocab": {"<unk>": 0, "<s>": 1, "</s>": 2, {{{bytes}}}, "▁": 259, "b": 260, "ab": 261, "a": 262, "▁ab": 263}, "merges": ["a b", "▁ ab"]}}""";
     }
 
     /// <summary>The same pieces in protocol buffers; scores are ranks for merges, log-probs else.</summary>
-    private static byte[] SentencePiece(bool isBpe)
+    internal static byte[] SentencePiece(bool isBpe)
     {
         var model = new List<byte>();
         void Piece(string text, float score, byte kind)

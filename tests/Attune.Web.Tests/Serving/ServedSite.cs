@@ -32,7 +32,7 @@ internal sealed class ServedSite : IAsyncDisposable
         var files = ModelDescription.Read(folder.FullName, TokenizerUse.Needed);
         var options = new ServeOptions { ModelName = "tiny", Listen = "http://127.0.0.1:0" };
         options = change?.Invoke(options) ?? options;
-        var model = new ServedModel(files, files.Load(Compute.Cpu), options, threads: 1);
+        var model = new ServedModel(files, files.Load(Compute.Cpu), threads: 1, options.MaximumRows, options.MaximumWaiting);
         folder.Delete(recursive: true);
         var app = ModelServer.Build(model, options);
         await app.StartAsync();

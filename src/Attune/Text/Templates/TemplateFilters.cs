@@ -12,7 +12,7 @@ internal static class TemplateFilters
         ["lower"] = (_, value, _) => Text(value).Mapped(text => text.ToLowerInvariant()),
         ["title"] = (_, value, _) => Text(value).Mapped(TemplateMethods.Titled),
         ["capitalize"] = (_, value, _) => Text(value).Mapped(TemplateMethods.Capitalised),
-        ["string"] = (_, value, _) => TemplateValue.TextOf(value),
+        ["string"] = (run, value, _) => Printed(run, value),
         ["safe"] = (_, value, _) => value,
         ["tojson"] = (run, value, given) => TemplateJson.Of(run, value, given),
         ["default"] = (_, value, given) => value is Undefined || (TemplateValue.IsTrue(given.Get(1, "boolean", false)) && !TemplateValue.IsTrue(value)) ? given.Get(0, "default_value", TemplateText.Empty) : value,
@@ -26,9 +26,9 @@ internal static class TemplateFilters
         ["dictsort"] = (_, value, _) => value is TemplateMap map ? TemplateMethods.Pairs(map).OrderBy(pair => Text(((List<object?>)pair!)[0]).Text.ToLowerInvariant(), StringComparer.Ordinal).ToList() : throw Unfit("dictsort", value),
         ["reverse"] = (_, value, _) => value is TemplateText text ? TemplateText.Made(new([.. text.Text.Reverse()]), text) : Enumerable.Reverse(TemplateOperators.Items(value)).ToList(),
         ["sort"] = Sorted,
-        ["unique"] = (_, value, _) => Unique(TemplateOperators.Items(value)),
-        ["min"] = (_, value, _) => TemplateOperators.Items(value) is { Count: > 0 } items ? items.Aggregate((a, b) => TemplateValue.Compare(b, a) < 0 ? b : a) : new Undefined("min"),
-        ["max"] = (_, value, _) => TemplateOperators.Items(value) is { Count: > 0 } items ? items.Aggregate((a, b) => TemplateValue.Compare(b, a) > 0 ? b : a) : new Undefined("max"),
+        ["unique"] = (run, value, _) => Unique(run, TemplateOperators.Items(value)),
+        ["min"] = (run, value, _) => TemplateOperators.Items(value) is { Count: > 0 } items ? items.Aggregate((a, b) => TemplateOperators.Compare(run, "<", b, a) ? b : a) : new Undefined("min"),
+        ["max"] = (run, value, _) => TemplateOperators.Items(value) is { Count: > 0 } items ? items.Aggregate((a, b) => TemplateOperators.Compare(run, ">", b, a) ? b : a) : new Undefined("max"),
         ["sum"] = (run, value, given) => Attributes(value, given.Get(0, "attribute")).Aggregate((object?)0L, (sum, item) => TemplateOperators.Apply(run, "+", sum, item)),
         ["int"] = (_, value, given) => Whole(value) ?? given.Get(0, "default", 0L),
         ["float"] = (_, value, given) => Real(value) ?? given.Get(0, "default", 0.0),
@@ -50,7 +50,14 @@ internal static class TemplateFilters
         return Known[name == "d" ? "default" : name](run, value, given);
     }
 
-    private static TemplateText Text(object? value) => value is null or Undefined ? throw Unfit("a filter of texts", value) : TemplateValue.TextOf(value);
+    private static TemplateText Text(object? value) => value is null or Undefined or List<object?> or TemplateMap ? throw Unfit("a filter of texts", value) : TemplateValue.TextOf(value);
+
+    private static TemplateText Printed(TemplateRun run, object? value)
+    {
+        var text = TemplateValue.TextOf(value);
+        run.Charge(text.Length);
+        return text;
+    }
 
     private static long Length(object? value) => value switch
     {
@@ -74,19 +81,28 @@ internal static class TemplateFilters
         var by = given.Get(2, "attribute");
         var order = Comparer<object?>.Create((a, b) =>
         {
-            run.Step();
+            run.Weigh(a);
             return TemplateValue.Compare(a, b, ignoresCase);
         });
         var items = TemplateOperators.Items(value);
         object? Key(object? item) => by is null ? item : Path(item, by);
-        return TemplateValue.IsTrue(given.Get(0, "reverse", false)) ? items.OrderByDescending(Key, order).ToList() : items.OrderBy(Key, order).ToList();
+        try
+        {
+            return TemplateValue.IsTrue(given.Get(0, "reverse", false)) ? items.OrderByDescending(Key, order).ToList() : items.OrderBy(Key, order).ToList();
+        }
+        catch (InvalidOperationException e) when (e.InnerException is TemplateException inner)
+        {
+            throw inner; // what a comparison throws comes wrapped
+        }
     }
 
-    private static List<object?> Unique(List<object?> items)
+    private static List<object?> Unique(TemplateRun run, List<object?> items)
     {
+        const int Least = 8; // of one comparison
         var known = new List<object?>();
         foreach (var item in items)
         {
+            run.Spend(known.Count * Math.Max(Least, TemplateValue.Weight(item)));
             if (!known.Exists(other => TemplateValue.Equals(other, item)))
                 known.Add(item);
         }

@@ -1,6 +1,6 @@
 namespace Attune.Text.Templates;
 
-/// <summary>What every template can call. There is no clock: a prompt that changes from day to day could not be learned.</summary>
+/// <summary>What every template can call, beside <see cref="TemplateDate.Now"/>.</summary>
 internal static class TemplateFunctions
 {
     private const int LongestRange = 100_000;
@@ -19,7 +19,7 @@ internal static class TemplateFunctions
                 space.Values[name] = value;
             return space;
         }),
-        ["dict"] = new TemplateFunction("dict", (_, given) =>
+        ["dict"] = new TemplateFunction("dict", (run, given) =>
         {
             var map = new TemplateMap();
             foreach (var from in given.Positional.OfType<TemplateMap>())
@@ -27,6 +27,7 @@ internal static class TemplateFunctions
                     map[key] = from[key];
             foreach (var (name, value) in given.Named)
                 map[name] = value;
+            run.Weigh(map);
             return map;
         }),
     };

@@ -7,7 +7,7 @@ internal static class TemplateMethods
     {
         TemplateText text => OfText(run, text, name, given),
         TemplateMap map => OfMap(map, name, given),
-        List<object?> list => OfList(list, name, given),
+        List<object?> list => OfList(run, list, name, given),
         Undefined missing => throw new TemplateException($"calls '{name}' of '{missing.Name}', which is not defined"),
         _ => throw Unknown(target, name),
     };
@@ -98,6 +98,12 @@ internal static class TemplateMethods
         "get" => map.TryGet(Text(given.Get(0, "key"), name).Text, out var value) ? value : given.Get(1, "default"),
         _ => throw Unknown(map, name),
     };
+
+    private static long OfList(TemplateRun run, List<object?> list, string name, TemplateArguments given)
+    {
+        run.Weigh(list);
+        return OfList(list, name, given);
+    }
 
     private static long OfList(List<object?> list, string name, TemplateArguments given) => name switch
     {

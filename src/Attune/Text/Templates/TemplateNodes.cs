@@ -38,7 +38,12 @@ internal sealed record NameNode(string Name) : TemplateExpression
 
 internal sealed record ListNode(IReadOnlyList<TemplateExpression> Items) : TemplateExpression
 {
-    protected override object? Evaluate(TemplateRun run) => Items.Select(item => item.Of(run)).ToList();
+    protected override object? Evaluate(TemplateRun run)
+    {
+        var list = Items.Select(item => item.Of(run)).ToList();
+        run.Weigh(list);
+        return list;
+    }
 }
 
 internal sealed record MapNode(IReadOnlyList<(TemplateExpression Key, TemplateExpression Value)> Items) : TemplateExpression
@@ -48,6 +53,7 @@ internal sealed record MapNode(IReadOnlyList<(TemplateExpression Key, TemplateEx
         var map = new TemplateMap();
         foreach (var (key, value) in Items)
             map[TemplateValue.TextOf(key.Of(run)).Text] = value.Of(run);
+        run.Weigh(map);
         return map;
     }
 }

@@ -28,15 +28,28 @@ internal static class TemplateOperators
 
     public static bool Compare(TemplateRun run, string sign, object? left, object? right) => sign switch
     {
-        "==" => TemplateValue.Equals(left, right),
-        "!=" => !TemplateValue.Equals(left, right),
-        "<" => TemplateValue.Compare(left, right) < 0,
-        "<=" => TemplateValue.Compare(left, right) <= 0,
-        ">" => TemplateValue.Compare(left, right) > 0,
-        ">=" => TemplateValue.Compare(left, right) >= 0,
+        "==" => AreEqual(run, left, right),
+        "!=" => !AreEqual(run, left, right),
+        "<" => Order(run, left, right) < 0,
+        "<=" => Order(run, left, right) <= 0,
+        ">" => Order(run, left, right) > 0,
+        ">=" => Order(run, left, right) >= 0,
         "in" => Contains(run, right, left),
         _ => !Contains(run, right, left),
     };
+
+    private static bool AreEqual(TemplateRun run, object? left, object? right)
+    {
+        if (left is not TemplateText text || (right is TemplateText other && other.Length == text.Length)) // texts of unlike length are told apart at once
+            run.Weigh(left);
+        return TemplateValue.Equals(left, right);
+    }
+
+    private static int Order(TemplateRun run, object? left, object? right)
+    {
+        run.Weigh(left);
+        return TemplateValue.Compare(left, right);
+    }
 
     public static bool Contains(TemplateRun run, object? container, object? item)
     {
@@ -46,7 +59,7 @@ internal static class TemplateOperators
                 run.Charge(text.Length / 8);
                 return text.Text.Contains(part.Text, StringComparison.Ordinal);
             case List<object?> list:
-                run.Charge(list.Count);
+                run.Weigh(list);
                 return list.Exists(other => TemplateValue.Equals(other, item));
             case TemplateMap map:
                 return item is TemplateText key && map.TryGet(key.Text, out _);
@@ -126,7 +139,9 @@ internal static class TemplateOperators
     private static List<object?> Added(TemplateRun run, List<object?> a, List<object?> b)
     {
         run.Charge(8L * (a.Count + b.Count));
-        return [.. a, .. b];
+        List<object?> both = [.. a, .. b];
+        run.Weigh(both);
+        return both;
     }
 
     private static TemplateText Times(TemplateRun run, TemplateText text, long count)

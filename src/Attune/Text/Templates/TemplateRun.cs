@@ -12,6 +12,9 @@ internal sealed class TemplateRun
     /// <summary>Most characters that a rendering may make, what is thrown away included.</summary>
     public const int MostCharacters = 32_000_000;
 
+    /// <summary>Most values within each other.</summary>
+    public const int DeepestValue = 50;
+
     private const int DeepestCall = 50;
 
     private readonly List<Dictionary<string, object?>> _scopes = [];
@@ -43,6 +46,16 @@ internal sealed class TemplateRun
             throw new TemplateException($"makes more than {MostCharacters} characters");
         Step();
     }
+
+    /// <summary>Counts work by the characters and items that it goes through.</summary>
+    public void Spend(long work)
+    {
+        _steps -= (int)Math.Min(work >> 6, int.MaxValue);
+        Step();
+    }
+
+    /// <summary>Counts going through a value, one of values within each other included.</summary>
+    public void Weigh(object? value) => Spend(TemplateValue.Weight(value));
 
     public void Write(object? value)
     {

@@ -107,8 +107,9 @@ internal sealed record ForStatement(IReadOnlyList<string> Names, TemplateExpress
         ["previtem"] = place > 0 ? items[place - 1] : new Undefined("loop.previtem"),
         ["nextitem"] = place + 1 < items.Count ? items[place + 1] : new Undefined("loop.nextitem"),
         ["cycle"] = new TemplateFunction("cycle", (_, given) => given.Positional.Count > 0 ? given.Positional[place % given.Positional.Count] : throw new TemplateException("cycles through nothing")),
-        ["changed"] = new TemplateFunction("changed", (_, given) =>
+        ["changed"] = new TemplateFunction("changed", (run, given) =>
         {
+            run.Weigh(given.Positional.ToList());
             var isSame = place > 0 && TemplateValue.Equals(changed, given.Positional.ToList());
             changed.Clear();
             changed.AddRange(given.Positional);

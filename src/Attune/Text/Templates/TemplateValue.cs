@@ -84,6 +84,33 @@ internal static class TemplateValue
         _ => throw new TemplateException($"compares {KindOf(a)} with {KindOf(b)}"),
     };
 
+    /// <summary>The characters and items that are met on the way through a value; what stands in it twice is met twice, so that a few steps may make it endless.</summary>
+    /// <exception cref="TemplateException">It is too deep or too large to go through: no such value is let into being.</exception>
+    public static long Weight(object? value, int depth = 0)
+    {
+        if (depth > TemplateRun.DeepestValue)
+            throw new TemplateException($"puts more than {TemplateRun.DeepestValue} values within each other");
+        return value switch
+        {
+            TemplateText text => text.Length + 1L,
+            List<object?> list => Sum(list, depth),
+            TemplateMap map => Sum(map.Keys.Select(key => map[key]), depth) + map.Keys.Sum(key => (long)key.Length),
+            _ => 1,
+        };
+
+        static long Sum(IEnumerable<object?> items, int depth)
+        {
+            var sum = 1L;
+            foreach (var item in items)
+            {
+                if ((sum += Weight(item, depth + 1)) > TemplateRun.MostCharacters)
+                    throw new TemplateException($"makes a value of more than {TemplateRun.MostCharacters} characters");
+            }
+
+            return sum;
+        }
+    }
+
     public static bool IsNumber(object? value) => value is long or double or bool;
 
     public static long Whole(object? value) => value switch
