@@ -3,7 +3,7 @@
 // of the namespace `attune`, which are called by name like any other.
 //
 // Each sum of products has one order, whatever the number of rows and of threads: lane l of 16 adds what stands at l, l + 16, … by fused
-// multiply-add, then halves of the lanes are added, then what is left over. One row is multiplied straight from the codes; for more, four outputs'
+// multiply-add, then halves of the lanes are added, then what is left over. A few rows are multiplied straight from the codes; for more, four outputs'
 // weights are unpacked once. Both are the same numbers, and so are AVX2's and AVX-512's; plain code elsewhere differs from them by rounding.
 #pragma once
 
@@ -154,15 +154,20 @@ struct Reader<Unpacked> {
         for (int64_t o = 0; o < together; o++) row[o] = matrix.values + outputs[o] * matrix.inputs;
     }
     PACKED_AVX2 PACKED_INLINE __m256 eight(int o, int64_t k) const { return _mm256_loadu_ps(row[o] + k); }
+    PACKED_AVX512 PACKED_INLINE __m512 sixteen(int o, int64_t k) const { return _mm512_loadu_ps(row[o] + k); }
 };
 
 template <typename Matrix>
 PACKED_AVX2 void unpack_avx2(const Matrix& matrix, const int64_t* outputs, float* out) {
     const Reader<Matrix> read(matrix, outputs);
+    const char* ahead = matrix.ahead(outputs[0]);
     for (int o = 0; o < together; o++) {
         float* to = out + o * matrix.inputs;
         int64_t k = 0;
-        for (; k + 8 <= matrix.inputs; k += 8) _mm256_storeu_ps(to + k, read.eight(o, k));
+        for (; k + 8 <= matrix.inputs; k += 8) {
+            _mm_prefetch(ahead + (o * matrix.inputs + k) * Matrix::bits / 8, _MM_HINT_T0);
+            _mm256_storeu_ps(to + k, read.eight(o, k));
+        }
         for (; k < matrix.inputs; k++) to[k] = matrix.one(outputs[o], k);
     }
 }
@@ -219,10 +224,14 @@ PACKED_AVX512 PACKED_INLINE void finish(const FourSums& of, float* sums) {
 template <typename Matrix>
 PACKED_AVX512 void unpack_avx512(const Matrix& matrix, const int64_t* outputs, float* out) {
     const Reader<Matrix> read(matrix, outputs);
+    const char* ahead = matrix.ahead(outputs[0]);
     for (int o = 0; o < together; o++) {
         float* to = out + o * matrix.inputs;
         int64_t k = 0;
-        for (; k + lanes <= matrix.inputs; k += lanes) _mm512_storeu_ps(to + k, read.sixteen(o, k));
+        for (; k + lanes <= matrix.inputs; k += lanes) {
+            _mm_prefetch(ahead + (o * matrix.inputs + k) * Matrix::bits / 8, _MM_HINT_T0);
+            _mm512_storeu_ps(to + k, read.sixteen(o, k));
+        }
         for (; k < matrix.inputs; k++) to[k] = matrix.one(outputs[o], k);
     }
 }
@@ -245,25 +254,28 @@ PACKED_AVX512 void dots_avx512(const float* x, const Matrix& matrix, const int64
 }
 
 // Four rows with four outputs.
-PACKED_AVX512 void dots_avx512(const float* const* x, const float* w, int64_t inputs, float* sums) {
-    const float *w0 = w, *w1 = w + inputs, *w2 = w1 + inputs, *w3 = w2 + inputs;
+template <typename Matrix>
+PACKED_AVX512 void dots_of_four_avx512(const float* const* x, const Matrix& matrix, const int64_t* outputs, float* sums) {
+    const Reader<Matrix> read(matrix, outputs);
+    const char* ahead = matrix.ahead(outputs[0]);
     const __m512 zero = _mm512_setzero_ps();
     FourSums s0{zero, zero, zero, zero}, s1 = s0, s2 = s0, s3 = s0;
     int64_t k = 0;
-    for (; k + lanes <= inputs; k += lanes) {
-        const __m512 u0 = _mm512_loadu_ps(w0 + k), u1 = _mm512_loadu_ps(w1 + k), u2 = _mm512_loadu_ps(w2 + k), u3 = _mm512_loadu_ps(w3 + k);
-        add(s0, _mm512_loadu_ps(x[0] + k), u0, u1, u2, u3);
-        add(s1, _mm512_loadu_ps(x[1] + k), u0, u1, u2, u3);
-        add(s2, _mm512_loadu_ps(x[2] + k), u0, u1, u2, u3);
-        add(s3, _mm512_loadu_ps(x[3] + k), u0, u1, u2, u3);
+    for (; k + lanes <= matrix.inputs; k += lanes) {
+        _mm_prefetch(ahead + k * Matrix::bits / 2, _MM_HINT_T0);
+        const __m512 w0 = read.sixteen(0, k), w1 = read.sixteen(1, k), w2 = read.sixteen(2, k), w3 = read.sixteen(3, k);
+        add(s0, _mm512_loadu_ps(x[0] + k), w0, w1, w2, w3);
+        add(s1, _mm512_loadu_ps(x[1] + k), w0, w1, w2, w3);
+        add(s2, _mm512_loadu_ps(x[2] + k), w0, w1, w2, w3);
+        add(s3, _mm512_loadu_ps(x[3] + k), w0, w1, w2, w3);
     }
     finish(s0, sums);
     finish(s1, sums + 4);
     finish(s2, sums + 8);
     finish(s3, sums + 12);
-    for (; k < inputs; k++)
+    for (; k < matrix.inputs; k++)
         for (int r = 0; r < together; r++)
-            for (int o = 0; o < together; o++) sums[r * together + o] = __builtin_fmaf(x[r][k], w[o * inputs + k], sums[r * together + o]);
+            for (int o = 0; o < together; o++) sums[r * together + o] = __builtin_fmaf(x[r][k], matrix.one(outputs[o], k), sums[r * together + o]);
 }
 
 const int64_t best_kernel = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? (__builtin_cpu_supports("avx512f") ? kAvx512 : kAvx2) : kPlain;
@@ -276,9 +288,9 @@ const int64_t best_kernel = kPlain;
 // Four rows, or fewer, with four outputs whose weights are unpacked.
 void dots_of_unpacked(int64_t kernel, const float* const* x, int64_t rows, const float* w, int64_t inputs, float* sums) {
 #if defined(PACKED_AVX2)
-    if (kernel == kAvx512 && rows > 1) return dots_avx512(x, w, inputs, sums);
+    constexpr int64_t in_order[together] = {0, 1, 2, 3};
+    if (kernel == kAvx512 && rows > 1) return dots_of_four_avx512(x, Unpacked{w, inputs}, in_order, sums);
     if (kernel != kPlain) {
-        constexpr int64_t in_order[together] = {0, 1, 2, 3};
         for (int64_t r = 0; r < rows; r++) dots_avx2(x[r], Unpacked{w, inputs}, in_order, sums + r * together);
         return;
     }
@@ -304,9 +316,10 @@ at::Tensor multiply(const at::Tensor& given, const Matrix& matrix, int64_t outpu
     float* out = result.data_ptr<float>();
     kernel = kernel < 0 ? best_kernel : std::min(kernel, best_kernel);
     const bool by_lanes = kernel != kPlain && matrix.can_be_read_by_lanes();
+    const bool straight = by_lanes && rows > 0 && (rows == 1 || (rows <= together && kernel == kAvx512));
     const auto worth_a_thread = std::max<int64_t>(1, (1 << 17) / std::max<int64_t>(1, together * inputs * rows));
     at::parallel_for(0, (outputs + together - 1) / together, worth_a_thread, [&](int64_t begin, int64_t end) {
-        std::vector<float> unpacked(rows == 1 && by_lanes ? 0 : together * inputs);
+        std::vector<float> unpacked(straight ? 0 : together * inputs);
         float sums[together * together];
         for (int64_t tile = begin; tile < end; tile++) {
             int64_t of[together];  // behind the last output it is computed again, and left out
@@ -315,11 +328,14 @@ at::Tensor multiply(const at::Tensor& given, const Matrix& matrix, int64_t outpu
             const auto write = [&](int64_t row, const float* sum) {
                 for (int64_t o = 0; o < count; o++) out[row * outputs + of[o]] = matrix.finish(of[o], sum[o]) + (constant ? constant[of[o]] : 0.0f);
             };
+            const float* of_rows[together];  // behind the last row it, too
 #if defined(PACKED_AVX2)
-            if (rows == 1 && by_lanes) {
-                if (kernel == kAvx512) dots_avx512(x, matrix, of, sums);
+            if (straight) {
+                for (int64_t r = 0; r < together; r++) of_rows[r] = x + std::min(r, rows - 1) * inputs;
+                if (rows > 1) dots_of_four_avx512(of_rows, matrix, of, sums);
+                else if (kernel == kAvx512) dots_avx512(x, matrix, of, sums);
                 else dots_avx2(x, matrix, of, sums);
-                write(0, sums);
+                for (int64_t r = 0; r < rows; r++) write(r, sums + r * together);
                 continue;
             }
             if (by_lanes && kernel == kAvx512) unpack_avx512(matrix, of, unpacked.data());
@@ -329,7 +345,6 @@ at::Tensor multiply(const at::Tensor& given, const Matrix& matrix, int64_t outpu
             unpack_plain(matrix, of, unpacked.data());
 #endif
             for (int64_t row = 0; row < rows; row += together) {
-                const float* of_rows[together];
                 for (int64_t r = 0; r < together; r++) of_rows[r] = x + std::min(row + r, rows - 1) * inputs;
                 const int64_t real = std::min(together, rows - row);
                 dots_of_unpacked(kernel, of_rows, real, unpacked.data(), inputs, sums);
