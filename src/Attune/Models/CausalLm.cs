@@ -33,7 +33,7 @@ public sealed class CausalLm : Module
         if (config.HasOwnHead)
             _head = Register("head", new Linear(weights.Weight("head.weight", [config.VocabularySize, config.Width]), bias: null));
         if (config.Positions == PositionKind.Rotary)
-            _frequencies = RotaryAngles.Frequencies(config, Compute.Device);
+            _frequencies = RotaryAngles.Frequencies(config, Compute);
     }
 
     /// <summary>The same weights with an adapter beside them.</summary>
@@ -269,6 +269,6 @@ public sealed class CausalLm : Module
     private static double RoundedRoot(int width, DType dtype)
     {
         using var scope = TensorScope.Begin();
-        return Tensor.Of((float)Math.Sqrt(width)).To(dtype).Item();
+        return Tensor.Of(Math.Sqrt(width)).To(dtype).Item();
     }
 }
