@@ -50,6 +50,9 @@ public sealed class CausalLm : Module
     /// <summary>The folder that the weights were read from; null where they came from elsewhere.</summary>
     public string? Folder { get; private init; }
 
+    /// <summary>Stands for the weights as they were read from <see cref="Folder"/>: see <see cref="Models.WeightsHash"/>. Null where they came from elsewhere.</summary>
+    internal string? WeightsHash { get; set; }
+
     /// <summary>The model that this one is an adapter's view of; null for a model of its own.</summary>
     public CausalLm? Base { get; }
 
@@ -107,6 +110,7 @@ public sealed class CausalLm : Module
     {
         var matrices = adapter?.BaseBits is null ? [] : Matrices();
         files.ReadInto(this, name => matrices.GetValueOrDefault(name)?.Pack(adapter!.DoubleQuantisation));
+        WeightsHash = files.WeightsHash();
     }
 
     /// <summary>Rounds the matrices of the layers to 4 bits: they learn no more, and the model cannot be copied or saved any longer.</summary>
@@ -180,6 +184,7 @@ public sealed class CausalLm : Module
     {
         RequireUnpacked();
         var copy = Blank(Config, Compute, Folder);
+        copy.WeightsHash = WeightsHash;
         CopyWeightsInto(copy);
         return copy;
     }
