@@ -232,6 +232,22 @@ public sealed class AdapterTrainingTests : IDisposable
         Assert.Equal(inputs.Reward.Models.Single().Head.Parameters.First().Value.ToArray<float>(), inputs.Models.ValueHead.Parameters.First().Value.ToArray<float>());
     }
 
+    [Theory]
+    [InlineData(ValueStart.Zero, false)]
+    [InlineData(ValueStart.RewardModel, false)]
+    [InlineData(ValueStart.Zero, true)]
+    [InlineData(ValueStart.RewardModel, true)]
+    public void A_critic_of_its_own_recomputes_as_the_policy_does(ValueStart start, bool isAdapted)
+    {
+        using var scope = TensorScope.Begin();
+        var recipe = (isAdapted ? Ppo : _ppo.Recipe) with { Rewards = [new() { Model = Judge() }] };
+        recipe = recipe with { Ppo = recipe.Ppo with { Critic = CriticKind.Separate, ValueStart = start, Checkpointing = true } };
+        using var inputs = PpoInputs.Open(recipe, new Seed(1), MemoryBudget.For(Device.Cpu, SilentProgress.Instance));
+
+        Assert.True(inputs.Models.Policy.UsesCheckpointing);
+        Assert.True(inputs.Models.Critic!.UsesCheckpointing);
+    }
+
     [Fact]
     public void The_policy_that_sets_a_reward_models_scale_is_its_own_base_and_not_read_again()
     {
