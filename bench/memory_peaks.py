@@ -97,15 +97,34 @@ rollouts: {{every: 0}}
 """
     adapter = "adapter: {rank: 16}\n"
     packed = "adapter: {rank: 16, baseBits: 4}\n"
+
+    def recomputing(text):
+        return text.replace("microBatch", "checkpointing: true, microBatch")
+
+    def critic(text):
+        return text.replace("epochs: 1", "critic: separate, epochs: 1")
+
+    def scale(text):
+        return text.replace("samples: 0", f"samples: 128, newTokens: {tokens // 2}")
+
     yield "sft", "sft", sft
-    yield "sft, recomputing", "sft", sft.replace("warmUpSteps: 0", "warmUpSteps: 0, checkpointing: true")
+    yield "sft, recomputing", "sft", recomputing(sft)
     yield "sft, adapter", "sft", sft + adapter
+    yield "sft, adapter, recomputing", "sft", recomputing(sft) + adapter
     yield "sft, adapter on 4 bits", "sft", sft + packed
     yield "reward", "reward", reward
+    yield "reward, recomputing", "reward", recomputing(reward)
+    yield "reward, scale", "reward", scale(reward)
     yield "reward, adapter", "reward", reward + adapter
+    yield "reward, adapter, recomputing", "reward", recomputing(reward) + adapter
+    yield "reward, adapter, scale", "reward", scale(reward) + adapter
     yield "ppo", "ppo", ppo
-    yield "ppo, own critic", "ppo", ppo.replace("epochs: 1", "critic: separate, epochs: 1")
+    yield "ppo, recomputing", "ppo", recomputing(ppo)
+    yield "ppo, own critic", "ppo", critic(ppo)
+    yield "ppo, own critic, recomputing", "ppo", recomputing(critic(ppo))
     yield "ppo, adapter", "ppo", ppo + adapter
+    yield "ppo, adapter, recomputing", "ppo", recomputing(ppo) + adapter
+    yield "ppo, adapter, own critic", "ppo", critic(ppo) + adapter
 
 
 def main():

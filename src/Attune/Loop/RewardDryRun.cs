@@ -31,7 +31,7 @@ internal static class RewardDryRun
                 new("comparisons a step", config.BatchSize),
                 new("answers to set the scale by", recipe.Normalise.Samples),
             ],
-            MemoryBytes = RewardInputs.Memory(inputs.Config, recipe, data),
+            MemoryBytes = inputs.MemoryBytes,
             Sample = string.Join('\n', data.Training[0].Sequences.Select(ids => Rendered(ids, inputs.Tokenizer))) + "\n(the score is read at the last token; the better answer stands first)",
             Warnings = told.Warnings,
         };

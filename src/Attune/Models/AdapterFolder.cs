@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
 using Attune.Runs;
 using Attune.Torch;
 using Attune.Torch.Modules;
@@ -12,6 +14,10 @@ internal sealed class AdapterFolder : IDisposable
 {
     public const string WeightsName = "adapter_model.safetensors";
 
+    /// <summary>Attune's own: says which weights the adapter was trained beside. Other programs pass it over.</summary>
+    public const string BaseName = "adapter_base.json";
+
+    private const string BaseKey = "weights";
     private const string Prefix = "base_model.model.";
     private const int DeepestChain = 8;
 
@@ -20,7 +26,7 @@ internal sealed class AdapterFolder : IDisposable
 
     private AdapterFolder(string path, SafetensorsFile file)
     {
-        (Path, _file) = (path, file);
+        (Path, _file, BaseHash) = (path, file, ReadBaseHash(path));
         Stored = AdapterConfig.Read(path, [.. Names.Where(n => n.EndsWith(".lora_A.weight", StringComparison.Ordinal)).Select(n => n[Prefix.Length..^".lora_A.weight".Length])]);
     }
 
@@ -29,6 +35,9 @@ internal sealed class AdapterFolder : IDisposable
 
     /// <summary>What its config says.</summary>
     public AdapterConfig Stored { get; }
+
+    /// <summary>The <see cref="WeightsHash"/> of what the adapter was trained beside; null where the folder does not say, as those of other programs.</summary>
+    public string? BaseHash { get; }
 
     /// <summary>Bytes of its tensors.</summary>
     public long ByteLength => _file.Entries.Sum(e => e.ByteLength);
@@ -59,7 +68,10 @@ internal sealed class AdapterFolder : IDisposable
 
     /// <summary>Whether a folder is an adapter right on the model of another folder.</summary>
     public static bool IsOn(string folder, string? model) =>
-        model is not null && AdapterConfig.IsIn(folder) && Resolved(BaseOf(folder)) == Resolved(model);
+        model is not null && AdapterConfig.IsIn(folder) && AreSame(BaseOf(folder), model);
+
+    /// <summary>Whether two paths are one folder's.</summary>
+    public static bool AreSame(string one, string other) => Resolved(one) == Resolved(other);
 
     /// <summary>Opens an adapter and checks that config and weights are whole and fit the model.</summary>
     /// <param name="folder">The adapter's folder.</param>
@@ -80,6 +92,22 @@ internal sealed class AdapterFolder : IDisposable
             throw;
         }
     }
+
+    /// <summary>Refuses a base with other weights than those that the adapter was trained beside, where both are known.</summary>
+    /// <param name="hash">The base's <see cref="WeightsHash"/>.</param>
+    /// <exception cref="InputException">They differ.</exception>
+    public void RequireBase(string? hash)
+    {
+        if (BaseHash is null || hash is null || BaseHash == hash)
+            return;
+        throw new InputException(System.IO.Path.Combine(Path, BaseName), [Problem.Of(BaseKey, $"is {BaseHash}, the hash of the weights that the adapter was trained beside",
+            $"{hash}, that of {BaseOf(Path)}", $"name the folder of the right model in {AdapterConfig.FileName}; to use this one all the same, delete {BaseName}")]);
+    }
+
+    /// <summary>Stands for the adapter together with what it stands on.</summary>
+    /// <param name="below">The <see cref="WeightsHash"/> of that.</param>
+    public string HashOn(string below) =>
+        WeightsHash.Of(_file.Entries.Select(e => (e.Name, _file)), Stored.Settings.Scale.ToString("R", CultureInfo.InvariantCulture), below);
 
     /// <summary>The shape of the model with an adapter.</summary>
     /// <param name="folder">The adapter's folder.</param>
@@ -136,6 +164,8 @@ internal sealed class AdapterFolder : IDisposable
         AtomicFolder.Write(path, target =>
         {
             new AdapterConfig(from, adapter.Settings, view.Config.Head).Write(target, view.Config);
+            if (view.Base!.WeightsHash is { } hash)
+                JsonFile.Write(System.IO.Path.Combine(target, BaseName), new JsonObject { [BaseKey] = hash });
             options.Generation.With(view.Config).Write(target);
             using (var stream = File.Create(System.IO.Path.Combine(target, WeightsName), bufferSize: 1 << 16))
                 SafetensorsWriter.Write(stream, items, SafetensorsWriter.PyTorchMetadata);
@@ -162,6 +192,16 @@ internal sealed class AdapterFolder : IDisposable
         string[] places = name is null ? [] : [System.IO.Path.Combine(folder, name), name]; // an absolute path is the same twice
         return places.FirstOrDefault(Directory.Exists) ?? throw new InputException(path, [Problem.Of("base_model_name_or_path", name is null ? "is missing" : $"is \"{name}\", which is no folder here",
             "the folder of the base model, absolute, or relative to this folder or the current one", "download the base model and write its path there")]);
+    }
+
+    private static string? ReadBaseHash(string folder)
+    {
+        var path = System.IO.Path.Combine(folder, BaseName);
+        if (!File.Exists(path))
+            return null;
+        using var document = JsonFile.Read(path);
+        return new ConfigReader(document.RootElement).Text(BaseKey) ?? throw InputException.One(path, $"has no text {BaseKey}", "the hash of the base's weights, as Attune writes it",
+            "restore the file, or delete it: then nobody checks the base");
     }
 
     private void Check(TransformerConfig model)

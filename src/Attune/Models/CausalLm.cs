@@ -33,7 +33,7 @@ public sealed class CausalLm : Module
         if (config.HasOwnHead)
             _head = Register("head", new Linear(weights.Weight("head.weight", [config.VocabularySize, config.Width]), bias: null));
         if (config.Positions == PositionKind.Rotary)
-            _frequencies = RotaryAngles.Frequencies(config, Compute.Device);
+            _frequencies = RotaryAngles.Frequencies(config, Compute);
     }
 
     /// <summary>The same weights with an adapter beside them.</summary>
@@ -49,6 +49,9 @@ public sealed class CausalLm : Module
 
     /// <summary>The folder that the weights were read from; null where they came from elsewhere.</summary>
     public string? Folder { get; private init; }
+
+    /// <summary>Stands for the weights as they were read from <see cref="Folder"/>: see <see cref="Models.WeightsHash"/>. Null where they came from elsewhere.</summary>
+    internal string? WeightsHash { get; set; }
 
     /// <summary>The model that this one is an adapter's view of; null for a model of its own.</summary>
     public CausalLm? Base { get; }
@@ -114,6 +117,7 @@ public sealed class CausalLm : Module
             pack();
             TorchRuntime.TrimMemory();
         });
+        WeightsHash = files.WeightsHash();
     }
 
     /// <summary>Rounds the matrices of the layers: they learn no more, and the model cannot be copied or saved any longer.</summary>
@@ -218,6 +222,7 @@ public sealed class CausalLm : Module
     {
         RequireUnpacked();
         var copy = Blank(Config, Compute, Folder);
+        copy.WeightsHash = WeightsHash;
         CopyWeightsInto(copy);
         return copy;
     }
@@ -307,6 +312,6 @@ public sealed class CausalLm : Module
     private static double RoundedRoot(int width, DType dtype)
     {
         using var scope = TensorScope.Begin();
-        return Tensor.Of((float)Math.Sqrt(width)).To(dtype).Item();
+        return Tensor.Of(Math.Sqrt(width)).To(dtype).Item();
     }
 }

@@ -111,6 +111,30 @@ internal static class ConfigNames
         ("float32", DType.Float32), ("float16", DType.Float16), ("bfloat16", DType.BFloat16), ("float64", DType.Float64),
     ];
 
+    /// <summary>The names that <c>config.json</c> has for what <see cref="TransformerConfig.Check"/> names, in one family or another.</summary>
+    public static IReadOnlyList<string> KeysOf(string fact) => fact switch
+    {
+        "vocabularySize" => ["vocab_size"],
+        "width" => ["n_embd", "hidden_size"],
+        "layers" => ["n_layer", "num_hidden_layers"],
+        "heads" => ["n_head", "num_attention_heads"],
+        "keyValueHeads" => ["num_key_value_heads"],
+        "headWidth" => ["head_dim", "n_head", "num_attention_heads"],
+        "innerWidth" => ["n_inner", "intermediate_size"],
+        "maximumPositions" => ["n_positions", "max_position_embeddings"],
+        "normEpsilon" => ["layer_norm_epsilon", "layer_norm_eps", "rms_norm_eps"],
+        "rotaryShare" => ["rotary_pct", "partial_rotary_factor"],
+        "ropeTheta" => ["rotary_emb_base", "rope_theta"],
+        "slidingWindow" => ["sliding_window"],
+        "initializerRange" => ["initializer_range"],
+        "endIds" => ["eos_token_id"],
+        "bosId" => ["bos_token_id"],
+        "padId" => ["pad_token_id"],
+        "storedDType" => ["torch_dtype"],
+        "ropeScaling.originalPositions" => ["rope_scaling.original_max_position_embeddings"],
+        _ => [fact.Replace("ropeScaling", "rope_scaling", StringComparison.Ordinal)],
+    };
+
     /// <summary>Reads a name of a list; notes a problem where it is none of them.</summary>
     public static T Read<T>(ConfigReader reader, string key, IReadOnlyList<(string Name, T Value)> names, T fallback)
     {

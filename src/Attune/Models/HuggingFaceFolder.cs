@@ -53,6 +53,9 @@ public sealed class HuggingFaceFolder : IDisposable
     /// <summary>Bytes of the weights on disk.</summary>
     public long WeightBytes => _weights.ByteLength + _adapters.Sum(adapter => adapter.ByteLength);
 
+    /// <summary>Stands for the weights on disk, those of an adapter's base included: see <see cref="Models.WeightsHash"/>.</summary>
+    internal string WeightsHash() => _adapters.Aggregate(_weights.Hash(), (below, adapter) => adapter.HashOn(below));
+
     /// <summary>The parameters that the folder holds, an absent score bias (which is 0) included.</summary>
     public IEnumerable<KeyMapParameter> Parameters =>
         KeyMap.For(Config).Parameters.Where(p => !p.IsOptional || p.Name == "score.bias" || IsStored(p.Name));
@@ -179,7 +182,19 @@ public sealed class HuggingFaceFolder : IDisposable
     private void Add(string adapter)
     {
         var config = AdapterFolder.ConfigOf(adapter, Config);
-        _adapters.Add(AdapterFolder.Open(adapter, Config));
+        var opened = AdapterFolder.Open(adapter, Config);
+        try
+        {
+            if (opened.BaseHash is not null)
+                opened.RequireBase(WeightsHash());
+        }
+        catch
+        {
+            opened.Dispose();
+            throw;
+        }
+
+        _adapters.Add(opened);
         Config = config;
     }
 

@@ -30,7 +30,7 @@ internal sealed partial class ModelFamily
             ConfigKey.Number("layer_norm_eps", c => c.NormEpsilon, (c, v) => c with { NormEpsilon = v }, fallback: 1e-5),
             ConfigKey.Number("rotary_pct", c => c.RotaryShare, (c, v) => c with { RotaryShare = v }, fallback: 0.25),
             ConfigKey.Number("rotary_emb_base", c => c.RopeTheta, (c, v) => c with { RopeTheta = v }, fallback: 10_000),
-            RopeKeys.Parameters,
+            RopeKeys.PartialParameters,
             RopeKeys.Scaling,
             SecondName("partial_rotary_factor", "rotary_pct", c => c.RotaryShare),
             SecondName("rope_theta", "rotary_emb_base", c => c.RopeTheta),

@@ -15,7 +15,7 @@ internal sealed partial class ModelFamily
         [
             .. LlamaSizes(c => c.Heads), HeadDim, RmsEpsilon(1e-5), RopeTheta,
             ConfigKey.Number("partial_rotary_factor", c => c.RotaryShare, (c, v) => c with { RotaryShare = v }, fallback: 1),
-            RopeKeys.Parameters, RopeKeys.Scaling, HiddenAct,
+            RopeKeys.PartialParameters, RopeKeys.Scaling, HiddenAct,
             SlidingWindow(absent: null),
             ConfigKey.Only("attention_bias", "false"),
         ],

@@ -102,7 +102,7 @@ internal sealed partial class ModelFamily
 
         var config = family.Read(reader);
         if (reader.Problems.Count == 0)
-            reader.Problems.AddRange(config.Check());
+            reader.Problems.AddRange(config.Check().Select(p => p with { Key = family.KeyOf(p.Key) }));
         if (reader.Problems.Count > 0)
             throw new InputException(path, ProblemList.Shortened(reader.Problems));
         return config;
@@ -175,6 +175,9 @@ internal sealed partial class ModelFamily
 
         return config;
     }
+
+    /// <summary>What the family's <c>config.json</c> calls something that <see cref="TransformerConfig.Check"/> names.</summary>
+    private string KeyOf(string fact) => ConfigNames.KeysOf(fact).FirstOrDefault(name => Keys.Any(key => key.Name == name)) ?? ConfigNames.KeysOf(fact)[^1];
 
     private static bool AreSame(object? one, object? other) =>
         one is IEnumerable<int> ids && other is IEnumerable<int> others ? ids.SequenceEqual(others) : Equals(one, other);

@@ -73,6 +73,7 @@ public sealed class RewardModel : Module
         try
         {
             files.ReadInto(model);
+            model.Trunk.WeightsHash = files.WeightsHash();
             return model;
         }
         catch
@@ -94,6 +95,7 @@ public sealed class RewardModel : Module
         using var files = AdapterFolder.Open(folder, trunk.Config);
         if (files.Stored.Head != HeadKind.Score)
             throw NoScore(folder);
+        files.RequireBase(trunk.WeightsHash);
         var head = ScalarHead.ForValue(trunk.Config.Width, trunk.Compute);
         foreach (var (name, parameter) in head.NamedParameters().Where(p => files.Holds("score." + p.Name)))
             files.ReadWhole("score." + name, parameter.Value);

@@ -23,10 +23,13 @@ internal static class RopeKeys
             : config,
         config => WriteScaling(config.RopeScaling));
 
-    /// <summary>All of it in one object. Read before <see cref="Scaling"/>, and never written.</summary>
-    public static ConfigKey Parameters { get; } = new("rope_parameters", ReadParameters, Write: null);
+    /// <summary>All of it in one object, of families whose heads turn whole. Read before <see cref="Scaling"/>, and never written.</summary>
+    public static ConfigKey Parameters { get; } = new("rope_parameters", (reader, config) => ReadParameters(reader, config, mayTurnInPart: false), Write: null);
 
-    private static TransformerConfig ReadParameters(ConfigReader reader, TransformerConfig config)
+    /// <summary>The same of families of whose heads a share may turn.</summary>
+    public static ConfigKey PartialParameters { get; } = new("rope_parameters", (reader, config) => ReadParameters(reader, config, mayTurnInPart: true), Write: null);
+
+    private static TransformerConfig ReadParameters(ConfigReader reader, TransformerConfig config, bool mayTurnInPart)
     {
         if (reader.Find("rope_parameters") is not { } value)
             return config;
@@ -41,8 +44,14 @@ internal static class RopeKeys
             RopeTheta = inner.Number("rope_theta", config.RopeTheta),
             RotaryShare = inner.Number("partial_rotary_factor", config.RotaryShare),
         };
+        if (!mayTurnInPart && read.RotaryShare != config.RotaryShare)
+            inner.Note("partial_rotary_factor", $"is {read.RotaryShare}", $"{config.RotaryShare}", $"a {config.Family} model of which a part turns is not known");
+        if (mayTurnInPart && read.RotaryShare != config.RotaryShare && (reader.Find("rotary_pct") ?? reader.Find("partial_rotary_factor")) is { } share)
+            inner.Note("partial_rotary_factor", $"is {read.RotaryShare} beside {share} outside", "the same number twice, or one of them", "remove the wrong one");
+        if (read.RopeTheta != config.RopeTheta && (reader.Find("rotary_emb_base") ?? reader.Find("rope_theta")) is { } theta)
+            inner.Note("rope_theta", $"is {read.RopeTheta} beside {theta} outside", "the same number twice, or one of them", "remove the wrong one");
         reader.Problems.AddRange(inner.Problems);
-        return read;
+        return inner.Problems.Count == 0 ? read : config;
     }
 
     private static RopeScaling? ReadScaling(ConfigReader reader, string key, JsonElement value, TransformerConfig config, string[] alsoKnown)

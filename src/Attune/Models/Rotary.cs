@@ -71,24 +71,25 @@ internal sealed record RotaryAngles(Tensor Cos, Tensor Sin)
     private static readonly Operator Roll = Operator.Find("aten::roll");
     private static readonly Operator AddProduct = Operator.Find("aten::addcmul");
 
-    /// <summary>Radians a place of every pair of a head, <c>[R/2]</c>, outside every scope.</summary>
-    public static Tensor Frequencies(TransformerConfig config, Device device)
+    /// <summary>Radians a place of every pair of a head, <c>[R/2]</c>, outside every scope: in float32, as published models have them, or float64 where all is.</summary>
+    public static Tensor Frequencies(TransformerConfig config, Compute compute)
     {
         var half = config.RotaryWidth / 2;
-        var frequencies = new float[half];
+        var frequencies = new double[half];
         for (var k = 0; k < half; k++)
         {
             var plain = 1 / Math.Pow(config.RopeTheta, 2.0 * k / config.RotaryWidth);
-            frequencies[k] = (float)(config.RopeScaling?.Apply(plain) ?? plain);
+            frequencies[k] = config.RopeScaling?.Apply(plain) ?? plain;
         }
 
-        return TensorScope.Detach(Tensor.From(frequencies, half).To(device));
+        var all = Tensor.Of(frequencies).To(compute.DType == DType.Float64 ? DType.Float64 : DType.Float32);
+        return TensorScope.Detach(all.To(compute.Device));
     }
 
     /// <summary>The angles of places <c>[B,T]</c>.</summary>
     public static RotaryAngles At(Tensor positions, Tensor frequencies, DType dtype)
     {
-        var angles = positions.To(DType.Float32).Unsqueeze(-1) * frequencies; // [B,T,R/2]
+        var angles = positions.To(frequencies.DType).Unsqueeze(-1) * frequencies; // [B,T,R/2]
         var (cos, sin) = (angles.Cos(), angles.Sin());
         return new(Tensor.Cat(-1, cos, cos).Unsqueeze(2).To(dtype), Tensor.Cat(-1, -sin, sin).Unsqueeze(2).To(dtype));
     }

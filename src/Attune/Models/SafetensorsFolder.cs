@@ -58,6 +58,9 @@ public sealed class SafetensorsFolder : IDisposable
     /// <inheritdoc cref="SafetensorsFile.ReadInto"/>
     public void ReadInto(string name, Tensor destination) => _byName[name].ReadInto(name, destination);
 
+    /// <summary>Stands for all tensors: see <see cref="WeightsHash"/>.</summary>
+    internal string Hash() => WeightsHash.Of(_byName.Select(t => (t.Key, t.Value)));
+
     /// <summary>Whether two tensors hold the same bytes.</summary>
     public bool AreEqual(string one, string other)
     {

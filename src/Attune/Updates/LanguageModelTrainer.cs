@@ -125,7 +125,7 @@ public sealed class LanguageModelTrainer : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _optimiser.Dispose();
 
-    private Dictionary<string, double> Identity() => new() { ["rows"] = _rows.Rows, ["data"] = _data.Value };
+    private Dictionary<string, double> Identity() => new(TrainerState.HashOf(TrainerState.Base, _model.Base)) { ["rows"] = _rows.Rows, ["data"] = _data.Value };
 
     private (string Name, Tensor Value)[] State() =>
         [.. _model.NamedParameters().Select(p => (p.Name, p.Parameter.Value)), .. _optimiser.State()];

@@ -180,12 +180,22 @@ internal sealed class PpoInputs : IDisposable
         return MemoryEstimate.Process + MemoryEstimate.Products(adapter) + (copies * MemoryEstimate.Weights(config, dtype, adapter)) + (learning * MemoryEstimate.Moments(config, dtype, adapter)) + judges;
     }
 
-    /// <summary>Bytes of the reward models' weights; those whose config cannot be read are told of when they are opened.</summary>
+    /// <summary>
+    /// Bytes of the weights of reward models and of a critic to begin from; of one that shares the policy's base, its adapter's. Those whose config cannot be read
+    /// are told of when they are opened.
+    /// </summary>
     private static long JudgeBytes(PpoRecipe recipe, DType dtype)
     {
         var unread = new InputProblems("The recipe");
         return new[] { recipe.Rewards, recipe.HeldOut?.Rewards ?? [] }.SelectMany(parts => parts.Select(part => part.Model).OfType<string>().Distinct())
-            .Select(folder => unread.Try(() => HuggingFaceFolder.ReadConfig(folder))).OfType<TransformerConfig>().Sum(config => MemoryEstimate.Weights(config, dtype));
+            .Concat(recipe.Critic is { } critic ? [critic] : []).Sum(folder => unread.Try(() => new Ref<long>(Bytes(folder)))?.Value ?? 0);
+
+        long Bytes(string folder)
+        {
+            var config = HuggingFaceFolder.ReadConfig(folder);
+            var isShared = recipe.Adapter is not null && AdapterFolder.IsOn(folder, recipe.From);
+            return isShared ? MemoryEstimate.Learned(config, dtype, AdapterConfig.Read(folder, [AdapterSettings.AllLinear]).Settings) : MemoryEstimate.Weights(config, dtype);
+        }
     }
 
     /// <summary>Without a policy: whether what else is named is there at all.</summary>

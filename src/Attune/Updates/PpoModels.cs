@@ -17,6 +17,7 @@ public sealed class PpoModels : IDisposable
         policy.Train(true);
         reference.Train(false);
         critic?.Train(true);
+        critic?.UsesCheckpointing = policy.UsesCheckpointing;
         valueHead.Train(true);
     }
 

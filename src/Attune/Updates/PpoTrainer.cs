@@ -169,7 +169,9 @@ public sealed class PpoTrainer : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _update.Dispose();
 
-    private Dictionary<string, double> Identity() => new() { ["data"] = _setup.DataHash };
+    /// <summary>Prompts, and the weights that no checkpoint holds: an adapter's base and the reference, which are read anew when a run goes on.</summary>
+    private Dictionary<string, double> Identity() =>
+        new(TrainerState.HashOf(TrainerState.Base, _setup.Models.Policy.Base).Concat(TrainerState.HashOf(TrainerState.Reference, _setup.Models.Reference))) { ["data"] = _setup.DataHash };
 
     private static IEnumerable<Problem> Conflicts(PpoConfig config, PpoSetup setup)
     {

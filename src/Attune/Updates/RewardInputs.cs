@@ -1,4 +1,5 @@
 using Attune.Models;
+using Attune.Rollouts;
 using Attune.Runs;
 using Attune.Text;
 using Attune.Tokens;
@@ -20,6 +21,9 @@ internal sealed record RewardInputs
 
     /// <summary>What sets the scale.</summary>
     public required RewardReferences References { get; init; }
+
+    /// <summary>Memory that the run takes, bytes; an estimate on the safe side.</summary>
+    public required long MemoryBytes { get; init; }
 
     /// <summary>Reads every file to its end, compares sizes and estimates memory.</summary>
     /// <param name="recipe">The recipe.</param>
@@ -60,19 +64,40 @@ internal sealed record RewardInputs
         if (data.Test.Count == 0)
             problems.Add(Problem.Of("preferences", "leave 0 comparisons to report on", "at least one", "name more files, or others under evaluation"));
         problems.ThrowIfAny();
-        if (available.Check("reward.microBatchSequences", Memory(config!, recipe, data), $"lower it (now {recipe.Reward.MicroBatchSequences}), or data.longest (now {settings.Longest})") is { } tooMuch)
+        references = references with { Fallback = data.TrainingPrompts };
+        var (training, scale) = (Memory(config!, recipe, data), ScaleMemory(config!, recipe, references, tokenizer!));
+        if (available.Check("reward.microBatchSequences", training, $"lower it (now {recipe.Reward.MicroBatchSequences}), or data.longest (now {settings.Longest})") is { } tooMuch)
             problems.Add(tooMuch);
+        if (available.Check("normalise.samples", scale, $"lower it (now {recipe.Normalise.Samples}), or normalise.newTokens (now {recipe.Normalise.NewTokens})") is { } tooMany)
+            problems.Add(tooMany);
         problems.ThrowIfAny();
         Tell(texts, data, progress);
         if (recipe.Reward.ScheduleFor(data.Training.Count).Doubt("reward") is { } doubt)
             progress.Warn(doubt);
-        return new() { Config = config!, Tokenizer = tokenizer!, Data = data, References = references with { Fallback = data.TrainingPrompts } };
+        return new() { Config = config!, Tokenizer = tokenizer!, Data = data, References = references, MemoryBytes = Math.Max(training, scale) };
+    }
+
+    /// <summary>
+    /// Bytes that setting the scale takes: the reward model, the policy that answers, unless it is the reward model's frozen base, and the policy's cache.
+    /// The optimiser is gone by then, or not there yet.
+    /// </summary>
+    private static long ScaleMemory(TransformerConfig config, RewardRecipe recipe, RewardReferences references, Tokenizer tokenizer)
+    {
+        if (references.Policy is not { } folder)
+            return 0;
+        var (dtype, settings) = (recipe.Compute.DType, recipe.Normalise);
+        var isShared = recipe is { Adapter: not null, From: { } from } && AdapterFolder.AreSame(from, folder);
+        var policy = isShared ? config : HuggingFaceFolder.ReadConfig(folder);
+        long rows = Math.Min(settings.Samples, Sampler.UsualBatch), prompt = references.LongestPrompt(tokenizer, recipe.Data.Longest ?? config.MaximumPositions);
+        return MemoryEstimate.Process + MemoryEstimate.Weights(config, dtype, recipe.Adapter) + (recipe.Adapter is null ? 0 : MemoryEstimate.Learned(config, dtype, recipe.Adapter)) +
+            (isShared ? 0 : MemoryEstimate.Weights(policy, dtype)) + MemoryEstimate.Products(recipe.Adapter) +
+            MemoryEstimate.Cache(policy, rows, Sampler.Columns(prompt + settings.NewTokens, settings.Samples), dtype) + MemoryEstimate.ForwardPass(policy, rows, prompt, rows, dtype);
     }
 
     /// <summary>Bytes that training takes at its largest.</summary>
     internal static long Memory(TransformerConfig config, RewardRecipe recipe, RewardData data)
     {
-        var dtype = recipe.Compute.Precision switch { Precision.Float64 => DType.Float64, Precision.BFloat16 => DType.BFloat16, _ => DType.Float32 };
+        var dtype = recipe.Compute.DType;
         var batch = (long)recipe.Reward.BatchSize * data.Training.Max(e => e.Sequences.Count);
         var rows = Math.Max(data.Training.Max(e => e.Sequences.Count), Math.Min(batch, recipe.Reward.MicroBatchSequences));
         rows = Math.Min(rows, data.Training.Sum(e => (long)e.Sequences.Count));

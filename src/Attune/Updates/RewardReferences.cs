@@ -63,11 +63,19 @@ internal sealed record RewardReferences
     /// <summary>Token ids of prompts with answers; none where the scale stays as it is.</summary>
     /// <param name="tokenizer">The reward model's.</param>
     /// <param name="data">How texts become tokens; <see cref="RewardDataSettings.Longest"/> is set.</param>
-    /// <param name="compute">Where to sample.</param>
+    /// <param name="trunk">The reward model's. Where it is an adapter's view of the sampling policy, that is its base, and no second copy is read.</param>
     /// <param name="seed">Decides prompts and draws.</param>
     /// <param name="stop">Asks to stop.</param>
-    public IReadOnlyList<int[]> Sequences(Tokenizer tokenizer, RewardDataSettings data, Compute compute, Seed seed, CancellationToken stop) =>
-        Settings.Samples == 0 ? [] : Policy is null ? Encoded(tokenizer, data, seed) : Sampled(tokenizer, data, compute, seed, stop);
+    public IReadOnlyList<int[]> Sequences(Tokenizer tokenizer, RewardDataSettings data, CausalLm trunk, Seed seed, CancellationToken stop) =>
+        Settings.Samples == 0 ? [] : Policy is null ? Encoded(tokenizer, data, seed) : Sampled(tokenizer, data, trunk, seed, stop);
+
+    /// <summary>Tokens of the longest prompt that is answered.</summary>
+    /// <param name="tokenizer">The policy's.</param>
+    /// <param name="longest">Tokens of a prompt with its answer at most.</param>
+    public int LongestPrompt(Tokenizer tokenizer, int longest) =>
+        Math.Min(longest - Settings.NewTokens, Texts.Select(text => tokenizer.Encode(text).Length).Append(1).Max());
+
+    private IReadOnlyList<string> Texts => Prompts.Count > 0 ? Prompts : Fallback;
 
     private int[][] Encoded(Tokenizer tokenizer, RewardDataSettings data, Seed seed)
     {
@@ -76,22 +84,24 @@ internal sealed record RewardReferences
         return [.. drawn.Where(ids => ids is not null).Select(ids => ids!)];
     }
 
-    private int[][] Sampled(Tokenizer tokenizer, RewardDataSettings data, Compute compute, Seed seed, CancellationToken stop)
+    private int[][] Sampled(Tokenizer tokenizer, RewardDataSettings data, CausalLm trunk, Seed seed, CancellationToken stop)
     {
-        using var policy = TextModel.Load(Policy!, compute);
-        var texts = Prompts.Count > 0 ? Prompts : Fallback;
+        var ends = ModelDescription.Read(Policy!, TokenizerUse.Needed).EndIds;
+        var shared = trunk.Base is { Config.Head: HeadKind.NextToken, Folder: { } folder } && AdapterFolder.AreSame(folder, Policy!) ? trunk.Base : null;
+        using var own = shared is null ? CausalLm.Load(Policy!, trunk.Compute) : null;
+        var texts = Texts;
         var order = seed.For("prompts").Permutation(texts.Count);
         var room = data.Longest!.Value - Settings.NewTokens;
         var requests = Enumerable.Range(0, Settings.Samples)
             .Select(k => new SampleRequest(Cut(tokenizer.Encode(texts[order[k % order.Length]])), k))
             .ToArray();
-        var sampler = new Sampler(policy.Model, new() { Temperature = Settings.Temperature, MaximumNewTokens = Settings.NewTokens, EndTokens = policy.EndIds });
+        var sampler = new Sampler((shared ?? own)!, new() { Temperature = Settings.Temperature, MaximumNewTokens = Settings.NewTokens, EndTokens = ends });
         var rollouts = sampler.Sample(requests, seed.For("draws"), stop: stop);
         return [.. rollouts.Select(r => (int[])[.. r.Prompt, .. Ended(r.Response)])];
 
-        int[] Cut(int[] ids) => ids.Length == 0 ? [policy.EndIds.Count > 0 ? policy.EndIds[0] : 0] // nothing to answer is answered as a new text
+        int[] Cut(int[] ids) => ids.Length == 0 ? [ends.Count > 0 ? ends[0] : 0] // nothing to answer is answered as a new text
             : ids[Math.Max(0, ids.Length - room)..];
 
-        int[] Ended(int[] response) => !data.AddEnd && policy.EndIds.Contains(response[^1]) ? response[..^1] : response;
+        int[] Ended(int[] response) => !data.AddEnd && ends.Contains(response[^1]) ? response[..^1] : response;
     }
 }

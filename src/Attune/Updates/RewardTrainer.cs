@@ -248,7 +248,7 @@ public sealed class RewardTrainer : IDisposable
         NextStep == Steps || (_config.ValidationInterval > 0 && NextStep % _config.ValidationInterval == 0);
 
     /// <summary>Which run a state belongs to; a seed above 2⁵³ is rounded, which only makes this check weaker.</summary>
-    private Dictionary<string, double> Identity() => new() { ["steps"] = Steps, ["examples"] = _examples.Count, ["data"] = _data.Value, ["seed"] = _seed.Value };
+    private Dictionary<string, double> Identity() => new(TrainerState.HashOf(TrainerState.Base, _model.Trunk.Base)) { ["steps"] = Steps, ["examples"] = _examples.Count, ["data"] = _data.Value, ["seed"] = _seed.Value };
 
     private List<(string Name, Tensor Value)> Tensors() =>
         [.. _model.NamedParameters().Select(p => (p.Name, p.Parameter.Value)), .. _optimiser.State()];

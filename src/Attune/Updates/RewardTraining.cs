@@ -89,7 +89,7 @@ public static class RewardTraining
     {
         var data = recipe.Data with { Longest = recipe.Data.Longest ?? inputs.Config.MaximumPositions };
         run.Progress.Say("setting the scale by the reference policy's answers");
-        var references = inputs.References.Sequences(inputs.Tokenizer, data, model.Compute, seed, stop);
+        var references = inputs.References.Sequences(inputs.Tokenizer, data, model.Trunk, seed, stop);
         var scale = references.Count > 0 ? RewardTrainer.Normalise(model, references, recipe.Reward.MicroBatchSequences, recipe.Normalise.ShiftOnly) : RewardScale.Identity;
         return (scale, references.Count);
     }

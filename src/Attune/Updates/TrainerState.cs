@@ -14,6 +14,12 @@ namespace Attune.Updates;
 /// </summary>
 internal static class TrainerState
 {
+    /// <summary>The name of the number that stands for the weights beside which an adapter learns.</summary>
+    public const string Base = "base";
+
+    /// <summary>The name of the number that stands for the weights of PPO's reference.</summary>
+    public const string Reference = "reference";
+
     /// <summary>Writes the file, whole or not at all.</summary>
     public static void Write(string path, IReadOnlyList<(string Name, Tensor Value)> tensors, IReadOnlyDictionary<string, double> numbers) =>
         SafetensorsWriter.Write(
@@ -52,6 +58,12 @@ internal static class TrainerState
         return BitConverter.ToInt64(hash.GetHashAndReset()) & ((1L << 48) - 1);
     }
 
+    /// <summary>What tells the frozen weights of a model that is read anew when a run goes on, under a name; nothing where they came from no folder.</summary>
+    /// <param name="name">What the model is to the trainer.</param>
+    /// <param name="model">The model; null for none.</param>
+    public static IEnumerable<KeyValuePair<string, double>> HashOf(string name, CausalLm? model) =>
+        model?.WeightsHash is { } hash ? [KeyValuePair.Create(name, WeightsHash.NumberOf(hash))] : [];
+
     /// <summary>
     /// The name of the first parameter with a value whose square is not finite, or null: NaN, infinite, or so large (10¹⁹) that norms overflow,
     /// behind which every loss can look finite because they divide by infinity.
@@ -78,7 +90,11 @@ internal static class TrainerState
     private static IEnumerable<Problem> OtherNumbers(Dictionary<string, double> saved, IReadOnlyDictionary<string, double>? expected) =>
         from number in expected ?? new Dictionary<string, double>()
         where !saved.TryGetValue(number.Key, out var value) || value != number.Value
-        select Problem.Of(number.Key, saved.TryGetValue(number.Key, out var other) ? $"is {other}" : "is missing", $"{number.Value}", "resume with the recipe and data the run began with");
+        select Problem.Of(number.Key, saved.TryGetValue(number.Key, out var other) ? $"is {other}" : "is missing", $"{number.Value}", FixOf(number.Key));
+
+    private static string FixOf(string key) => key is Base or Reference
+        ? $"the weights of the {key} have changed since the run began: put back the model's folder as it was, or begin a new run"
+        : "resume with the recipe and data the run began with";
 
     private static Problem? Misfit(SafetensorsFile file, string name, Tensor value)
     {

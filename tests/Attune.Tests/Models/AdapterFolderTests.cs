@@ -179,6 +179,76 @@ public sealed class AdapterFolderTests : IDisposable
     }
 
     [Fact]
+    public void Another_base_than_the_one_that_it_was_trained_beside_is_refused()
+    {
+        using var scope = TensorScope.Begin();
+        GoldenModel.CopyTo(_folder, "gpt2");
+        Write("gpt2", Settings, "first");
+        Edit("base_model_name_or_path", "../gpt2", "first");
+        using (var first = CausalLm.Load(_folder.At("first"), Compute.Cpu)) // a copy of the base is the same base
+        using (var view = first.With(LoraAdapter.Create(first.Config, Settings with { Targets = ["c_fc"] }, new Seed(8), Compute.Cpu)))
+            view.Save(_folder.At("second"));
+
+        using (var files = HuggingFaceFolder.Open(_folder.At("gpt2"))) // rounded to half precision
+            HuggingFaceFolder.Write(_folder.At("gpt2"), files.Config with { StoredDType = DType.Float16 }, files.ReadTensors(Compute.Cpu));
+
+        foreach (var adapter in new[] { "first", "second" })
+        {
+            var error = Assert.Throws<InputException>(() => CausalLm.Load(_folder.At(adapter), Compute.Cpu));
+            Assert.Equal(_folder.At("first/adapter_base.json"), error.Title);
+            Assert.Equal("weights", Assert.Single(error.Problems).Key);
+            Assert.Matches("^is [0-9a-f]{64}, the hash of the weights that the adapter was trained beside, expected [0-9a-f]{64}, that of .*gpt2; name the folder of the right model in adapter_config.json; to use this one all the same, delete adapter_base.json$", error.Problems[0].Message);
+        }
+
+        File.Delete(_folder.At("first/adapter_base.json"));
+        CausalLm.Load(_folder.At("first"), Compute.Cpu).Dispose();
+        Assert.Equal(_folder.At("second/adapter_base.json"), Assert.Throws<InputException>(() => CausalLm.Load(_folder.At("second"), Compute.Cpu)).Title); // what it stands on has other weights now
+        File.WriteAllText(_folder.At("second/adapter_base.json"), "{}");
+        Assert.Contains("has no text weights", Assert.Throws<InputException>(() => CausalLm.Load(_folder.At("second"), Compute.Cpu)).Message);
+    }
+
+    [Fact]
+    public void A_reward_model_on_another_base_does_not_stand_beside_the_policy()
+    {
+        using var scope = TensorScope.Begin();
+        var folder = GoldenModel.CopyTo(_folder, "llama-gqa");
+        using (var trunk = CausalLm.Load(folder, Compute.Cpu))
+        using (var model = RewardModel.On(trunk, LoraAdapter.Create(trunk.Config, Settings, new Seed(1), Compute.Cpu), ScalarHead.ForReward(trunk.Config.Width, new Seed(2), Compute.Cpu), takesTrunk: false))
+            model.Save(_folder.At("reward"));
+        using (var files = HuggingFaceFolder.Open(folder))
+            HuggingFaceFolder.Write(folder, files.Config with { StoredDType = DType.BFloat16 }, files.ReadTensors(Compute.Cpu));
+        using var changed = CausalLm.Load(folder, Compute.Cpu);
+        using var policy = changed.With(LoraAdapter.Create(changed.Config, Settings, new Seed(3), Compute.Cpu));
+
+        Assert.Equal(_folder.At("reward/adapter_base.json"), Assert.Throws<InputException>(() => RewardModel.LoadBeside(policy, _folder.At("reward"))).Title);
+    }
+
+    [Fact]
+    public void Shards_and_copies_are_the_same_base_and_any_changed_matrix_is_another()
+    {
+        using var scope = TensorScope.Begin();
+        string HashOf(string path)
+        {
+            using var files = HuggingFaceFolder.Open(path);
+            return files.WeightsHash();
+        }
+
+        using var source = HuggingFaceFolder.Open(GoldenModel.Folder("llama-gqa"));
+        var tensors = source.ReadTensors(Compute.Cpu).ToArray();
+        HuggingFaceFolder.Write(_folder.At("sharded"), source.Config, tensors, new() { MaximumShardBytes = 20_000 });
+        Assert.Equal(source.WeightsHash(), HashOf(_folder.At("sharded")));
+
+        var hashes = new HashSet<string> { source.WeightsHash() };
+        foreach (var (name, value) in tensors)
+        {
+            HuggingFaceFolder.Write(_folder.At("changed"), source.Config, tensors.Select(t => (t.Name, t.Name == name ? t.Value * 1.001 : t.Value)));
+            Assert.True(hashes.Add(HashOf(_folder.At("changed"))), name);
+        }
+
+        Assert.True(tensors.Length > 10);
+    }
+
+    [Fact]
     public void A_pattern_of_targets_is_what_the_weights_are_for()
     {
         using var scope = TensorScope.Begin();

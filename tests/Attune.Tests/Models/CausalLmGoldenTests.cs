@@ -11,28 +11,71 @@ namespace Attune.Tests.Models;
 [NoTensorLeaks]
 public sealed class CausalLmGoldenTests
 {
+    private const string Gemma = "gemma";
+
     private static readonly Operator CrossEntropy = Operator.Find("aten::cross_entropy_loss");
 
+    /// <summary>
+    /// The recorded numbers of these are themselves 7e-5 and 9e-6 from the exact ones, as far as float32 rounds: two roundings of them need not agree to 1e-5. Of the
+    /// others none is further than 6e-6.
+    /// </summary>
+    public static TheoryData<string> Coarse => [Gemma, "qwen2-tied"];
+
+    public static TheoryData<string> Fine => [.. GoldenModel.InOneFile.Append(GoldenModel.Sharded).Except([Gemma, "qwen2-tied"])];
+
     [Theory]
-    [MemberData(nameof(GoldenModel.LanguageModels), MemberType = typeof(GoldenModel))]
+    [MemberData(nameof(Fine))]
     public void Logits_and_log_probs_match(string name)
     {
         using var frozen = Autograd.NoGrad();
         using var model = CausalLm.Load(Folder(name), Compute.Cpu);
-        var expectations = Expected(name);
-        var tolerance = Math.Max(1e-5, 2 * expectations.GetProperty("worst_abs_logit_diff_from_float64").GetDouble()); // transformers' own distance from float64
-        foreach (var sample in expectations.GetProperty("forward").EnumerateArray())
+        foreach (var sample in Expected(name).GetProperty("forward").EnumerateArray())
         {
             using var scope = TensorScope.Begin();
             var ids = Ids(sample.GetProperty("input_ids"));
-            model.Logits(model.Hidden(ModelInput.Causal(ids, 1, Compute.Cpu))).Select(0, 0).ShouldBeNear(Rows(sample.GetProperty("logits")), tolerance);
-            var logProbs = TokenScoring.LogProbs(model, [ids])[0];
-            var expected = Numbers(sample.GetProperty("next_token_logprobs"));
-            Assert.Equal(expected.Length, logProbs.Length);
-            for (var k = 0; k < expected.Length; k++)
-                Assert.Equal(expected[k], logProbs[k], tolerance);
+            Logits(model, ids).ShouldBeNear(Rows(sample.GetProperty("logits")), 1e-5);
+            Near(Numbers(sample.GetProperty("next_token_logprobs")), TokenScoring.LogProbs(model, [ids])[0], 1e-5);
         }
     }
+
+    /// <summary>The distance of a wrong formula would be that of a third digit: half again of the root mean square and twice the largest are what other sums do.</summary>
+    [Theory]
+    [MemberData(nameof(Coarse))]
+    public void Where_the_recorded_numbers_are_far_from_the_exact_ones_ours_are_as_near(string name)
+    {
+        using var scope = TensorScope.Begin();
+        using var frozen = Autograd.NoGrad();
+        using var exact = CausalLm.Load(Folder(name), Compute.Cpu with { DType = DType.Float64 });
+        using var model = CausalLm.Load(Folder(name), Compute.Cpu);
+        var samples = Expected(name).GetProperty("forward").EnumerateArray().ToArray();
+        double[] Of(Func<JsonElement, int[], Tensor> logits) => [.. samples.SelectMany(sample => logits(sample, Ids(sample.GetProperty("input_ids"))).ToDoubles())];
+
+        var reference = Of((_, ids) => Logits(exact, ids));
+        var theirs = Of((sample, _) => Tensor.Of(Rows(sample.GetProperty("logits")))).Zip(reference, (a, b) => Math.Abs(a - b)).ToArray();
+        var ours = Of((_, ids) => Logits(model, ids)).Zip(reference, (a, b) => Math.Abs(a - b)).ToArray();
+
+        Assert.InRange(theirs.Max(), 8e-6, 1e-4); // or it belongs to the others
+        Assert.InRange(ours.Max(), 0, 2 * theirs.Max());
+        Assert.InRange(Math.Sqrt(ours.Average(d => d * d)), 0, 1.5 * Math.Sqrt(theirs.Average(d => d * d)));
+        foreach (var sample in samples)
+            Near(Numbers(sample.GetProperty("next_token_logprobs")), TokenScoring.LogProbs(model, [Ids(sample.GetProperty("input_ids"))])[0], 3 * theirs.Max());
+    }
+
+    [Fact]
+    public void In_float64_Gemma_is_what_its_formulas_give()
+    {
+        using var scope = TensorScope.Begin();
+        using var frozen = Autograd.NoGrad();
+        using var model = CausalLm.Load(Folder(Gemma), Compute.Cpu with { DType = DType.Float64 });
+        var expected = Rows(JsonDocument.Parse(File.ReadAllText(Path.Combine(Folder(Gemma), "float64.json"))).RootElement.GetProperty("last_logits")); // of float64.py beside it
+        var samples = Expected(Gemma).GetProperty("forward").EnumerateArray().ToArray();
+        Assert.Equal(samples.Length, expected.Length);
+        for (var k = 0; k < samples.Length; k++)
+            Logits(model, Ids(samples[k].GetProperty("input_ids"))).Select(0, -1).ShouldBeNear(expected[k], 1e-10);
+    }
+
+    /// <summary><c>[T,V]</c>.</summary>
+    private static Tensor Logits(CausalLm model, int[] ids) => model.Logits(model.Hidden(ModelInput.Causal(ids, 1, model.Compute))).Select(0, 0);
 
     [Theory]
     [MemberData(nameof(GoldenModel.LanguageModels), MemberType = typeof(GoldenModel))]
@@ -100,7 +143,28 @@ public sealed class CausalLmGoldenTests
     [MemberData(nameof(GoldenModel.LanguageModels), MemberType = typeof(GoldenModel))]
     public void The_loss_falls_along_the_recorded_trace_to_the_recorded_gradients(string name)
     {
-        using var model = CausalLm.Load(Folder(name), Compute.Cpu);
+        var recorded = Expected(name).GetProperty("train").GetProperty("grad_first4").EnumerateObject().ToDictionary(p => p.Name, p => Numbers(p.Value));
+        Assert.True(recorded.Count >= 15, "a golden without gradients checks nothing");
+
+        var ours = LastGradients(name, Compute.Cpu);
+
+        if (name != Gemma)
+        {
+            Assert.InRange(Apart(recorded, ours), 0, 2e-6); // of up to 0.2; after five steps in float32, and a step earlier they differ by 0.03
+            return;
+        }
+
+        var exact = LastGradients(name, Compute.Cpu with { DType = DType.Float64 }); // as for the logits: both are as far from it
+        Assert.InRange(Apart(recorded, exact), 0, 1e-3);
+        Assert.InRange(Apart(ours, exact), 0, 2 * Apart(recorded, exact));
+    }
+
+    /// <summary>The first four numbers of every tensor's gradient after the recorded steps: signs and order, which norms do not see.</summary>
+    private static Dictionary<string, double[]> LastGradients(string name, Compute compute)
+    {
+        using var model = CausalLm.Load(Folder(name), compute);
+        var entries = KeyMap.For(model.Config).Entries.ToDictionary(e => e.Key);
+        var found = new Dictionary<string, double[]>();
         var train = Expected(name).GetProperty("train");
         var settings = train.GetProperty("adamw");
         var betas = Numbers(settings.GetProperty("betas"));
@@ -119,10 +183,20 @@ public sealed class CausalLmGoldenTests
             Near(trace[step], loss.Item());
             loss.Backward();
             if (step == trace.Length - 1)
-                NearFirstGradients(train.GetProperty("grad_first4"), model, Math.Max(2e-6, 5 * Expected(name).GetProperty("worst_abs_logit_diff_from_float64").GetDouble()));
+            {
+                var gradients = model.NamedParameters().ToDictionary(p => p.Name, p => p.Parameter.Value.Grad!);
+                foreach (var key in train.GetProperty("grad_first4").EnumerateObject().Select(p => p.Name))
+                    found.Add(key, [.. entries[key].AsOnDisk(gradients[entries[key].Name]).Flatten(0, -1).ToDoubles().Take(4)]);
+            }
+
             optimiser.Step(settings.GetProperty("lr").GetDouble());
         }
+
+        return found;
     }
+
+    private static double Apart(Dictionary<string, double[]> one, Dictionary<string, double[]> other) =>
+        one.Max(t => t.Value.Zip(other[t.Key], (a, b) => Math.Abs(a - b)).Max());
 
     [Theory]
     [MemberData(nameof(GoldenModel.LanguageModels), MemberType = typeof(GoldenModel))]
@@ -146,20 +220,6 @@ public sealed class CausalLmGoldenTests
         }
     }
 
-    /// <summary>The first four numbers of every tensor's gradient: signs and order, which norms do not see.</summary>
-    private static void NearFirstGradients(JsonElement recorded, CausalLm model, double tolerance)
-    {
-        var gradients = model.NamedParameters().ToDictionary(p => p.Name, p => p.Parameter.Value.Grad!);
-        var entries = KeyMap.For(model.Config).Entries.ToDictionary(e => e.Key);
-        Assert.True(recorded.EnumerateObject().Count() >= 15, "a golden without gradients checks nothing");
-        foreach (var (key, expected) in recorded.EnumerateObject().Select(p => (p.Name, Numbers(p.Value))))
-        {
-            var actual = entries[key].AsOnDisk(gradients[entries[key].Name]).Flatten(0, -1).ToArray<float>();
-            for (var k = 0; k < expected.Length; k++)
-                Assert.Equal(expected[k], actual[k], tolerance); // of up to 0.2; after five steps in float32, and a step earlier they differ by 0.03
-        }
-    }
-
     private static Tensor Loss(CausalLm model, JsonElement batch)
     {
         var rows = batch.EnumerateArray().Select(Ids).ToArray();
@@ -167,6 +227,13 @@ public sealed class CausalLmGoldenTests
         var logits = model.Logits(model.Hidden(ModelInput.Causal(rows.SelectMany(r => r).ToArray(), rows.Length, model.Compute)).Narrow(1, 0, width - 1));
         var targets = rows.SelectMany(r => r.Skip(1)).Select(t => (long)t).ToArray();
         return CrossEntropy.Call(logits.Flatten(0, 1), Tensor.From(targets, targets.Length));
+    }
+
+    private static void Near(double[] expected, float[] actual, double tolerance)
+    {
+        Assert.Equal(expected.Length, actual.Length);
+        for (var k = 0; k < expected.Length; k++)
+            Assert.Equal(expected[k], actual[k], tolerance);
     }
 
     private static void Near(double expected, double actual) => Assert.InRange(actual, expected - 1e-4 * Math.Abs(expected), expected + 1e-4 * Math.Abs(expected));

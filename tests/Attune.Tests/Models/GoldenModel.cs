@@ -6,7 +6,8 @@ namespace Attune.Tests.Models;
 /// <summary>The model folders of <c>tests/goldens/models</c>.</summary>
 internal static class GoldenModel
 {
-    private static readonly string[] InOneFile =
+    /// <summary>Language models whose weights are one file.</summary>
+    public static readonly string[] InOneFile =
         ["gpt2", "gpt-neox", "llama-gqa", "llama-linear-rope", "llama3-rope", "mistral", "qwen2-tied", "phi3", "gemma"];
 
     /// <summary>Those whose weights are one file.</summary>

@@ -68,6 +68,44 @@ public sealed class AdapterTrainingTests : IDisposable
     }
 
     [Fact]
+    public void A_run_does_not_go_on_beside_other_weights_than_it_began_with()
+    {
+        _tiny.Model();
+        var sft = _tiny.Sft with { Adapter = Adapter, Sft = _tiny.Sft.Sft with { Steps = 6 } };
+        Assert.Null(Sft(sft, stopAfter: 4));
+        var reward = _reward.Recipe(new PreferenceSource { Path = _reward.Pairs(200) }) with { Adapter = Adapter };
+        Assert.Null(_reward.Run(reward, stopAfter: 4));
+        Assert.Null(_ppo.Run(Ppo, stopAfter: 2));
+        Assert.Null(_ppo.Run(_ppo.Recipe, "whole", stopAfter: 2));
+
+        foreach (var folder in new[] { _tiny.At("model"), _reward.Model, _ppo.At("policy") })
+            Halve(folder);
+
+        void Refused(string[] keys, Action resume)
+        {
+            var error = Assert.Throws<InputException>(resume);
+            Assert.Equal(keys, error.Problems.Select(p => p.Key));
+            Assert.All(error.Problems, p => Assert.Matches("^is [0-9]+, expected [0-9]+; the weights of the (base|reference) have changed since the run began: put back the model's folder as it was, or begin a new run$", p.Message));
+        }
+
+        Refused(["base"], () => Sft(sft, resume: true));
+        Refused(["base"], () => _reward.Run(reward, isResumed: true));
+        Refused(["base", "reference"], () => _ppo.Run(Ppo, resume: true));
+        Refused(["reference"], () => _ppo.Run(_ppo.Recipe, "whole", resume: true));
+    }
+
+    /// <summary>Every weight of a model folder becomes half of what it was; the rest stays.</summary>
+    private static void Halve(string folder)
+    {
+        using var scope = TensorScope.Begin();
+        var path = Path.Combine(folder, "model.safetensors");
+        SafetensorsItem[] items;
+        using (var file = SafetensorsFile.Open(path))
+            items = [.. file.Entries.Select(e => SafetensorsItem.Of(e.Name, file.ReadTensor(e.Name) * 0.5))];
+        SafetensorsWriter.Write(path, items, SafetensorsWriter.PyTorchMetadata);
+    }
+
+    [Fact]
     public void Pretraining_goes_on_with_an_adapter_where_there_is_a_model()
     {
         var recipe = _tiny.Pretrain with { From = LargeModel(), Adapter = Adapter, Pretrain = _tiny.Pretrain.Pretrain with { Steps = 30 } };
@@ -79,6 +117,18 @@ public sealed class AdapterTrainingTests : IDisposable
         Assert.True(result.ValidationLoss < 0.5 * before.ValidationLoss, $"{before.ValidationLoss:0.000} to {result.ValidationLoss:0.000}");
         Assert.True(File.Exists(_tiny.At("run/model/adapter_config.json")));
         Assert.Equal("adapter", Assert.Single((recipe with { From = null }).Check()).Key);
+    }
+
+    [Fact]
+    public void Pretraining_with_dropout_goes_on_to_the_bit()
+    {
+        var recipe = _tiny.Pretrain with { From = LargeModel(), Adapter = Adapter with { Dropout = 0.2, RankStabilised = true }, Pretrain = _tiny.Pretrain.Pretrain with { Steps = 9 } };
+
+        _tiny.Run(recipe, Pretraining.Run, recipe.Run, "straight");
+        Assert.Null(_tiny.Run(recipe, Pretraining.Run, recipe.Run, "stopped", stopAfter: 4));
+        _tiny.Run(recipe, Pretraining.Run, recipe.Run, "stopped", resume: true);
+
+        Assert.Equal(_tiny.Left("straight"), _tiny.Left("stopped"));
     }
 
     [Theory]
@@ -180,6 +230,71 @@ public sealed class AdapterTrainingTests : IDisposable
         Assert.Equal(trunk.Parameters.Count() + 1 + (3 * adapter) + 4, opened);
         Assert.All(trunk.Parameters, p => Assert.False(p.IsTrained));
         Assert.Equal(inputs.Reward.Models.Single().Head.Parameters.First().Value.ToArray<float>(), inputs.Models.ValueHead.Parameters.First().Value.ToArray<float>());
+    }
+
+    [Theory]
+    [InlineData(ValueStart.Zero, false)]
+    [InlineData(ValueStart.RewardModel, false)]
+    [InlineData(ValueStart.Zero, true)]
+    [InlineData(ValueStart.RewardModel, true)]
+    public void A_critic_of_its_own_recomputes_as_the_policy_does(ValueStart start, bool isAdapted)
+    {
+        using var scope = TensorScope.Begin();
+        var recipe = (isAdapted ? Ppo : _ppo.Recipe) with { Rewards = [new() { Model = Judge() }] };
+        recipe = recipe with { Ppo = recipe.Ppo with { Critic = CriticKind.Separate, ValueStart = start, Checkpointing = true } };
+        using var inputs = PpoInputs.Open(recipe, new Seed(1), MemoryBudget.For(Device.Cpu, SilentProgress.Instance));
+
+        Assert.True(inputs.Models.Policy.UsesCheckpointing);
+        Assert.True(inputs.Models.Critic!.UsesCheckpointing);
+    }
+
+    [Fact]
+    public void The_policy_that_sets_a_reward_models_scale_is_its_own_base_and_not_read_again()
+    {
+        using var scope = TensorScope.Begin();
+        var recipe = _reward.Recipe(new PreferenceSource { Path = _reward.Pairs(40) }) with { Adapter = Adapter };
+        var inputs = RewardInputs.Read(recipe, new Seed(1), MemoryBudget.Now(), SilentProgress.Instance, default);
+        var data = recipe.Data with { Longest = inputs.Config.MaximumPositions };
+        using var trunk = CausalLm.Load(_reward.Model, Compute.Cpu);
+        using var view = trunk.With(LoraAdapter.Create(trunk.Config, Adapter, new Seed(1), Compute.Cpu));
+        int[][] Answers(CausalLm model) => [.. inputs.References.Sequences(inputs.Tokenizer, data, model, new Seed(2), default)];
+
+        var read = Answers(trunk); // of no adapter's view: read from the folder
+        File.Delete(Path.Combine(_reward.Model, "model.safetensors"));
+
+        Assert.Equal(read, Answers(view));
+        Assert.Throws<InputException>(() => Answers(trunk));
+    }
+
+    [Fact]
+    public void What_shares_the_policys_base_is_foreseen_as_an_adapter()
+    {
+        var dtype = DType.Float32;
+        var config = HuggingFaceFolder.ReadConfig(_ppo.At("policy"));
+        var (own, beside) = (_ppo.RewardModelFolder(), Judge());
+        long Bytes(PpoRecipe recipe) => PpoInputs.Memory(config, recipe, dtype, prompts: null);
+        var with = Ppo with { Rewards = [.. Ppo.Rewards, new() { Model = own }] };
+        var shared = Ppo with { Rewards = [.. Ppo.Rewards, new() { Model = beside }] };
+
+        Assert.Equal(MemoryEstimate.Weights(config with { Head = HeadKind.Score }, dtype), Bytes(with) - Bytes(Ppo));
+        Assert.Equal(MemoryEstimate.Learned(config, dtype, Adapter), Bytes(shared) - Bytes(Ppo));
+        Assert.Equal(MemoryEstimate.Weights(config with { Head = HeadKind.Score }, dtype), Bytes(shared with { Adapter = null }) - Bytes(_ppo.Recipe)); // merged into a copy of its own
+        Assert.Equal(MemoryEstimate.Weights(config with { Head = HeadKind.Score }, dtype), Bytes(_ppo.Recipe with { Critic = own }) - Bytes(_ppo.Recipe));
+    }
+
+    [Fact]
+    public void Setting_the_scale_is_foreseen_where_it_takes_more_than_training()
+    {
+        var recipe = _reward.Recipe(new PreferenceSource { Path = _reward.Pairs(40) }) with { Reward = new() { BatchSize = 1, MicroBatchSequences = 1 } };
+        long Bytes(RewardRecipe asked) => RewardInputs.Read(asked, new Seed(1), MemoryBudget.Now(), SilentProgress.Instance, default).MemoryBytes;
+        RewardRecipe Sampling(int samples) => recipe with { Normalise = recipe.Normalise with { Samples = samples, NewTokens = 40 } };
+
+        Assert.True(Bytes(Sampling(64)) > Bytes(Sampling(0)));
+        Assert.True(Bytes(Sampling(64)) > Bytes(Sampling(32)));
+        var shared = Bytes(Sampling(64) with { Adapter = Adapter });
+        using var elsewhere = new TinyRewardStage();
+        Assert.Equal(MemoryEstimate.Weights(HuggingFaceFolder.ReadConfig(_reward.Model), DType.Float32),
+            Bytes(Sampling(64) with { Adapter = Adapter, Normalise = Sampling(64).Normalise with { Reference = elsewhere.Model } }) - shared);
     }
 
     [Fact]
