@@ -119,7 +119,7 @@ internal static class Decoding
             Console.Error.WriteLine($"{Part}: perplexity, {NameOf(form)}");
             var trial = WeightTrial.Of(files, Compute.Cpu, form, ids, files.Config.MaximumPositions);
             full ??= trial;
-            text.AppendLine(CultureInfo.InvariantCulture, $"| {NameOf(form)} | {trial.Perplexity:F4} | {100 * ((trial.Perplexity / full.Perplexity) - 1):+0.00;-0.00;0.00} % | {trial.ScoredPerSecond:N0} | {trial.DecodedPerSecond:N0} | {trial.BytesPerToken / 1e6:F1} |");
+            text.AppendLine(CultureInfo.InvariantCulture, $"| {NameOf(form)} | {trial.Perplexity:F4} | {Math.Round(100 * ((trial.Perplexity / full.Perplexity) - 1), 2) + 0.0:+0.00;-0.00} % | {trial.ScoredPerSecond:N0} | {trial.DecodedPerSecond:N0} | {trial.BytesPerToken / 1e6:F1} |");
         }
     }
 

@@ -94,7 +94,8 @@ internal static class PerplexityFlags
         var table = new TextTable("", "weights", "perplexity", "change", "MB read a token", "tokens/s, scored", "change", "tokens/s, decoded", "change");
         foreach (var trial in trials)
         {
-            string Change(double? now, double? before) => ReferenceEquals(trial, full) || now is null || before is null ? "" : $"{100 * ((now / before) - 1):+0.00;-0.00} %";
+            // Rounded first, as a small fall would be -+0.00; and -0 is no fall.
+            string Change(double? now, double? before) => ReferenceEquals(trial, full) || now is null || before is null ? "" : $"{Math.Round(100 * ((now.Value / before.Value) - 1), 2) + 0.0:+0.00;-0.00} %";
             table.Row(
                 trial.Weights == WeightForm.Full ? precision.ToString().ToLowerInvariant() : WeightOptions.NameOf(trial.Weights), $"{trial.Perplexity:0.0000}", Change(trial.Perplexity, full.Perplexity),
                 $"{trial.BytesPerToken / 1e6:0.0}", $"{trial.ScoredPerSecond:0}", Change(trial.ScoredPerSecond, full.ScoredPerSecond),
