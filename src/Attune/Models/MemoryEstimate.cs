@@ -31,8 +31,9 @@ public static class MemoryEstimate
     /// <summary>Program, libtorch and its buffers, as a process that trains next to nothing holds them.</summary>
     public const long Process = 290L << 20;
 
-    private const long ThinProducts = 32L << 20; // libtorch's matrix library takes working memory for an adapter's thin products; others here need none
-    private const double Gaps = 0.25; // share of the activations' memory that lies unused between them
+    private const long ThinProducts = 16L << 20; // libtorch's matrix library takes working memory for an adapter's thin products; others here need none
+    private const double Gaps = 0.35; // share of the activations' memory that lies unused between them
+    private const double KeptInputs = 2.5; // a layer's input that is kept while all else around it comes and goes, with what lies unused around it, in its own size
     private const int LogitCopies = 4; // logits, their log-softmax, and in backward the gradients of both
 
     /// <summary>Weights alone, bytes.</summary>
@@ -98,7 +99,7 @@ public static class MemoryEstimate
         var places = pass.Places ?? (pass.LogitTokens > 0 ? pass.LogitTokens : pass.Rows);
         var last = LayerActivations(config, pass.Rows, pass.Width, places, dtype);
         var one = LayerActivations(config, pass.Rows, pass.Width, tokens, dtype);
-        return pass.Checkpointing ? (config.Layers * dtype.Size() * tokens * config.Width) + one : ((config.Layers - 1) * one) + last;
+        return pass.Checkpointing ? (long)(KeptInputs * config.Layers * dtype.Size() * tokens * config.Width) + one : ((config.Layers - 1) * one) + last;
     }
 
     /// <summary>
