@@ -55,7 +55,10 @@ internal static class ChatVerb
         for (var turn = 0; ;)
         {
             output.Log.Write("you> ");
-            if (ReadLine(output, stop) is not { Length: > 0 } said)
+            var said = ReadLine(output, stop);
+            if (said is null && output.CanAsk)
+                output.Note(""); // Ctrl-D leaves the line open
+            if (said is null or "")
                 return;
             if (output.CanAsk && said[0] == '/')
             {

@@ -42,14 +42,15 @@ internal static class ServeVerb
             var settings = ComputeOptions.Read(parsed, problems);
             var weights = WeightOptions.Read(parsed, settings, problems);
             var now = ChatDate.Read(parsed, problems);
-            foreach (var (option, value) in new[] { (Time, parsed.GetValue(Time)), (Drain, parsed.GetValue(Drain)) })
+            TimeSpan Seconds(Option<double> option)
             {
-                if (!(value >= 0 && value <= TimeSpan.FromDays(1).TotalSeconds))
-                    problems.Add(Problem.Of(option.Name, $"is {value}", "seconds, up to a day", "correct it"));
+                var value = parsed.GetValue(option);
+                if (value >= 0 && value <= TimeSpan.FromDays(1).TotalSeconds)
+                    return TimeSpan.FromSeconds(value);
+                problems.Add(Problem.Of(option.Name, $"is {value}", "seconds, up to a day", "correct it"));
+                return TimeSpan.FromSeconds(1);
             }
 
-            if (problems.Count > 0)
-                throw new InputException(Title, problems);
             var options = new ServeOptions
             {
                 Listen = parsed.GetValue(Listen)!,
@@ -59,10 +60,12 @@ internal static class ServeVerb
                 MaximumWaiting = parsed.GetValue(Queue),
                 MaximumNewTokens = parsed.GetValue(MaxTokens),
                 MaximumAnswers = parsed.GetValue(MaxAnswers),
-                RequestTime = TimeSpan.FromSeconds(parsed.GetValue(Time)),
-                DrainTime = TimeSpan.FromSeconds(parsed.GetValue(Drain)),
+                RequestTime = Seconds(Time),
+                DrainTime = Seconds(Drain),
             };
-            options.ThrowIfBad();
+            problems.AddRange(options.Problems());
+            if (problems.Count > 0)
+                throw new InputException(Title, problems);
             await ServeAsync(folder, settings, weights, options, now, parsed.GetValue(CommonOptions.Json), output, stop);
             return true;
         }));

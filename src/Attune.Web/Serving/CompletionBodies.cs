@@ -174,7 +174,7 @@ internal sealed class CompletionBodies(ServedModel model, ServeOptions options)
         var prompts = new int[items.Length][];
         for (var k = 0; k < items.Length; k++)
         {
-            prompts[k] = items[k].ValueKind == JsonValueKind.String ? model.Tokenizer.Encode(items[k].GetString()!) : Ids(items[k]) ?? [];
+            prompts[k] = items[k].ValueKind == JsonValueKind.String ? model.Tokenizer.Opened(model.Tokenizer.Encode(items[k].GetString()!)) : Ids(items[k]) ?? []; // as texts are opened in training
             if (prompts[k].Length == 0)
                 reader.Note(items.Length == 1 ? "prompt" : $"prompt[{k}]", items[k], $"at least one token: a text, or ids from 0 to {model.Files.Config.VocabularySize - 1}", "give some");
         }

@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using Attune.Models;
 using Attune.Runs;
+using Attune.Tokens;
 using Microsoft.Extensions.Hosting;
 
 namespace Attune.Web.Serving;
@@ -142,11 +143,16 @@ internal sealed class Generation(ServedModel model, ServeOptions options, ServeM
         }
     }
 
-    private string TextOf(ScoredToken[] tokens) => model.Tokenizer.Decode([.. tokens.Select(t => t.Id)]);
+    /// <summary>A prompt as text: what was put before it, special tokens, is none of it.</summary>
+    private string TextOf(ScoredToken[] tokens)
+    {
+        var decoder = new StreamingDecoder(model.Tokenizer, skipSpecial: true);
+        return string.Concat(tokens.Select(token => decoder.Add(token.Id))) + decoder.Finish();
+    }
 
     private static async Task SendAsync(HttpContext http, JsonObject body, CancellationToken stop)
     {
-        await http.Response.WriteAsync($"data: {body.ToJsonString()}\n\n", stop).ConfigureAwait(false);
+        await http.Response.WriteAsync($"data: {Replies.Text(body)}\n\n", stop).ConfigureAwait(false);
         await http.Response.Body.FlushAsync(stop).ConfigureAwait(false);
     }
 }

@@ -1,3 +1,4 @@
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Attune.Rollouts;
@@ -50,7 +51,7 @@ internal static class ModelApi
         var ids = model.Tokenizer.Encode(content!);
         http.RequestServices.GetRequiredService<ServeMetrics>().CountRequest(RouteOf(http), http.Response.StatusCode);
         http.Response.ContentType = "application/json; charset=utf-8";
-        await using var writer = new Utf8JsonWriter(http.Response.Body); // a tree of millions of tokens would take a hundred times the memory
+        await using var writer = new Utf8JsonWriter(http.Response.Body, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }); // a tree of millions of tokens would take a hundred times the memory
         writer.WriteStartObject();
         writer.WriteStartArray("tokens");
         for (var k = 0; k < ids.Length; k++)
@@ -126,6 +127,6 @@ internal static class ModelApi
     {
         http.RequestServices.GetRequiredService<ServeMetrics>().CountRequest(RouteOf(http), http.Response.StatusCode);
         http.Response.ContentType = "application/json; charset=utf-8";
-        await http.Response.WriteAsync(body.ToJsonString(), http.RequestAborted).ConfigureAwait(false);
+        await http.Response.WriteAsync(Replies.Text(body), http.RequestAborted).ConfigureAwait(false);
     }
 }

@@ -38,7 +38,8 @@ public static class ModelServer
             ExceptionHandler = TellAsync,
             SuppressDiagnosticsCallback = failed => failed.Exception is ServeException or BadHttpRequestException or OperationCanceledException,
         });
-        app.UseStatusCodePages(context => WriteAsync(context.HttpContext, Plain(context.HttpContext.Response.StatusCode, "expected one of the addresses that docs/serving.md lists")));
+        app.UseStatusCodePages(context => WriteAsync(context.HttpContext, Plain(context.HttpContext.Response.StatusCode,
+            $"{context.HttpContext.Request.Method} {RequestReader.Shortened(context.HttpContext.Request.Path.Value ?? "")} is nothing that this server answers, expected one of the addresses that docs/serving.md lists; correct method or path")));
         app.Use((context, next) => Admit(context, next, options));
         app.MapModelApi();
         app.MapChatPage();
@@ -54,7 +55,7 @@ public static class ModelServer
         try
         {
             using var document = await JsonDocument.ParseAsync(http.Request.Body, new JsonDocumentOptions { AllowDuplicateProperties = false }, http.RequestAborted).ConfigureAwait(false);
-            ReadTexts(document.RootElement);
+            Runs.JsonTexts.Check(document.RootElement);
             return document.RootElement.Clone();
         }
         catch (InvalidOperationException)
@@ -64,29 +65,6 @@ public static class ModelServer
         catch (JsonException e)
         {
             throw ServeException.Bad("The body", $"is no JSON (line {(e.LineNumber ?? 0) + 1}, byte {(e.BytePositionInLine ?? 0) + 1})", "a JSON object", "check quotes, commas and brackets, and that no key stands twice");
-        }
-    }
-
-    /// <summary>Reads every text of a document, of which its reader does not know yet whether they are any.</summary>
-    private static void ReadTexts(JsonElement value)
-    {
-        switch (value.ValueKind)
-        {
-            case JsonValueKind.String:
-                value.GetString();
-                break;
-            case JsonValueKind.Array:
-                foreach (var item in value.EnumerateArray())
-                    ReadTexts(item);
-                break;
-            case JsonValueKind.Object:
-                foreach (var member in value.EnumerateObject())
-                {
-                    _ = member.Name;
-                    ReadTexts(member.Value);
-                }
-
-                break;
         }
     }
 
@@ -121,6 +99,6 @@ public static class ModelServer
         if (problem.Status is 429 or 503)
             context.Response.Headers.RetryAfter = "1";
         context.RequestServices.GetRequiredService<ServeMetrics>().CountRequest(ModelApi.RouteOf(context), problem.Status);
-        await context.Response.WriteAsync(problem.Body().ToJsonString(), context.RequestAborted).ConfigureAwait(false);
+        await context.Response.WriteAsync(Replies.Text(problem.Body()), context.RequestAborted).ConfigureAwait(false);
     }
 }

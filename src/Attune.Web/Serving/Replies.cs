@@ -1,5 +1,7 @@
 using System.Globalization;
 using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Attune.Models;
 using Attune.Tokens;
@@ -9,6 +11,11 @@ namespace Attune.Web.Serving;
 /// <summary>Replies in the shapes of OpenAI's API.</summary>
 internal sealed class Replies(GenerationRequest request, ServeOptions options, Tokenizer tokenizer, DateTimeOffset now)
 {
+    private static readonly JsonSerializerOptions Plain = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }; // nothing of it is ever put into a page
+
+    /// <summary>A reply as text, letters and quotes as people read them.</summary>
+    public static string Text(JsonNode body) => body.ToJsonString(Plain);
+
     private static readonly UTF8Encoding Strict = new(false, throwOnInvalidBytes: true);
     private readonly string _id = $"{(request.IsChat ? "chatcmpl" : "cmpl")}-{Guid.NewGuid():N}";
 

@@ -89,12 +89,13 @@ public sealed record ServeOptions
     /// <exception cref="InputException">Lists all problems.</exception>
     public void ThrowIfBad()
     {
-        var problems = Check().ToList();
+        var problems = Problems().ToList();
         if (problems.Count > 0)
             throw new InputException("attune serve", problems);
     }
 
-    private IEnumerable<Problem> Check()
+    /// <summary>What is wrong with the values, if anything, by the flags of <c>attune serve</c>.</summary>
+    public IEnumerable<Problem> Problems()
     {
         if (!Uri.TryCreate(Listen, UriKind.Absolute, out var uri) || uri.Scheme != "http")
             yield return Problem.Of("--listen", $"is {Listen}", "http://ADDRESS:PORT", "http://127.0.0.1:8500 is usual; a reverse proxy brings https");

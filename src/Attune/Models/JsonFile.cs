@@ -26,7 +26,7 @@ internal static class JsonFile
             if (new FileInfo(path) is { Exists: true, Length: > LongestFile } large)
                 throw InputException.One(path, $"has {large.Length} bytes", $"at most {LongestFile}", "check that it is the right file");
             var document = JsonDocument.Parse(File.ReadAllBytes(path), Strict);
-            ReadTexts(document.RootElement);
+            JsonTexts.Check(document.RootElement);
             if (document.RootElement.ValueKind == JsonValueKind.Object)
                 return document;
             var kind = document.RootElement.ValueKind;
@@ -48,26 +48,6 @@ internal static class JsonFile
         catch (JsonException e)
         {
             throw InputException.One(path, $"is not valid JSON ({e.Message.TrimEnd('.')})", "an object with each key once", "correct it or download it again");
-        }
-    }
-
-    /// <summary>Reads every text once: half a surrogate pair is only found then.</summary>
-    private static void ReadTexts(JsonElement value)
-    {
-        if (value.ValueKind == JsonValueKind.String)
-            value.GetString();
-        else if (value.ValueKind == JsonValueKind.Array)
-        {
-            foreach (var item in value.EnumerateArray())
-                ReadTexts(item);
-        }
-        else if (value.ValueKind == JsonValueKind.Object)
-        {
-            foreach (var member in value.EnumerateObject())
-            {
-                _ = member.Name;
-                ReadTexts(member.Value);
-            }
         }
     }
 

@@ -193,7 +193,13 @@ internal sealed class TokenizerReader(string path)
 
     private InputException Unsupported(string key, string value, string known) => Wrong(path, key, $"is {value}, which is not supported", known, "use a model with such a tokenizer");
 
-    private static JsonElement? Component(JsonElement root, string key) => IsSet(root, key) ? root.GetProperty(key).Clone() : null;
+    private static JsonElement? Component(JsonElement root, string key)
+    {
+        if (!IsSet(root, key))
+            return null;
+        JsonTexts.Check(root.GetProperty(key)); // it is read later, when nobody knows the file any more
+        return root.GetProperty(key).Clone();
+    }
 
     private static InputException Wrong(string path, string key, string found, string expected, string fix) => new(path, [Problem.Of(key, found, expected, fix)]);
 

@@ -51,6 +51,31 @@ public sealed class CompletionTests
     }
 
     [Fact]
+    public async Task A_text_is_opened_as_in_training_once_and_echoed_without_it()
+    {
+        await using var site = await ServedSite.StartAsync(prepare: folder =>
+        {
+            var path = Path.Combine(folder, "tokenizer.json");
+            var json = JsonNode.Parse(File.ReadAllText(path))!;
+            json["post_processor"] = JsonNode.Parse("""
+                {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<|endoftext|>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
+                 "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
+                 "special_tokens": {"<|endoftext|>": {"id": "<|endoftext|>", "ids": [0], "tokens": ["<|endoftext|>"]}}}
+                """);
+            File.WriteAllText(path, json.ToJsonString());
+        });
+        int[] ids = [0, .. site.Model.Tokenizer.Encode("The cat sat")];
+
+        var text = await site.PostAsync("/v1/completions", new { prompt = "The cat sat", echo = true, logprobs = 1, max_tokens = 0 });
+        var tokens = await site.PostAsync("/v1/completions", new { prompt = ids, echo = true, logprobs = 1, max_tokens = 0 });
+
+        Assert.Equal(ids.Length, (int)text["usage"]!["prompt_tokens"]!);
+        Assert.Equal("The cat sat", (string)text["choices"]![0]!["text"]!);
+        Assert.Equal(text["choices"]!.ToJsonString(), tokens["choices"]!.ToJsonString()); // ids are taken as they are, and nothing stands twice
+        Assert.Equal("[0,0,", text["choices"]![0]!["logprobs"]!["text_offset"]!.ToJsonString()[..5]);
+    }
+
+    [Fact]
     public async Task Several_prompts_and_answers_keep_their_order_and_are_counted()
     {
         await using var site = await ServedSite.StartAsync();

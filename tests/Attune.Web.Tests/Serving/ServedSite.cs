@@ -25,10 +25,11 @@ internal sealed class ServedSite : IAsyncDisposable
 
     public required HttpClient Http { get; init; }
 
-    public static async Task<ServedSite> StartAsync(Func<ServeOptions, ServeOptions>? change = null, int positions = 256)
+    public static async Task<ServedSite> StartAsync(Func<ServeOptions, ServeOptions>? change = null, int positions = 256, Action<string>? prepare = null)
     {
         var folder = Directory.CreateTempSubdirectory("attune-served-");
         Save(folder.FullName, positions);
+        prepare?.Invoke(folder.FullName);
         var files = ModelDescription.Read(folder.FullName, TokenizerUse.Needed);
         var options = new ServeOptions { ModelName = "tiny", Listen = "http://127.0.0.1:0" };
         options = change?.Invoke(options) ?? options;

@@ -88,6 +88,8 @@ internal static class TemplateValue
     /// <exception cref="TemplateException">It is too deep or too large to go through: no such value is let into being.</exception>
     public static long Weight(object? value, int depth = 0)
     {
+        const int Item = 32; // what an item costs, in characters
+
         if (depth > TemplateRun.DeepestValue)
             throw new TemplateException($"puts more than {TemplateRun.DeepestValue} values within each other");
         return value switch
@@ -103,7 +105,7 @@ internal static class TemplateValue
             var sum = 1L;
             foreach (var item in items)
             {
-                if ((sum += Weight(item, depth + 1)) > TemplateRun.MostCharacters)
+                if ((sum += Item + Weight(item, depth + 1)) > TemplateRun.MostCharacters)
                     throw new TemplateException($"makes a value of more than {TemplateRun.MostCharacters} characters");
             }
 
