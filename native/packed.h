@@ -63,6 +63,18 @@ struct Nf4 {
     static constexpr int64_t bits = 4;
 };
 
+// The same as it is: where rows are few, a product that packs the weights first reads them more often than it computes with them.
+struct Float32 {
+    const float* values;
+    int64_t inputs;
+
+    float one(int64_t output, int64_t k) const { return values[output * inputs + k]; }
+    float finish(int64_t, float sum) const { return sum; }
+    bool can_be_read_by_lanes() const { return true; }
+    const char* ahead(int64_t output) const { return reinterpret_cast<const char*>(values + output * inputs) + std::max(far, 4 * together * inputs); }
+    static constexpr int64_t bits = 32;
+};
+
 // ---- plain code ----
 
 template <typename Matrix>
@@ -139,22 +151,24 @@ struct Reader<Nf4> {
     }
 };
 
-struct Unpacked {  // [together, inputs]
-    const float* values;
-    int64_t inputs;
-    float one(int64_t output, int64_t k) const { return values[output * inputs + k]; }
+struct Unpacked : Float32 {  // [together, inputs]
     const char* ahead(int64_t) const { return reinterpret_cast<const char*>(values); }  // all of it was just written
     static constexpr int64_t bits = 0;
 };
 
 template <>
-struct Reader<Unpacked> {
+struct Reader<Float32> {
     const float* row[together];
-    PACKED_AVX2 Reader(const Unpacked& matrix, const int64_t* outputs) {
+    PACKED_AVX2 Reader(const Float32& matrix, const int64_t* outputs) {
         for (int64_t o = 0; o < together; o++) row[o] = matrix.values + outputs[o] * matrix.inputs;
     }
     PACKED_AVX2 PACKED_INLINE __m256 eight(int o, int64_t k) const { return _mm256_loadu_ps(row[o] + k); }
     PACKED_AVX512 PACKED_INLINE __m512 sixteen(int o, int64_t k) const { return _mm512_loadu_ps(row[o] + k); }
+};
+
+template <>
+struct Reader<Unpacked> : Reader<Float32> {
+    using Reader<Float32>::Reader;
 };
 
 template <typename Matrix>
@@ -289,9 +303,9 @@ const int64_t best_kernel = kPlain;
 void dots_of_unpacked(int64_t kernel, const float* const* x, int64_t rows, const float* w, int64_t inputs, float* sums) {
 #if defined(PACKED_AVX2)
     constexpr int64_t in_order[together] = {0, 1, 2, 3};
-    if (kernel == kAvx512 && rows > 1) return dots_of_four_avx512(x, Unpacked{w, inputs}, in_order, sums);
+    if (kernel == kAvx512 && rows > 1) return dots_of_four_avx512(x, Unpacked{{w, inputs}}, in_order, sums);
     if (kernel != kPlain) {
-        for (int64_t r = 0; r < rows; r++) dots_avx2(x[r], Unpacked{w, inputs}, in_order, sums + r * together);
+        for (int64_t r = 0; r < rows; r++) dots_avx2(x[r], Unpacked{{w, inputs}}, in_order, sums + r * together);
         return;
     }
 #endif

@@ -134,6 +134,17 @@ bool is_batch(const at::Tensor& a, const at::Tensor& b) { return fits(a, b, 3) &
 // matrix product, which packs it first, does not.
 bool is_row(const at::Tensor& a, const at::Tensor& b) { return fits(a, b, 2) && a.size(0) == 1 && b.stride(0) == 1 && b.stride(1) == b.size(0); }
 
+// A few rows, as a small batch decodes: reading the weight is still what takes the time, and is done once.
+bool is_few(const at::Tensor& a, const at::Tensor& b) {
+    constexpr int64_t most = 8, worth_it = 1 << 16;
+    return packed::best_kernel != packed::kPlain && fits(a, b, 2) && a.scalar_type() == at::kFloat && a.size(0) > 1 && a.size(0) <= most && b.numel() >= worth_it &&
+        b.stride(0) == 1 && b.stride(1) == b.size(0);
+}
+
+at::Tensor multiply_few(const at::Tensor& a, const at::Tensor& b, const OptionalTensor& bias) {
+    return packed::multiply(a, packed::Float32{b.data_ptr<float>(), b.size(0)}, b.size(1), bias, -1);
+}
+
 // Large enough that it is worth packing the smaller matrix once a thread.
 bool is_large(const at::Tensor& a, const at::Tensor& b) {
     constexpr int64_t side = 128;
@@ -174,12 +185,14 @@ at::Tensor multiply_two(at::Tensor out, const at::Tensor& a, const at::Tensor& b
 }
 
 at::Tensor mm(const at::Tensor& a, const at::Tensor& b) {
+    if (is_few(a, b)) return multiply_few(a, b, OptionalTensor());
     if (!is_row(a, b) && !is_large(a, b)) return at::cpu::mm(a, b);
     return multiply_two(at::empty({a.size(0), b.size(1)}, a.options()), a, b, 1, 0);
 }
 
 at::Tensor addmm(const at::Tensor& added, const at::Tensor& a, const at::Tensor& b, const at::Scalar& beta, const at::Scalar& alpha) {
     const bool is_bias = added.dim() == 1 && added.scalar_type() == a.scalar_type() && b.dim() == 2 && added.size(0) == b.size(1);
+    if (is_bias && is_few(a, b) && beta.toDouble() == 1 && alpha.toDouble() == 1) return multiply_few(a, b, added);
     if (!is_bias || (!is_row(a, b) && !is_large(a, b))) return at::cpu::addmm(added, a, b, beta, alpha);
     return multiply_two(added.expand({a.size(0), b.size(1)}).clone(at::MemoryFormat::Contiguous), a, b, alpha, beta);
 }

@@ -120,6 +120,26 @@ public sealed class MatrixProductTests : IDisposable
         AssertClose(x.MatMul(rows).Narrow(0, 0, 1), row.MatMul(rows), 1e-12);
     }
 
+    [Theory]
+    [InlineData(256, 257)] // the last outputs are fewer than share what is read
+    [InlineData(509, 260)] // inputs that are no whole vectors
+    public void Few_rows_meet_a_large_weight_each_as_it_would_in_other_company(int inner, int outer)
+    {
+        using var scope = TensorScope.Begin();
+        var (x, weight, bias) = (Drawn([9, inner], DType.Float32, 20), Drawn([outer, inner], DType.Float32, 21), Drawn([outer], DType.Float32, 22));
+        var exact = Tensor.Linear(x.To(DType.Float64), weight.To(DType.Float64), bias.To(DType.Float64)).To(DType.Float32);
+        var two = Tensor.Linear(x.Narrow(0, 0, 2), weight, bias).ToArray<float>();
+        for (var rows = 2; rows <= 9; rows++)
+        {
+            AssertClose(exact.Narrow(0, 0, rows), Tensor.Linear(x.Narrow(0, 0, rows), weight, bias), 1e-4);
+            AssertClose(exact.Narrow(0, 0, rows) - bias, x.Narrow(0, 0, rows).MatMul(weight.Transpose(0, 1)), 1e-4);
+            AssertClose(exact.Narrow(0, 0, rows) * 0.5 + bias * 1.5, Operator.Find("aten::addmm").Call(bias, x.Narrow(0, 0, rows), weight.Transpose(0, 1), 2.0, 0.5), 1e-4);
+            TorchRuntime.Threads = 1 + rows % 2;
+            if (rows <= 8 && TorchRuntime.SharesProducts && System.Runtime.Intrinsics.X86.Fma.IsSupported)
+                Assert.Equal(two, Tensor.Linear(x.Narrow(0, 0, rows), weight, bias).Narrow(0, 0, 2).ToArray<float>());
+        }
+    }
+
     [Fact]
     public void Gradients_of_a_single_row_are_worked_by_hand()
     {

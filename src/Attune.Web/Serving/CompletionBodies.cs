@@ -13,6 +13,7 @@ namespace Attune.Web.Serving;
 internal sealed class CompletionBodies(ServedModel model, ServeOptions options)
 {
     private const int MostStops = 16, MostTop = 20, UsualCompletionTokens = 16;
+    private const int MostLogProbs = 1 << 18; // of a reply: what is told of each takes a hundred bytes and more
 
     /// <summary>Reads the body of a plain completion.</summary>
     /// <exception cref="ServeException">Lists all problems.</exception>
@@ -26,6 +27,7 @@ internal sealed class CompletionBodies(ServedModel model, ServeOptions options)
         var choices = reader.Whole("n", 1, options.MaximumAnswers) ?? 1;
         reader.Refuse("best_of", "as many as n", "ask for n answers and choose among them", value => value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var best) && best == choices);
         reader.Refuse("suffix", "no text behind the answer", "leave it out: this model writes on, it fills no gaps", value => value.ValueKind == JsonValueKind.String && value.GetString()!.Length == 0);
+        CheckLogProbs(reader, "logprobs", prompts.Sum(p => (echoes ? p.Length : 0) + (long)most) * choices, top);
         return Close(reader, prompts, choices, most, top, isChat: false) with { Echoes = echoes, WritesNothing = most == 0 };
     }
 
@@ -51,7 +53,9 @@ internal sealed class CompletionBodies(ServedModel model, ServeOptions options)
         reader.Refuse("modalities", "[\"text\"]", "this server speaks text only", value => value.ValueKind == JsonValueKind.Array && value.EnumerateArray().All(m => IsText(m, "text")));
         reader.Ignore("parallel_tool_calls", "reasoning_effort");
         var room = prompts.Length == 1 ? Math.Max(1, model.Files.Config.MaximumPositions - prompts[0].Length) : 1;
-        return Close(reader, prompts, choices, most ?? Math.Min(room, options.MaximumNewTokens ?? room), wantsLogProbs ? top ?? 0 : null, isChat: true);
+        var tokens = most ?? Math.Min(room, options.MaximumNewTokens ?? room);
+        CheckLogProbs(reader, "top_logprobs", tokens * (long)choices, wantsLogProbs ? top ?? 0 : null);
+        return Close(reader, prompts, choices, tokens, wantsLogProbs ? top ?? 0 : null, isChat: true);
     }
 
     private RequestReader Open(JsonElement body)
@@ -288,6 +292,13 @@ internal sealed class CompletionBodies(ServedModel model, ServeOptions options)
 
         if (prompts.Count * (long)choices > options.MaximumAnswers)
             reader.Problems.Add(Problem.Of("n", $"is {choices} for {prompts.Count} prompts", $"at most {options.MaximumAnswers} answers together", "send several requests"));
+    }
+
+    /// <summary>A reply is built whole in memory, or in a stream's buffers: how much is told of its tokens has an end.</summary>
+    private static void CheckLogProbs(RequestReader reader, string name, long tokens, int? top)
+    {
+        if (top is { } count && tokens * (count + 1L) > MostLogProbs)
+            reader.Problems.Add(Problem.Of(name, $"is {count} for up to {tokens} tokens", $"at most {MostLogProbs} log-probs in a reply, each token's own and the likeliest", "send several requests, or ask for fewer"));
     }
 
     private static string ApiName(string key) => key switch

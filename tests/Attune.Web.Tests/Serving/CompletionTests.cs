@@ -76,6 +76,19 @@ public sealed class CompletionTests
     }
 
     [Fact]
+    public async Task How_many_log_probs_a_reply_holds_has_an_end()
+    {
+        await using var site = await ServedSite.StartAsync();
+        int[][] prompts = [.. Enumerable.Repeat(Enumerable.Repeat(1, 200).ToArray(), 64)];
+
+        var few = await site.PostAsync("/v1/completions", new { prompt = prompts, max_tokens = 0, echo = true, logprobs = 1 });
+        var many = await site.PostAsync("/v1/completions", new { prompt = prompts, max_tokens = 0, echo = true, logprobs = 20 }, status: 400);
+
+        Assert.Equal(64, few["choices"]!.AsArray().Count);
+        Assert.Contains("logprobs is 20 for up to 12800 tokens, expected at most 262144", (string)many["detail"]!, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Several_prompts_and_answers_keep_their_order_and_are_counted()
     {
         await using var site = await ServedSite.StartAsync();
