@@ -185,14 +185,13 @@ compile_bridge() {
         "$ATTUNE_NATIVE/torch_bridge.cpp" -o "$folder/$$.tmp" "-Wl,-rpath,$torch_lib" -L"$torch_lib"
     # Nothing in the bridge names torch_cuda: without this the linker drops it, and the dispatcher has no CUDA kernels.
     [ "$library_ending" = dylib ] || set -- "$@" -Wl,--no-as-needed
-    # Kernels of the bridge's own share work out among the threads of the OpenMP that libtorch itself uses: a wheel brings its own along.
-    if printf 'int main() {}' | "$compiler" -fopenmp -x c++ - -o "$folder/$$.tmp" 2>/dev/null; then
-        set -- "$@" -fopenmp
-        for openmp in "$torch_lib"/libgomp*.so*; do [ ! -f "$openmp" ] || set -- "$@" "$openmp"; done
-    fi
     set -- "$@" -ltorch -ltorch_cpu -lc10
     [ ! -f "$torch_lib/libtorch_cuda.$library_ending" ] || set -- "$@" -ltorch_cuda -lc10_cuda
-    if ! "$compiler" "$@" >"$folder/compile.log" 2>&1; then
+    # Kernels of the bridge's own share work out among the threads of the OpenMP that libtorch itself uses, and a wheel brings its own along; with a
+    # compiler that knows no OpenMP they have one thread.
+    openmp=
+    for library in "$torch_lib"/libgomp*.so*; do [ ! -f "$library" ] || openmp=$library; done
+    if ! "$compiler" "$@" -fopenmp ${openmp:+"$openmp"} >"$folder/compile.log" 2>&1 && ! "$compiler" "$@" >"$folder/compile.log" 2>&1; then
         rm -f "$folder/$$.tmp"
         tail -n 20 "$folder/compile.log" >&2
         problem "The bridge" torch_bridge.cpp "does not compile with $compiler against $torch_lib, expected libtorch 1.13 or 2.x and a \

@@ -16,7 +16,7 @@ public sealed class PublishTests
 
         Assert.Equal(0, outcome.ExitCode);
         var files = Directory.GetFiles(Published(sandbox), "*", SearchOption.AllDirectories).Select(file => Path.GetRelativePath(Published(sandbox), file)).Order(StringComparer.Ordinal);
-        Assert.Equal(["attune", "data/prompts.jsonl", "native/find-libtorch.sh", "native/memory.h", "native/products.h", "native/torch_bridge.cpp", "program/Attune.Cli", "recipes/base.yaml"], files);
+        Assert.Equal(["attune", "data/prompts.jsonl", "native/find-libtorch.sh", "native/memory.h", "native/packed.h", "native/products.h", "native/torch_bridge.cpp", "program/Attune.Cli", "recipes/base.yaml"], files);
     }
 
     [Fact]

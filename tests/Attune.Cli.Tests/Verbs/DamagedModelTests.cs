@@ -29,7 +29,7 @@ public sealed class DamagedModelTests : IDisposable
         ["unknown head"] = (f => GoldenModel.Edit(f, ("architectures", new JsonArray("GPT2DoubleHeadsModel"))), Config, "architectures  is [\"GPT2DoubleHeadsModel\"]"),
         ["a reward model"] = (f => GoldenModel.Edit(f, ("architectures", new JsonArray("GPT2ForSequenceClassification")), ("num_labels", 1)), Config, "describes a reward model"),
         ["no sizes"] = (f => GoldenModel.Edit(f, ("n_layer", null), ("n_embd", -3)), Config, "n_embd   is -3, expected a positive whole number"),
-        ["huge sizes"] = (f => GoldenModel.Edit(f, ("vocab_size", 2_000_000_000)), Config, "vocabularySize  is 2000000000"),
+        ["huge sizes"] = (f => GoldenModel.Edit(f, ("vocab_size", 2_000_000_000)), Config, "vocab_size  is 2000000000"),
         ["no weights"] = (f => File.Delete(At(f, Weights)), "", "holds neither model.safetensors nor model.safetensors.index.json"),
         ["weights that run code"] = (f => File.Move(At(f, Weights), At(f, "pytorch_model.bin")), "", "holds its weights as pytorch_model.bin"),
         ["empty weights"] = (f => Cut(At(f, Weights), 0), Weights, "has 0 bytes, expected at least the 8 of the header's length"),
