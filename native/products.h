@@ -134,9 +134,10 @@ bool is_batch(const at::Tensor& a, const at::Tensor& b) { return fits(a, b, 3) &
 // matrix product, which packs it first, does not.
 bool is_row(const at::Tensor& a, const at::Tensor& b) { return fits(a, b, 2) && a.size(0) == 1 && b.stride(0) == 1 && b.stride(1) == b.size(0); }
 
-// A few rows, as a small batch decodes: reading the weight is still what takes the time, and is done once.
+// A few rows, as a batch decodes: reading the weight is still much of the time, and is done once, unpacked.
 bool is_few(const at::Tensor& a, const at::Tensor& b) {
-    constexpr int64_t most = 8, worth_it = 1 << 16;
+    constexpr int64_t worth_it = 1 << 16;
+    const int64_t most = packed::best_kernel == packed::kAvx512 ? 64 : 8;  // AVX2 has registers for one row at a time
     return packed::best_kernel != packed::kPlain && fits(a, b, 2) && a.scalar_type() == at::kFloat && a.size(0) > 1 && a.size(0) <= most && b.numel() >= worth_it &&
         b.stride(0) == 1 && b.stride(1) == b.size(0);
 }
