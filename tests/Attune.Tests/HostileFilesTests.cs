@@ -3,9 +3,9 @@ using System.Text;
 using System.Text.Json.Nodes;
 using Attune.Models;
 using Attune.Runs;
-using Attune.Text;
 using Attune.Tests.Models;
 using Attune.Tests.Tokens;
+using Attune.Text;
 using Attune.Tokens;
 using Attune.Torch;
 
