@@ -67,7 +67,6 @@ struct Nf4 {
 struct Float32 {
     const float* values;
     int64_t inputs;
-
     float one(int64_t output, int64_t k) const { return values[output * inputs + k]; }
     float finish(int64_t, float sum) const { return sum; }
     bool can_be_read_by_lanes() const { return true; }
@@ -167,9 +166,7 @@ struct Reader<Float32> {
 };
 
 template <>
-struct Reader<Unpacked> : Reader<Float32> {
-    using Reader<Float32>::Reader;
-};
+struct Reader<Unpacked> : Reader<Float32> { using Reader<Float32>::Reader; };
 
 template <typename Matrix>
 PACKED_AVX2 void unpack_avx2(const Matrix& matrix, const int64_t* outputs, float* out) {
@@ -213,9 +210,7 @@ PACKED_AVX2 void dots_avx2(const float* x, const Matrix& matrix, const int64_t* 
         for (int o = 0; o < together; o++) sums[o] = __builtin_fmaf(x[k], matrix.one(outputs[o], k), sums[o]);
 }
 
-struct FourSums {
-    __m512 a, b, c, d;
-};
+struct FourSums { __m512 a, b, c, d; };
 
 PACKED_AVX512 PACKED_INLINE void add(FourSums& sums, __m512 x, __m512 w0, __m512 w1, __m512 w2, __m512 w3) {
     sums.a = _mm512_fmadd_ps(x, w0, sums.a);
@@ -354,10 +349,9 @@ at::Tensor multiply(const at::Tensor& given, const Matrix& matrix, int64_t outpu
             }
             if (by_lanes && kernel == kAvx512) unpack_avx512(matrix, of, unpacked.data());
             else if (by_lanes) unpack_avx2(matrix, of, unpacked.data());
-            else unpack_plain(matrix, of, unpacked.data());
-#else
-            unpack_plain(matrix, of, unpacked.data());
+            else
 #endif
+            unpack_plain(matrix, of, unpacked.data());
             for (int64_t row = 0; row < rows; row += together) {
                 for (int64_t r = 0; r < together; r++) of_rows[r] = x + std::min(row + r, rows - 1) * inputs;
                 const int64_t real = std::min(together, rows - row);
